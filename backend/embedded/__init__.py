@@ -1,0 +1,1 @@
+"""Consilium on one machine without Docker: our own PostgreSQL, and one supervisor for every process (`make run`)."""
