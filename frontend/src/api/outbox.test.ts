@@ -1,0 +1,174 @@
+import { describe, expect, test } from "vitest";
+import { type OutboxPort, type OutgoingEdit, Outbox, type Position, type PostAnswer, retryDelay_ms } from "./outbox";
+
+const start: Position = { baseRevisionId: "r1", etag: '"r1.0"', seq: 0 };
+
+function stroke(editId: string): OutgoingEdit {
+  return { editId, tool: "brush", sourceRevisionId: null, undoes: null, runs: `runs of ${editId}` };
+}
+
+/** A server small enough to read: it keeps edits in order, knows their ids, judges the ETag after the id. */
+class FakeServer implements OutboxPort {
+  readonly kept: string[] = [];
+  readonly seen: string[] = [];
+  inFlight = 0;
+  mostInFlight = 0;
+  rebasedOver: string[] = [];
+  /** What happens to the next requests, first to last; "normal" when empty. */
+  weather: ("cut before" | "cut after" | "signed out" | "refuse")[] = [];
+
+  #etag(): string {
+    return `"r1.${this.kept.length}"`;
+  }
+
+  async post(edit: OutgoingEdit, position: Position): Promise<PostAnswer> {
+    this.inFlight += 1;
+    this.mostInFlight = Math.max(this.mostInFlight, this.inFlight);
+    await Promise.resolve();
+    this.inFlight -= 1;
+    const weather = this.weather.shift();
+    this.seen.push(edit.editId);
+    if (weather === "cut before") throw new TypeError("network");
+    if (weather === "signed out") return { kind: "signed-out" };
+    if (weather === "refuse") return { kind: "refused", detail: "The case was withdrawn; ask the manager." };
+    const known = this.kept.indexOf(edit.editId);
+    if (known < 0 && position.etag !== this.#etag()) return { kind: "stale" };
+    if (known < 0) this.kept.push(edit.editId);
+    if (weather === "cut after") throw new TypeError("network");
+    const seq = known < 0 ? this.kept.length : known + 1;
+    return { kind: "saved", seq, etag: `"r1.${seq}"` };
+  }
+
+  async rebase(waiting: () => readonly OutgoingEdit[]): Promise<Position> {
+    await Promise.resolve();
+    this.rebasedOver = waiting().map((edit) => edit.editId);
+    return { baseRevisionId: "r1", etag: this.#etag(), seq: this.kept.length };
+  }
+}
+
+function outboxFor(server: OutboxPort, pauses: number[] = []): Outbox {
+  const clock = {
+    now: () => new Date(0),
+    random: () => 0.5,
+    pause: async (ms: number) => {
+      pauses.push(ms);
+      if (pauses.length > 50) throw new Error("the outbox retries without end");
+    },
+  };
+  return new Outbox(start, server, clock);
+}
+
+describe("the outbox", () => {
+  test("sends strokes in order, one request in flight", async () => {
+    const server = new FakeServer();
+    const outbox = outboxFor(server);
+
+    for (const id of ["a", "b", "c"]) outbox.add(stroke(id));
+    await outbox.drain();
+
+    expect(server.kept).toEqual(["a", "b", "c"]);
+    expect(server.mostInFlight).toBe(1);
+    expect(outbox.state).toEqual({ kind: "saved", at: new Date(0) });
+    expect(outbox.position).toEqual({ baseRevisionId: "r1", etag: '"r1.3"', seq: 3 });
+  });
+
+  test("a lost reply is repeated under the same id and is not a conflict", async () => {
+    const server = new FakeServer();
+    server.weather = ["cut after"];
+    const outbox = outboxFor(server);
+
+    outbox.add(stroke("a"));
+    outbox.add(stroke("b"));
+    await outbox.drain();
+
+    expect(server.seen).toEqual(["a", "a", "b"]);
+    expect(server.kept).toEqual(["a", "b"]);
+    expect(server.rebasedOver).toEqual([]);
+  });
+
+  test("a stale revision is rebased and everything waiting is sent again on top", async () => {
+    const server = new FakeServer();
+    server.kept.push("theirs");
+    const outbox = outboxFor(server);
+
+    outbox.add(stroke("mine 1"));
+    outbox.add(stroke("mine 2"));
+    await outbox.drain();
+
+    expect(server.rebasedOver).toEqual(["mine 1", "mine 2"]);
+    expect(server.kept).toEqual(["theirs", "mine 1", "mine 2"]);
+  });
+
+  test("a stroke that ends while the missed edits travel is rebased too", async () => {
+    const server = new FakeServer();
+    server.kept.push("theirs");
+    const outbox = outboxFor(server);
+
+    outbox.add(stroke("mine 1"));
+    await Promise.resolve();
+    outbox.add(stroke("late"));
+    await outbox.drain();
+
+    expect(server.rebasedOver).toEqual(["mine 1", "late"]);
+    expect(server.kept).toEqual(["theirs", "mine 1", "late"]);
+  });
+
+  test("offline strokes wait with growing pauses, say how many they are, and arrive once", async () => {
+    const server = new FakeServer();
+    server.weather = ["cut before", "cut before", "cut before"];
+    const pauses: number[] = [];
+    const outbox = outboxFor(server, pauses);
+    const said: string[] = [];
+    outbox.subscribe((state) => said.push(state.kind === "offline" ? `${state.kind} ${state.waiting}` : state.kind));
+
+    outbox.add(stroke("a"));
+    outbox.add(stroke("b"));
+    await outbox.drain();
+
+    expect(pauses).toEqual([600, 1200, 2400]);
+    expect(said).toContain("offline 2");
+    expect(said.at(-1)).toBe("saved");
+    expect(server.kept).toEqual(["a", "b"]);
+  });
+
+  test("an ended session keeps the strokes and goes on after the next sign-in", async () => {
+    const server = new FakeServer();
+    server.weather = ["signed out", "signed out"];
+    const outbox = outboxFor(server);
+    const said: string[] = [];
+    outbox.subscribe((state) => said.push(state.kind));
+
+    outbox.add(stroke("a"));
+    await outbox.drain();
+
+    expect(said).toContain("signed-out");
+    expect(server.kept).toEqual(["a"]);
+  });
+
+  test("a refused stroke stops the queue, keeps what waits and hands on the server's words", async () => {
+    const server = new FakeServer();
+    server.weather = ["refuse"];
+    const outbox = outboxFor(server);
+
+    outbox.add(stroke("a"));
+    outbox.add(stroke("b"));
+
+    await expect(outbox.drain()).rejects.toThrow("The case was withdrawn; ask the manager.");
+    expect(server.kept).toEqual([]);
+    expect(outbox.waiting).toBe(2);
+  });
+
+  test("a closed outbox takes no strokes and names the remedy", () => {
+    const outbox = outboxFor(new FakeServer());
+
+    outbox.close();
+
+    expect(() => outbox.add(stroke("a"))).toThrow("open the case again");
+  });
+});
+
+test("the pause before a retry never exceeds fifteen seconds nor falls below half its step", () => {
+  expect(retryDelay_ms(1, 0)).toBe(400);
+  expect(retryDelay_ms(1, 1)).toBe(800);
+  expect(retryDelay_ms(30, 1)).toBe(15_000);
+});

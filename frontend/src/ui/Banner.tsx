@@ -1,0 +1,11 @@
+/** The statement of intended use: on every screen, not dismissible (VIEWER.md, section 3). */
+import classes from "./Shell.module.css";
+import { t } from "./strings";
+
+export function Banner() {
+  return (
+    <div className={classes.banner} role="note" data-testid="research-banner">
+      {t.banner}
+    </div>
+  );
+}

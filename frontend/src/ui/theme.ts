@@ -1,0 +1,50 @@
+/**
+ * The look: near-black for reading rooms, neutral grey chrome, no pure white (VIEWER.md, section 3).
+ * Mantine's `dark` scale is replaced as a whole, so every stock component follows; index 7 is the page.
+ */
+import { createTheme, type MantineColorsTuple } from "@mantine/core";
+
+const dark: MantineColorsTuple = [
+  "#d3d8df",
+  "#b3bac4",
+  "#949ca8",
+  "#727b88",
+  "#363d47",
+  "#272d35",
+  "#15191f",
+  "#0b0d10",
+  "#08090c",
+  "#050608",
+];
+
+const azure: MantineColorsTuple = [
+  "#e7f2fb",
+  "#cbe2f4",
+  "#a3cdec",
+  "#7cb8e3",
+  "#58a4da",
+  "#3c8fcb",
+  "#2e79b1",
+  "#256496",
+  "#1d4f78",
+  "#143a59",
+];
+
+/** Okabe–Ito without black: told apart with every common form of colour blindness. */
+export const okabeIto = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#d55e00", "#cc79a7", "#4f9fd8"] as const;
+
+export const theme = createTheme({
+  colors: { dark, azure },
+  primaryColor: "azure",
+  primaryShade: { light: 7, dark: 7 },
+  white: "#eef1f5",
+  black: "#050608",
+  autoContrast: true,
+  luminanceThreshold: 0.32,
+  defaultRadius: "sm",
+  fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Liberation Sans", sans-serif',
+  fontFamilyMonospace: 'ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", monospace',
+  headings: { fontWeight: "600", sizes: { h1: { fontSize: "1.35rem" }, h2: { fontSize: "1.1rem" }, h3: { fontSize: "1rem" } } },
+  respectReducedMotion: true,
+  cursorType: "pointer",
+});
