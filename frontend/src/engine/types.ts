@@ -1,0 +1,231 @@
+/**
+ * The words of the engine's door: what a page gives to a Viewer and what it gets back.
+ *
+ * Frames: `Ijk` are voxel indices, x (i) fastest, centres at integers. `Mm` are patient millimetres in RAS, as the
+ * server's affine says. Colours are CSS strings "#rrggbb". Nothing here needs the DOM library, so pages, outbox and
+ * Node tests may all import it.
+ */
+
+export type Plane = "axial" | "sagittal" | "coronal";
+
+export type Point3 = readonly [number, number, number];
+
+/** Facts of `GET /images/{id}` which the engine needs. `affine` is 3×4 row-major, voxel → RAS mm. */
+export interface ImageInfo {
+  readonly nx: number;
+  readonly ny: number;
+  readonly nz: number;
+  readonly channels: 1 | 3;
+  readonly affine: readonly number[];
+  readonly geometry: "regular" | "sheared" | "irregular" | "uncalibrated";
+  /** displayed value = stored · slope + intercept */
+  readonly slope: number;
+  readonly intercept: number;
+  /** default window, in displayed units */
+  readonly windowLow: number;
+  readonly windowHigh: number;
+  /** slices in a slab */
+  readonly slabDepth: number;
+}
+
+/** Bytes of slab k, already decompressed by the browser. Rejecting is fine: the loader retries twice, then tells `onProblem`. */
+export type FetchSlab = (slab: number, signal: AbortSignal) => Promise<ArrayBuffer>;
+
+/** Sorted stretches of voxels with the values they take. `values` holds sum(lengths) entries, run after run. */
+export interface Runs {
+  readonly starts: Uint32Array;
+  readonly lengths: Uint32Array;
+  readonly values: LabelArray;
+}
+
+export type LabelArray = Uint8Array<ArrayBuffer> | Uint16Array<ArrayBuffer>;
+export type LabelType = "uint8" | "uint16";
+
+export interface SliceChecksum {
+  readonly z: number;
+  readonly crc32: number;
+}
+
+/** One gesture's changed voxels. `before` is known in memory only; `encodeRuns(edit.runs)` is what travels. */
+export interface Edit {
+  readonly editId: string;
+  readonly tool: string;
+  readonly sourceRevisionId: string | null;
+  readonly undoes: string | null;
+  readonly runs: Runs;
+  readonly before: LabelArray;
+  readonly voxels: number;
+  /** CRC-32 of axial slices touched since the last check, *after* this edit; every 50th edit, otherwise null. Drop them
+   *  when this edit is replayed on top of somebody else's. */
+  readonly checksums: readonly SliceChecksum[] | null;
+}
+
+/** An edit as journal and server keep it. `runs` is base64 of the run code (`encodeRuns`). */
+export interface JournalEdit {
+  readonly editId: string;
+  readonly tool: string;
+  readonly sourceRevisionId: string | null;
+  readonly undoes: string | null;
+  readonly runs: string;
+}
+
+export interface LabelInfo {
+  readonly value: number;
+  readonly name: string;
+  readonly colour: string;
+  readonly visible: boolean;
+  readonly locked: boolean;
+}
+
+export type Dash = "solid" | "long" | "dots" | "dash-dot";
+
+/** How a read-only label map looks: `outline` for experts, `proposal` (hatched, dashed outline) for the model. */
+export interface LayerLook {
+  readonly kind: "outline" | "proposal";
+  /** null = each label in its own colour */
+  readonly colour: string | null;
+  readonly dash: Dash;
+  /** 0–1 */
+  readonly opacity: number;
+  readonly visible: boolean;
+}
+
+export interface LayerSource {
+  readonly id: string;
+  readonly revisionId: string;
+  readonly dtype: LabelType;
+  readonly fetchSlab: FetchSlab;
+  readonly look: LayerLook;
+}
+
+/** The map being drawn. `fetchSlab` null = begin empty. `edits` are replayed in order and fill undo and redo. */
+export interface ActiveSource {
+  readonly dtype: LabelType;
+  readonly fetchSlab: FetchSlab | null;
+  readonly edits: readonly JournalEdit[];
+}
+
+export type ToolName = "brush" | "eraser" | "fill" | "fill3d" | "crosshair" | "window" | "pan" | "zoom";
+
+/** What may be painted over. A locked label never changes, whatever this says. Range in displayed units, inclusive. */
+export interface PaintLimits {
+  readonly over: "everything" | "background" | { readonly label: number };
+  readonly range: { readonly low: number; readonly high: number } | null;
+  /** the eraser also takes other labels than the active one */
+  readonly eraseAnyLabel: boolean;
+}
+
+export interface AcceptScope {
+  readonly labels: readonly number[] | "all";
+  readonly mode: "replace" | "add" | "remove";
+  /** axis-aligned part of the volume; absent = all of it. Slice numbers as in `ViewerState.slices`, both ends included. */
+  readonly slices?: { readonly plane: Plane; readonly from: number; readonly to: number };
+}
+
+export interface SlicePosition {
+  readonly index: number;
+  readonly count: number;
+}
+
+/** A snapshot for React: made anew at each change, at most once a frame. */
+export interface ViewerState {
+  /** planes that may be shown: one for 2D, irregular and uncalibrated images, else three; the acquisition plane first */
+  readonly planes: readonly Plane[];
+  readonly slices: Readonly<Record<Plane, SlicePosition>>;
+  readonly crosshairIjk: Point3;
+  readonly crosshairMm: Point3;
+  readonly window: { readonly low: number; readonly high: number };
+  readonly tool: ToolName;
+  readonly activeLabel: number;
+  readonly brushRadiusMm: number;
+  readonly brushIsBall: boolean;
+  readonly undoDepth: number;
+  readonly redoDepth: number;
+  readonly slabsLoaded: number;
+  readonly slabCount: number;
+  /** false until `loadActive` has finished: tools change nothing before */
+  readonly canDraw: boolean;
+  /** degrees between grid and patient axes, 0 where there is no orientation; above 5 the views wear a badge */
+  readonly tiltDegrees: number;
+}
+
+/** What lies under the pointer, or under the crosshair after a key. */
+export interface CursorInfo {
+  readonly plane: Plane;
+  readonly ijk: Point3;
+  readonly mm: Point3;
+  /** displayed value(s): one for grey, three for RGB; null while its slab is not here */
+  readonly values: readonly number[] | null;
+  readonly label: number;
+}
+
+export interface ViewerOptions {
+  readonly image: ImageInfo;
+  readonly fetchSlab: FetchSlab;
+  /** voxel to start at; the middle of the volume when absent */
+  readonly startIjk?: Point3;
+  /** every change of the active map, undo and redo included, after it was applied */
+  readonly onEdit?: (edit: Edit) => void;
+  readonly onCrosshair?: (ijk: Point3, mm: Point3) => void;
+  readonly onViewChange?: (state: ViewerState) => void;
+  readonly onCursor?: (cursor: CursorInfo | null) => void;
+  /** a sentence for the person at the screen: a slab that will not load, a fill that is too large */
+  readonly onProblem?: (sentence: string) => void;
+}
+
+export interface ViewHandle {
+  readonly plane: Plane;
+  /** fit the slice into the canvas again */
+  reset(): void;
+  zoomBy(factor: number): void;
+  detach(): void;
+}
+
+/** The engine's one door. `Viewer` (class) implements it. All methods are synchronous unless they return a Promise. */
+export interface ViewerDoor {
+  readonly state: ViewerState;
+  /** The canvas must fill its box by CSS; the engine sizes its pixels, sets touch-action and takes its pointer and wheel events. */
+  attach(canvas: HTMLCanvasLike, plane: Plane): ViewHandle;
+  setLabels(labels: readonly LabelInfo[]): void;
+  setActiveLabel(value: number): void;
+  setTool(tool: ToolName): void;
+  setBrush(radiusMm: number, options?: { readonly ball: boolean }): void;
+  setPaintLimits(limits: PaintLimits): void;
+  setWindow(low: number, high: number): void;
+  /** opacity 0–1 of the active map's fill and of everything laid over the image */
+  setOpacity(fill: number, overlays: number): void;
+  /** hold-to-hide: true hides every overlay until false */
+  setHidden(hidden: boolean): void;
+  goTo(ijk: Point3): void;
+  /** slices forward (positive) in a plane */
+  scroll(plane: Plane, slices: number): void;
+  /** keyboard drawing: one voxel on the screen of that plane; a tool that is down draws along */
+  moveCrosshair(plane: Plane, right: number, down: number): void;
+  /** keyboard drawing: tool down at the crosshair, or up again (its Edit arrives by `onEdit`) */
+  toggleToolAtCrosshair(plane: Plane): void;
+  /** abandon the gesture under way */
+  cancel(): void;
+  loadActive(source: ActiveSource): Promise<void>;
+  /** somebody else's edit (not undoable here). Voxels of `pending` (mine, not yet acknowledged) stay mine; returns how many did. */
+  applyRemote(edit: JournalEdit, pending: readonly JournalEdit[]): number;
+  addLayer(source: LayerSource): Promise<void>;
+  updateLayer(id: string, look: Partial<LayerLook>): void;
+  removeLayer(id: string): void;
+  /** null when nothing would change */
+  acceptLayer(id: string, scope: AcceptScope): Edit | null;
+  undo(): Edit | null;
+  redo(): Edit | null;
+  /** voxels of each label present in the active map, background left out */
+  countVoxels(): ReadonlyMap<number, number>;
+  /** slices of a plane where the active map is not empty: marks for the slice bar */
+  listDrawnSlices(plane: Plane): readonly number[];
+  /** CRC-32 of the slices touched since the last check, for submit */
+  takeChecksums(): readonly SliceChecksum[];
+  destroy(): void;
+}
+
+/** HTMLCanvasElement in a browser; named here so that this file compiles without the DOM library. */
+export interface HTMLCanvasLike {
+  width: number;
+  height: number;
+}
