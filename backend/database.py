@@ -1,0 +1,152 @@
+"""Transactions: the only file with the word commit, and the types that say read or write.
+
+One request, one transaction: `Reads` and `Writes` open it, and a `Writes` commits before the answer leaves, so a
+commit that fails reaches the client as an error (`scope="function"`; with the default scope FastAPI would have sent
+200 already). A job is several short transactions: `with database.write() as db: …`, never held while computing.
+Sessions are lazy: no connection is taken before the first statement.
+"""
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, NewType
+
+import psycopg
+from fastapi import Depends, Request
+from sqlalchemy import MetaData, create_engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+
+log = logging.getLogger(__name__)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Base(DeclarativeBase):
+    """Mother of every table; names of constraints follow one convention so that migrations can find them."""
+
+    metadata = metadata
+
+
+ReadSession = NewType("ReadSession", Session)
+WriteSession = NewType("WriteSession", Session)
+AnySession = ReadSession | WriteSession
+
+
+class Database:
+    """One PostgreSQL, its pool, and the two ways into a transaction."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        pool_wait_seconds: float = 1.5,
+        statement_seconds: float = 10,
+        lock_seconds: float = 2,
+        idle_seconds: float = 30,
+    ) -> None:
+        """url: postgresql://… ; the timeouts are set on every connection and 0 switches one off."""
+        self.url = make_url(url).set(drivername="postgresql+psycopg")
+        options = " ".join(
+            f"-c {name}={int(seconds * 1000)}"
+            for name, seconds in (
+                ("statement_timeout", statement_seconds),
+                ("lock_timeout", lock_seconds),
+                ("idle_in_transaction_session_timeout", idle_seconds),
+            )
+        )
+        self.engine = create_engine(
+            self.url,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_timeout=pool_wait_seconds,
+            pool_pre_ping=True,
+            pool_recycle=1800,
+            hide_parameters=True,
+            connect_args={"options": f"{options} -c timezone=UTC", "connect_timeout": 3, "prepare_threshold": 3},
+        )
+        self._write = sessionmaker(self.engine, expire_on_commit=False)
+        self._read = sessionmaker(self.engine.execution_options(postgresql_readonly=True), expire_on_commit=False)
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[ReadSession]:
+        """A read-only transaction: PostgreSQL itself refuses a write in it."""
+        with self._read() as session:
+            yield ReadSession(session)
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[WriteSession]:
+        """A transaction that is committed at the end of the block, or rolled back whole when anything raises."""
+        with self._write() as session:
+            yield WriteSession(session)
+            for finish in session.info.get("before_commit", ()):
+                finish()
+            session.commit()
+            callbacks = session.info.pop("after_commit", [])
+        for callback in callbacks:
+            callback()
+
+    @contextlib.contextmanager
+    def listen(self, channel: str) -> Iterator[psycopg.Connection[Any]]:
+        """A connection of its own, outside the pool, on which `LISTEN channel` is active; read it with `.notifies()`."""
+        if not channel.isidentifier():
+            raise ValueError(f"not a channel name: {channel!r}")
+        target = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        with psycopg.connect(target, autocommit=True, connect_timeout=3) as connection:
+            connection.execute(f"LISTEN {channel}".encode())
+            yield connection
+
+    def wait_until_ready(self, seconds: float) -> None:
+        """Return once a connection works; raises the last error after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                with self.engine.connect():
+                    return
+            except Exception:  # noqa: BLE001 whatever the driver says, the answer is to try again until the deadline
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def after_commit(db: WriteSession, callback: Callable[[], None]) -> None:
+    """Call back once this transaction is committed; forgotten when it is rolled back. For doorbells only."""
+    db.info.setdefault("after_commit", []).append(callback)
+
+
+def before_commit(db: WriteSession, callback: Callable[[], None]) -> None:
+    """Call back as the last act inside this transaction; whatever it raises rolls everything back."""
+    db.info.setdefault("before_commit", []).append(callback)
+
+
+def of_request(request: Request) -> Database:
+    """The database the application was created with."""
+    database: Database = request.app.state.database
+    return database
+
+
+def _reads(request: Request) -> Iterator[ReadSession]:
+    with of_request(request).read() as db:
+        yield db
+
+
+def _writes(request: Request) -> Iterator[WriteSession]:
+    with of_request(request).write() as db:
+        yield db
+
+
+Reads = Annotated[ReadSession, Depends(_reads, scope="function")]
+Writes = Annotated[WriteSession, Depends(_writes, scope="function")]
