@@ -87,6 +87,7 @@ class PostgresServer:
 
         Raises CannotStart with the cause and the remedy. Call it from a thread that outlives the server (see `processes`).
         """
+        self.stop()  # reaps one that was killed: a zombie would still hold the lock file
         self.prepare()
         identity = _identity_of(self.home)
         programs = _programs(self.home, identity)
@@ -101,6 +102,8 @@ class PostgresServer:
         if self._child is not None:
             stop(self._child, first=signal.SIGINT, patience_seconds=30)
             self._child = None
+            if self._socket_folder.parent != self.home and self._socket_folder.exists():
+                shutil.rmtree(self._socket_folder)
 
     @property
     def pid(self) -> int | None:
@@ -214,22 +217,34 @@ def _programs(home: Path, identity: Identity | None) -> Path:
     if _can_run(installed / "bin" / "postgres", identity):
         return installed / "bin"
     copy = home / f"programs-{_fingerprint(installed)}"
+    programs = copy / installed.parent.name / installed.name / "bin"
     if not copy.exists():
-        unfinished = copy.with_suffix(".unfinished")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        for part in ("bin", "lib", "share"):  # not the C headers
-            shutil.copytree(installed / part, unfinished / part, symlinks=True)
-        for path in (unfinished, *unfinished.rglob("*")):
-            path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644, follow_symlinks=True)
-        unfinished.rename(copy)
-    if not _can_run(copy / "bin" / "postgres", identity):
+        _copy_programs(installed, copy)
+    if not _can_run(programs / "postgres", identity):
         raise CannotStart(f"{copy} does not let programs run (a noexec mount?); set CONSILIUM_DATA to a folder elsewhere.")
-    return copy / "bin"
+    return programs
+
+
+def _copy_programs(installed: Path, copy: Path) -> None:
+    """Copy the programs and the libraries beside the package, in the wheel's own layout: they find each other by relative path."""
+    package = installed.parent
+    unfinished = copy.with_suffix(".unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    for part in ("bin", "lib", "share"):  # not the C headers
+        shutil.copytree(installed / part, unfinished / package.name / installed.name / part)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, unfinished / libraries.name)
+    for path in (unfinished, *unfinished.rglob("*")):
+        path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+    unfinished.rename(copy)
 
 
 def _can_run(program: Path, identity: Identity | None) -> bool:
     try:
-        child = spawn([program, "--version"], identity=identity, environment=_environment(), folder=Path("/"), output=subprocess.DEVNULL)
+        child = spawn(
+            [program, "--version"], identity=identity, environment=_environment(), folder=Path("/"), output=subprocess.DEVNULL
+        )
     except OSError:
         return False
     return child.wait() == 0
