@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Interval, and_, case, cast, delete, func, 
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
-from backend.database import ReadSession, WriteSession
+from backend.database import AnySession, WriteSession
 from backend.jobs.store.tables import Job, JobMetric, WorkerHeartbeat
 
 # Any constant does, as long as nothing else of ours locks with it: "jobs" in ASCII.
@@ -36,11 +36,6 @@ def add(db: WriteSession, values: Mapping[str, Any]) -> Job:
     db.flush()
     db.refresh(job)
     return job
-
-
-def ring_bell(db: WriteSession, queue: str) -> None:
-    """Tell listening workers at commit that this queue holds work; a hint only, claims never depend on it."""
-    db.execute(select(func.pg_notify("jobs", queue)))
 
 
 def claim_next(db: WriteSession, queue: str, worker: str, lease_seconds: float) -> Job | None:
@@ -219,7 +214,7 @@ def unheard(db: WriteSession, after_seconds: float) -> list[Job]:
     return list(rows)
 
 
-def positions(db: ReadSession | WriteSession, job_ids: Sequence[UUID]) -> dict[UUID, int]:
+def positions(db: AnySession, job_ids: Sequence[UUID]) -> dict[UUID, int]:
     """How many jobs of the same queue stand before each queued one, plus one; by age, which is close to the truth."""
     if not job_ids:
         return {}

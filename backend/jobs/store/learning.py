@@ -1,0 +1,322 @@
+"""What there is to learn from and to predict: readings, lineage, and what the scheduler has to find.
+
+Only submitted revisions count, and of each reading only the newest. A reading is never learned from through the
+tables of another expert: every query names whose it is.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Select, String, and_, cast, exists, func, or_, select
+from sqlalchemy.orm import aliased
+
+from backend.accounts.store import ExpertRow
+from backend.database import AnySession
+from backend.jobs.store.tables import Job
+from backend.models.store import LiveStyle, ModelVersion, Style, StyleLineage
+from backend.projects.store import Assignment, Label, Project, ProjectExpert
+from backend.segmentations.store import Revision, Segmentation
+from backend.studies.store import Image, Study
+
+WAITING = ("assigned", "opened", "drafting")
+
+
+@dataclass(frozen=True)
+class ReadingRow:
+    """The newest submitted revision of one expert's reading of one image."""
+
+    revision_id: UUID
+    expert_id: UUID
+    image_id: UUID
+    patient_id: UUID
+    labels_sha256: str
+    dtype: str
+    assisted: bool
+    submitted_at: datetime
+
+
+@dataclass(frozen=True)
+class DueExpert:
+    """An expert with submitted readings that no style has learned from yet.
+
+    changed: readings that differ from the prediction they began from; accepted: those that do not.
+    quiet_seconds, waiting_seconds: since the newest and the oldest of them, on the database's clock.
+    is_first: no personalisation on the live model version has started yet.
+    """
+
+    project_id: UUID
+    expert_id: UUID
+    changed: int
+    accepted: int
+    quiet_seconds: float
+    waiting_seconds: float
+    is_first: bool
+
+
+@dataclass(frozen=True)
+class MissingPrediction:
+    """An assignment not yet submitted whose expert's live style has not drawn its image."""
+
+    project_id: UUID
+    expert_id: UUID
+    style_id: UUID
+    image_id: UUID
+
+
+def _newest_submitted() -> Select[Any]:
+    """Readings, one row each: the newest submitted revision, except where the expert was withdrawn."""
+    withdrawn = (
+        select(Assignment.id)
+        .where(Assignment.segmentation_id == Segmentation.id, Assignment.state == "withdrawn")
+        .exists()
+    )
+    return (
+        select(
+            Segmentation.project_id,
+            Revision.id.label("revision_id"),
+            Segmentation.expert_id,
+            Segmentation.image_id,
+            Study.patient_id,
+            Revision.labels_sha256,
+            Revision.dtype,
+            Revision.assisted,
+            Revision.submitted_at,
+        )
+        .join(Segmentation, Segmentation.id == Revision.segmentation_id)
+        .join(Image, Image.id == Segmentation.image_id)
+        .join(Study, Study.id == Image.study_id)
+        .where(Segmentation.author == "expert", Revision.submitted_at.is_not(None), ~withdrawn)
+        .distinct(Segmentation.id)
+        .order_by(Segmentation.id, Revision.number.desc())
+    )
+
+
+def readings(
+    db: AnySession, project_id: UUID, *, expert_id: UUID | None = None, without_pending: bool = False
+) -> list[ReadingRow]:
+    """The project's submitted readings, of one expert or all, oldest first.
+
+    without_pending leaves out images that some expert has still to read (a blinded project must not learn from those).
+    """
+    newest = _newest_submitted().where(Segmentation.project_id == project_id)
+    if expert_id is not None:
+        newest = newest.where(Segmentation.expert_id == expert_id)
+    if without_pending:
+        pending = select(Assignment.image_id).where(Assignment.project_id == project_id, Assignment.state.in_(WAITING))
+        newest = newest.where(Segmentation.image_id.not_in(pending))
+    rows = newest.subquery()
+    return [
+        ReadingRow(
+            row.revision_id,
+            row.expert_id,
+            row.image_id,
+            row.patient_id,
+            row.labels_sha256,
+            row.dtype,
+            row.assisted,
+            row.submitted_at,
+        )
+        for row in db.execute(select(rows).order_by(rows.c.submitted_at, rows.c.revision_id))
+    ]
+
+
+def label_values(db: AnySession, project_id: UUID) -> list[int]:
+    """The project's label values in order."""
+    return list(db.scalars(select(Label.value).where(Label.project_id == project_id).order_by(Label.value)))
+
+
+def expert_names(db: AnySession, project_id: UUID) -> dict[UUID, str]:
+    """The project's experts."""
+    rows = db.execute(
+        select(ExpertRow.id, ExpertRow.name)
+        .join(ProjectExpert, ProjectExpert.expert_id == ExpertRow.id)
+        .where(ProjectExpert.project_id == project_id)
+    )
+    return {row.id: row.name for row in rows}
+
+
+def due_experts(db: AnySession) -> list[DueExpert]:
+    """Experts of projects that personalise, with what no style of theirs on the live model version has seen.
+
+    Left out: experts with a personalisation queued or running, projects with a pretraining queued or running. What was
+    submitted before the last personalisation began does not count again, even when that job failed: otherwise
+    one bad reading would start it for ever.
+    """
+    newest = _newest_submitted().subquery()
+    version = aliased(ModelVersion)
+    last_start = (
+        select(func.max(Job.started_at))
+        .where(
+            Job.kind == "personalise",
+            Job.project_id == newest.c.project_id,
+            Job.expert_id == newest.c.expert_id,
+            Job.started_at > version.created_at,
+        )
+        .correlate(newest, version)
+        .scalar_subquery()
+    )
+    learned = (
+        select(StyleLineage.revision_id)
+        .join(Style, Style.id == StyleLineage.style_id)
+        .where(
+            StyleLineage.revision_id == newest.c.revision_id,
+            Style.expert_id == newest.c.expert_id,
+            Style.model_version_id == version.id,
+        )
+        .exists()
+    )
+    busy = (
+        select(Job.id)
+        .where(
+            Job.project_id == newest.c.project_id,
+            Job.state.in_(("queued", "running")),
+            or_(Job.kind == "pretrain", and_(Job.kind == "personalise", Job.expert_id == newest.c.expert_id)),
+        )
+        .exists()
+    )
+    prediction = aliased(Segmentation)
+    drawn = aliased(Revision)
+    accepted = (
+        select(prediction.id)
+        .join(drawn, drawn.id == prediction.head_revision_id)
+        .where(
+            prediction.author == "model",
+            prediction.image_id == newest.c.image_id,
+            prediction.expert_id == newest.c.expert_id,
+            drawn.labels_sha256 == newest.c.labels_sha256,
+        )
+        .exists()
+    )
+    fresh = (
+        select(newest.c.project_id, newest.c.expert_id, newest.c.submitted_at, accepted.label("accepted"),
+               last_start.is_(None).label("is_first"))
+        .join(version, and_(version.project_id == newest.c.project_id, version.state == "live"))
+        .join(Project, Project.id == newest.c.project_id)
+        .where(
+            Project.policy["personalise"].as_boolean(),
+            ~learned,
+            ~busy,
+            or_(last_start.is_(None), newest.c.submitted_at > last_start),
+        )
+        .subquery()
+    )  # fmt: skip
+    age = func.extract("epoch", func.now() - fresh.c.submitted_at)
+    rows = db.execute(
+        select(
+            fresh.c.project_id,
+            fresh.c.expert_id,
+            func.count().filter(~fresh.c.accepted).label("changed"),
+            func.count().filter(fresh.c.accepted).label("accepted"),
+            func.min(age).label("quiet_seconds"),
+            func.max(age).label("waiting_seconds"),
+            func.bool_and(fresh.c.is_first).label("is_first"),
+        ).group_by(fresh.c.project_id, fresh.c.expert_id)
+    )
+    return [
+        DueExpert(
+            row.project_id,
+            row.expert_id,
+            row.changed,
+            row.accepted,
+            float(row.quiet_seconds),
+            float(row.waiting_seconds),
+            row.is_first,
+        )
+        for row in rows
+    ]
+
+
+def missing_predictions(db: AnySession, limit: int) -> list[MissingPrediction]:
+    """Assignments whose prediction nobody has asked for yet, in reading order.
+
+    A (style, image) pair is asked for once: what was refused, failed or cancelled is not asked for again by itself.
+    """
+    drawn = (
+        select(Segmentation.id)
+        .where(
+            Segmentation.author == "model",
+            Segmentation.image_id == Assignment.image_id,
+            Segmentation.style_id == LiveStyle.style_id,
+        )
+        .exists()
+    )
+    asked = (
+        select(Job.id)
+        .where(
+            Job.kind == "predict",
+            Job.project_id == Assignment.project_id,
+            Job.expert_id == Assignment.expert_id,
+            Job.params["style_id"].astext == cast(LiveStyle.style_id, String),
+            Job.params["image_ids"].contains(func.to_jsonb(cast(Assignment.image_id, String))),
+        )
+        .exists()
+    )
+    rows = db.execute(
+        select(Assignment.project_id, Assignment.expert_id, LiveStyle.style_id, Assignment.image_id)
+        .join(
+            LiveStyle,
+            and_(LiveStyle.project_id == Assignment.project_id, LiveStyle.expert_id == Assignment.expert_id),
+        )
+        .join(Project, Project.id == Assignment.project_id)
+        .where(Assignment.state.in_(WAITING), Project.policy["prefill"].astext == "before", ~drawn, ~asked)
+        .order_by(Assignment.project_id, Assignment.expert_id, Assignment.position, Assignment.id)
+        .limit(limit)
+    )
+    return [MissingPrediction(*row) for row in rows]
+
+
+def experts_without_style(db: AnySession) -> list[tuple[UUID, UUID]]:
+    """(project, expert) pairs that have no live style although their project has a live model version."""
+    has_style = exists().where(
+        LiveStyle.project_id == ProjectExpert.project_id, LiveStyle.expert_id == ProjectExpert.expert_id
+    )
+    rows = db.execute(
+        select(ProjectExpert.project_id, ProjectExpert.expert_id)
+        .join(ModelVersion, and_(ModelVersion.project_id == ProjectExpert.project_id, ModelVersion.state == "live"))
+        .where(~has_style)
+    )
+    return [(row.project_id, row.expert_id) for row in rows]
+
+
+def patients_read_by_others(db: AnySession, style: Style, expert_id: UUID, patient_ids: Iterable[UUID]) -> set[UUID]:
+    """Which of these patients stand, through another expert's reading, in the lineage of a style or of its model version.
+
+    A model version's lineage is that of its pretrained styles.
+    """
+    behind = select(Style.id).where(
+        or_(Style.id == style.id, and_(Style.model_version_id == style.model_version_id, Style.origin == "pretrained"))
+    )
+    rows = db.scalars(
+        select(Study.patient_id)
+        .join(Image, Image.study_id == Study.id)
+        .join(Segmentation, Segmentation.image_id == Image.id)
+        .join(Revision, Revision.segmentation_id == Segmentation.id)
+        .join(StyleLineage, StyleLineage.revision_id == Revision.id)
+        .where(
+            StyleLineage.style_id.in_(behind),
+            Segmentation.expert_id != expert_id,
+            Study.patient_id.in_(list(patient_ids)),
+        )
+        .distinct()
+    )
+    return set(rows)
+
+
+def patients_of_images(db: AnySession, image_ids: Iterable[UUID]) -> dict[UUID, UUID]:
+    """Image → patient."""
+    rows = db.execute(
+        select(Image.id, Study.patient_id).join(Study, Study.id == Image.study_id).where(Image.id.in_(list(image_ids)))
+    )
+    return {row.id: row.patient_id for row in rows}
+
+
+def find_prediction(db: AnySession, image_id: UUID, style_id: UUID) -> UUID | None:
+    """The revision this style drew on this image."""
+    return db.scalars(
+        select(Segmentation.head_revision_id).where(
+            Segmentation.author == "model", Segmentation.image_id == image_id, Segmentation.style_id == style_id
+        )
+    ).one_or_none()
