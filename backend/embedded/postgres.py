@@ -5,7 +5,8 @@ shares servers between programs. Ours changes nothing outside its folder. As roo
 copies the programs into the data folder where that user could not reach them.
 
     <data>/postgres/18/        the cluster            <data>/postgres/run/       the private socket (no TCP at all)
-    <data>/postgres/log        the server's log       <data>/secrets/            one password per role, 0600
+    <data>/postgres/log        the server's log       <data>/secrets/            one password per role, and the two
+                                                                                 roles' URLs for our processes; 0600
 
 Roles: `postgres` (bootstrap only), `consilium_owner` (owns the schema, migrates), `consilium_app` (every query; may not touch
 what is append-only). All sign in by scram-sha-256, also on the socket.
@@ -32,6 +33,8 @@ MAJOR = 18
 DATABASE = "consilium"
 OWNER = "consilium_owner"
 APP = "consilium_app"
+URL_FILE = "database_url"
+OWNER_URL_FILE = "database_owner_url"
 _SUPERUSER = "postgres"
 _PORT = 5432  # only a part of the socket's name
 _SOCKET_PATH_LIMIT = 107  # bytes in sockaddr_un, without the closing NUL
@@ -81,6 +84,8 @@ class PostgresServer:
             _own_folder(folder, identity)
         for role in (_SUPERUSER, OWNER, APP):
             self._password(role)
+        _write_secret(self.data / "secrets" / URL_FILE, self.url())
+        _write_secret(self.data / "secrets" / OWNER_URL_FILE, self.url(OWNER))
 
     def start(self) -> None:
         """Make the cluster if there is none, run the server, wait until it answers, and see to roles and database.
@@ -123,13 +128,7 @@ class PostgresServer:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = folder / f"database_{role}"
         if not file.exists():
-            temporary = file.with_suffix(f".{os.getpid()}")
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as stream:
-                stream.write(secrets.token_hex(32))
-                stream.flush()
-                os.fsync(stream.fileno())
-            temporary.rename(file)
+            _write_secret(file, secrets.token_hex(32))
         return file.read_text().strip()
 
     def _initialise(self, programs: Path, identity: Identity | None) -> None:
@@ -194,6 +193,17 @@ class PostgresServer:
                 connection.execute(statement.format(sql.SQL(verb), sql.Identifier(role), sql.Literal(self._password(role))))
             if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone() is None:
                 create_database(connection, DATABASE)
+
+
+def _write_secret(file: Path, content: str) -> None:
+    """Replace the file's content in one step; readable for us alone, and on the disk before anything depends on it."""
+    temporary = file.with_suffix(f".{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.rename(file)
 
 
 def create_database(connection: psycopg.Connection, name: str, template: str = "template0") -> None:
@@ -285,7 +295,7 @@ def _make_reachable_folder(data: Path, identity: Identity | None) -> None:
             raise CannotStart(f"The data folder {data} is not writable for you; set CONSILIUM_DATA to one that is.")
         return
     for folder in (*reversed(data.parents), data):
-        if not _may_enter(folder, identity):
+        if not may_enter(folder, identity):
             raise CannotStart(
                 f"PostgreSQL runs as the user {identity.name} and cannot enter {folder}, which holds the data folder {data}; "
                 "set CONSILIUM_DATA to a folder it can reach, for example /var/lib/consilium, "
@@ -293,7 +303,8 @@ def _make_reachable_folder(data: Path, identity: Identity | None) -> None:
             )
 
 
-def _may_enter(folder: Path, identity: Identity) -> bool:
+def may_enter(folder: Path, identity: Identity) -> bool:
+    """Whether that user can pass through this one folder; tried out, because access lists may say more than mode bits."""
     try:
         child = spawn(["/bin/sh", "-c", 'cd "$1"', "sh", folder], identity=identity, folder=Path("/"), output=subprocess.DEVNULL)
     except OSError:

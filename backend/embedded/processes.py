@@ -61,6 +61,7 @@ def spawn(
     environment: Mapping[str, str] | None = None,
     folder: Path | None = None,
     output: IO[bytes] | int | None = None,
+    pass_fds: Sequence[int] = (),
 ) -> subprocess.Popen[bytes]:
     """Start a child that gets `death_signal` when the calling thread ends, in whatever way it ends.
 
@@ -77,6 +78,7 @@ def spawn(
         stderr=subprocess.STDOUT if output is not None else None,
         env=dict(environment) if environment is not None else None,
         cwd=folder,
+        pass_fds=pass_fds,
         process_group=0,
         preexec_fn=_die_with(os.getpid(), death_signal),
         **dropped,  # type: ignore[call-overload]  # the stubs know the names, not a dict of them
