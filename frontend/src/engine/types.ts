@@ -33,8 +33,8 @@ export type FetchSlab = (slab: number, signal: AbortSignal) => Promise<ArrayBuff
 
 /** Sorted stretches of voxels with the values they take. `values` holds sum(lengths) entries, run after run. */
 export interface Runs {
-  readonly starts: Uint32Array;
-  readonly lengths: Uint32Array;
+  readonly starts: Float64Array;
+  readonly lengths: Float64Array;
   readonly values: LabelArray;
 }
 
@@ -185,7 +185,7 @@ export interface ViewHandle {
 export interface ViewerDoor {
   readonly state: ViewerState;
   /** The canvas must fill its box by CSS; the engine sizes its pixels, sets touch-action and takes its pointer and wheel events. */
-  attach(canvas: HTMLCanvasLike, plane: Plane): ViewHandle;
+  attach(canvas: HTMLCanvasElement, plane: Plane): ViewHandle;
   setLabels(labels: readonly LabelInfo[]): void;
   setActiveLabel(value: number): void;
   setTool(tool: ToolName): void;
@@ -222,10 +222,4 @@ export interface ViewerDoor {
   /** CRC-32 of the slices touched since the last check, for submit */
   takeChecksums(): readonly SliceChecksum[];
   destroy(): void;
-}
-
-/** HTMLCanvasElement in a browser; named here so that this file compiles without the DOM library. */
-export interface HTMLCanvasLike {
-  width: number;
-  height: number;
 }

@@ -1,0 +1,63 @@
+/** A box of voxels or cells, both ends included: how an edit says what has to be painted again. */
+import type { PlaneAxes } from "./planes";
+
+export interface VoxelBox {
+  readonly min: readonly [number, number, number];
+  readonly max: readonly [number, number, number];
+}
+
+export interface CellBox {
+  readonly left: number;
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+}
+
+/** The cells of a slice that a voxel box shows there; null when the box does not meet the slice. */
+export function projectBox(axes: PlaneAxes, slice: number, box: VoxelBox): CellBox | null {
+  const range = (axis: number): [number, number] => [box.min[axis as 0 | 1 | 2], box.max[axis as 0 | 1 | 2]];
+  const [sliceMin, sliceMax] = range(axes.sliceAxis);
+  if (slice < sliceMin || slice > sliceMax) return null;
+  const [columnMin, columnMax] = range(axes.columnAxis);
+  const [rowMin, rowMax] = range(axes.rowAxis);
+  return {
+    left: axes.columnFlip ? axes.columns - 1 - columnMax : columnMin,
+    right: axes.columnFlip ? axes.columns - 1 - columnMin : columnMax,
+    top: axes.rowFlip ? axes.rows - 1 - rowMax : rowMin,
+    bottom: axes.rowFlip ? axes.rows - 1 - rowMin : rowMax,
+  };
+}
+
+export function uniteCells(a: CellBox | null, b: CellBox): CellBox {
+  if (a === null) return b;
+  return {
+    left: Math.min(a.left, b.left),
+    top: Math.min(a.top, b.top),
+    right: Math.max(a.right, b.right),
+    bottom: Math.max(a.bottom, b.bottom),
+  };
+}
+
+/** Grows as voxels are added; `take` hands the box over and begins an empty one. */
+export class GrowingBox {
+  private min: [number, number, number] = [Infinity, Infinity, Infinity];
+  private max: [number, number, number] = [-Infinity, -Infinity, -Infinity];
+
+  add(i: number, j: number, k: number): void {
+    const { min, max } = this;
+    if (i < min[0]) min[0] = i;
+    if (i > max[0]) max[0] = i;
+    if (j < min[1]) min[1] = j;
+    if (j > max[1]) max[1] = j;
+    if (k < min[2]) min[2] = k;
+    if (k > max[2]) max[2] = k;
+  }
+
+  take(): VoxelBox | null {
+    if (this.max[0] < this.min[0]) return null;
+    const box: VoxelBox = { min: this.min, max: this.max };
+    this.min = [Infinity, Infinity, Infinity];
+    this.max = [-Infinity, -Infinity, -Infinity];
+    return box;
+  }
+}

@@ -1,0 +1,127 @@
+/**
+ * The label map being drawn: dense, x fastest, on exactly the image's grid.
+ *
+ * Only edits change it (`applyRuns`, and `EditDraft` while a gesture is under way). Beside the voxels it keeps what the
+ * page shows at every moment and a full scan would be too slow for: voxels per label, non-empty voxels per slice along
+ * each axis, and the axial slices touched since the last checksum.
+ */
+import type { LabelArray, LabelType, Runs, SliceChecksum } from "../types";
+import { crc32 } from "./checksum";
+import { makeLabelArray } from "./editCodec";
+
+export class LabelVolume {
+  readonly voxels: LabelArray;
+  readonly size: number;
+  private readonly perLabel: Float64Array;
+  private readonly perSlice: readonly [Uint32Array, Uint32Array, Uint32Array];
+  private readonly touched = new Set<number>();
+
+  constructor(
+    readonly nx: number,
+    readonly ny: number,
+    readonly nz: number,
+    readonly dtype: LabelType,
+  ) {
+    this.size = nx * ny * nz;
+    this.voxels = makeLabelArray(dtype, this.size);
+    this.perLabel = new Float64Array(dtype === "uint8" ? 256 : 65536);
+    this.perLabel[0] = this.size;
+    this.perSlice = [new Uint32Array(nx), new Uint32Array(ny), new Uint32Array(nz)];
+  }
+
+  /** Loads slices from `firstSlice` on, over empty ones. Throws RangeError when the bytes are no whole slices of the grid. */
+  putSlices(firstSlice: number, bytes: ArrayBuffer): void {
+    const itemsize = this.voxels.BYTES_PER_ELEMENT;
+    const slice = this.nx * this.ny;
+    const slices = bytes.byteLength / itemsize / slice;
+    if (!Number.isInteger(slices) || firstSlice + slices > this.nz) {
+      throw new RangeError(`${bytes.byteLength} label bytes do not fit the grid from slice ${firstSlice} on.`);
+    }
+    const start = firstSlice * slice;
+    this.voxels.set(itemsize === 1 ? new Uint8Array(bytes) : new Uint16Array(bytes), start);
+    for (let index = start; index < start + slices * slice; index++) {
+      const value = this.voxels[index] as number;
+      if (value === 0) continue;
+      const row = Math.floor(index / this.nx);
+      this.count(index - row * this.nx, row % this.ny, Math.floor(row / this.ny), 0, value);
+    }
+  }
+
+  /** Writes one voxel and keeps the counts. `index` must be i + nx · (j + ny · k). */
+  write(index: number, i: number, j: number, k: number, value: number): void {
+    const before = this.voxels[index] as number;
+    if (before === value) return;
+    this.voxels[index] = value;
+    this.count(i, j, k, before, value);
+    this.touched.add(k);
+  }
+
+  private count(i: number, j: number, k: number, before: number, after: number): void {
+    this.perLabel[before] = (this.perLabel[before] as number) - 1;
+    this.perLabel[after] = (this.perLabel[after] as number) + 1;
+    const change = (before === 0 ? 0 : -1) + (after === 0 ? 0 : 1);
+    if (change === 0) return;
+    const [perI, perJ, perK] = this.perSlice;
+    perI[i] = (perI[i] as number) + change;
+    perJ[j] = (perJ[j] as number) + change;
+    perK[k] = (perK[k] as number) + change;
+  }
+
+  /** Applies an edit and returns the values before, in the order of `runs.values`. Runs must lie inside the grid. */
+  applyRuns(runs: Runs): LabelArray {
+    const before = makeLabelArray(this.dtype, runs.values.length);
+    let at = 0;
+    for (let run = 0; run < runs.starts.length; run++) {
+      let index = runs.starts[run] as number;
+      const end = index + (runs.lengths[run] as number);
+      const row = Math.floor(index / this.nx);
+      let i = index - row * this.nx;
+      let j = row % this.ny;
+      let k = Math.floor(row / this.ny);
+      for (; index < end; index++, at++) {
+        before[at] = this.voxels[index] as number;
+        this.write(index, i, j, k, runs.values[at] as number);
+        if (++i < this.nx) continue;
+        i = 0;
+        if (++j < this.ny) continue;
+        j = 0;
+        k++;
+      }
+    }
+    return before;
+  }
+
+  countVoxels(): ReadonlyMap<number, number> {
+    const counts = new Map<number, number>();
+    for (let value = 1; value < this.perLabel.length; value++) {
+      const voxels = this.perLabel[value] as number;
+      if (voxels > 0) counts.set(value, voxels);
+    }
+    return counts;
+  }
+
+  /** Slices across voxel axis 0, 1 or 2 that hold any label. */
+  listDrawnSlices(axis: number): readonly number[] {
+    const drawn: number[] = [];
+    this.perSlice[axis as 0 | 1 | 2].forEach((voxels, slice) => {
+      if (voxels > 0) drawn.push(slice);
+    });
+    return drawn;
+  }
+
+  isSliceEmpty(k: number): boolean {
+    return this.perSlice[2][k] === 0;
+  }
+
+  /** CRC-32 of the axial slices touched since the last call, ascending. */
+  takeChecksums(): readonly SliceChecksum[] {
+    const slices = [...this.touched].sort((a, b) => a - b);
+    this.touched.clear();
+    return slices.map((z) => ({ z, crc32: this.checksum(z) }));
+  }
+
+  private checksum(z: number): number {
+    const slice = this.nx * this.ny * this.voxels.BYTES_PER_ELEMENT;
+    return crc32(new Uint8Array(this.voxels.buffer, z * slice, slice));
+  }
+}

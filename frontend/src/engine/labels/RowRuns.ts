@@ -1,0 +1,124 @@
+/**
+ * A read-only label map (an expert's reading, a prediction) as runs along x: about 1 % of its dense size.
+ *
+ * Kept in the slabs it came in; rows are numbered j + ny · (k − first slice of the slab). Runs cover non-zero labels
+ * only, half-open [start, end). A slab that is not here yet reads as background.
+ */
+import type { PlaneAxes } from "../geometry/planes";
+import type { LabelArray, LabelType } from "../types";
+import { makeLabelArray } from "./editCodec";
+
+/** One slab: the runs of row r are rowEnds[r] … rowEnds[r + 1] − 1. */
+export interface RowRunSlab {
+  readonly rowEnds: Uint32Array<ArrayBuffer>;
+  readonly starts: Uint16Array<ArrayBuffer>;
+  readonly ends: Uint16Array<ArrayBuffer>;
+  readonly values: LabelArray;
+}
+
+/** Dense slab bytes (x fastest) → runs. Throws RangeError when the bytes are no whole rows. */
+export function buildRowRuns(bytes: ArrayBuffer, nx: number, dtype: LabelType): RowRunSlab {
+  const dense = dtype === "uint8" ? new Uint8Array(bytes) : new Uint16Array(bytes);
+  const rows = dense.length / nx;
+  if (!Number.isInteger(rows) || nx > 65535)
+    throw new RangeError(`${bytes.byteLength} label bytes are no rows of ${nx}.`);
+  const rowEnds = new Uint32Array(rows + 1);
+  const starts: number[] = [];
+  const ends: number[] = [];
+  const values: number[] = [];
+  for (let row = 0; row < rows; row++) {
+    const first = row * nx;
+    let x = 0;
+    while (x < nx) {
+      const value = dense[first + x] as number;
+      const start = x;
+      do x++;
+      while (x < nx && dense[first + x] === value);
+      if (value === 0) continue;
+      starts.push(start);
+      ends.push(x);
+      values.push(value);
+    }
+    rowEnds[row + 1] = starts.length;
+  }
+  const packed = makeLabelArray(dtype, values.length);
+  packed.set(values);
+  return { rowEnds, starts: Uint16Array.from(starts), ends: Uint16Array.from(ends), values: packed };
+}
+
+export class RowRuns {
+  private readonly slabs: (RowRunSlab | null)[];
+
+  constructor(
+    readonly nx: number,
+    readonly ny: number,
+    readonly nz: number,
+    readonly slabDepth: number,
+  ) {
+    this.slabs = new Array<RowRunSlab | null>(Math.ceil(nz / slabDepth)).fill(null);
+  }
+
+  /** Throws RangeError when the slab has not as many rows as its place in the grid. */
+  putSlab(slab: number, runs: RowRunSlab): void {
+    const rows = this.ny * Math.min(this.slabDepth, this.nz - slab * this.slabDepth);
+    if (runs.rowEnds.length !== rows + 1) {
+      throw new RangeError(`Label slab ${slab} has ${runs.rowEnds.length - 1} rows instead of ${rows}.`);
+    }
+    this.slabs[slab] = runs;
+  }
+
+  get isComplete(): boolean {
+    return this.slabs.every((slab) => slab !== null);
+  }
+
+  /** Calls `visit` for each run of row (j, k) in ascending x. */
+  forEachRun(j: number, k: number, visit: (start: number, end: number, value: number) => void): void {
+    const at = Math.floor(k / this.slabDepth);
+    const slab = this.slabs[at];
+    if (!slab) return;
+    const row = j + this.ny * (k - at * this.slabDepth);
+    const last = slab.rowEnds[row + 1] as number;
+    for (let run = slab.rowEnds[row] as number; run < last; run++) {
+      visit(slab.starts[run] as number, slab.ends[run] as number, slab.values[run] as number);
+    }
+  }
+
+  readVoxel(i: number, j: number, k: number): number {
+    let found = 0;
+    this.forEachRun(j, k, (start, end, value) => {
+      if (i >= start && i < end) found = value;
+    });
+    return found;
+  }
+
+  /** Fills `cells` (columns × rows of the plane, as displayed) with one slice's labels. */
+  readSlice(axes: PlaneAxes, slice: number, cells: LabelArray): void {
+    cells.fill(0);
+    const steps = computeCellSteps(axes);
+    const low = [0, 0, 0];
+    const high = [this.nx, this.ny, this.nz];
+    low[axes.sliceAxis] = slice;
+    high[axes.sliceAxis] = slice + 1;
+    const [iLow, jLow, kLow] = low as [number, number, number];
+    const [iHigh, jHigh, kHigh] = high as [number, number, number];
+    for (let k = kLow; k < kHigh; k++) {
+      for (let j = jLow; j < jHigh; j++) {
+        const rowBase = steps.base + j * steps.j + k * steps.k;
+        this.forEachRun(j, k, (start, end, value) => {
+          const last = Math.min(end, iHigh);
+          for (let i = Math.max(start, iLow); i < last; i++) cells[rowBase + i * steps.i] = value;
+        });
+      }
+    }
+  }
+}
+
+/** Cell number in a displayed slice = base + i · i + j · j + k · k; the axis through the slice counts nothing. */
+function computeCellSteps(axes: PlaneAxes): { base: number; i: number; j: number; k: number } {
+  const steps = [0, 0, 0];
+  steps[axes.columnAxis] = axes.columnFlip ? -1 : 1;
+  steps[axes.rowAxis] = axes.rowFlip ? -axes.columns : axes.columns;
+  const base = (axes.columnFlip ? axes.columns - 1 : 0) + (axes.rowFlip ? (axes.rows - 1) * axes.columns : 0);
+  const [i, j, k] = steps as [number, number, number];
+  return { base, i, j, k };
+}
