@@ -18,7 +18,8 @@ from psycopg import sql
 from backend.embedded.migrate import upgrade
 from backend.embedded.postgres import APP, OWNER, PostgresServer, create_database
 
-if TYPE_CHECKING:  # the floors under test are imported by the fixtures that need them, so one broken room spoils only its tests
+# The rooms under test are imported by the fixtures that need them, so one broken room spoils only its tests.
+if TYPE_CHECKING:
     from fastapi import FastAPI
     from fastapi.testclient import TestClient
 
@@ -154,7 +155,9 @@ def client(app: "FastAPI") -> "Iterator[TestClient]":
         yield browser
 
 
-def sign_in(client: "TestClient", role: Literal["admin", "expert", "integrator"] = "admin", name: str | None = None) -> dict[str, object]:
+def sign_in(
+    client: "TestClient", role: Literal["admin", "expert", "integrator"] = "admin", name: str | None = None
+) -> dict[str, object]:
     """Make a user of that role and sign them in on `client`, by the one way in there is: a one-time link, then a password.
 
     Returns the SessionOut body. A second call on the same client signs the first user out.

@@ -57,7 +57,13 @@ _ONE_MACHINE = {
     "max_parallel_workers_per_gather": "0",
     "timezone": "UTC",
 }
-_FOR_TESTS_ONLY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "wal_level": "minimal", "max_wal_senders": "0"}
+_FOR_TESTS_ONLY = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "wal_level": "minimal",
+    "max_wal_senders": "0",
+}
 
 
 class PostgresServer:
@@ -139,11 +145,20 @@ class PostgresServer:
             password.write(self._password(_SUPERUSER))
             password.flush()
             _give(Path(password.name), identity)
-            arguments: list[str | Path] = [programs / "initdb", "-D", unfinished, "-U", _SUPERUSER, f"--pwfile={password.name}"]
+            arguments: list[str | Path] = [
+                programs / "initdb",
+                "-D",
+                unfinished,
+                "-U",
+                _SUPERUSER,
+                f"--pwfile={password.name}",
+            ]
             arguments += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
             arguments += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"]
             arguments += [] if self._durable else ["--no-sync"]
-            child = spawn(arguments, identity=identity, environment=_environment(), folder=self.home, output=subprocess.PIPE)
+            child = spawn(
+                arguments, identity=identity, environment=_environment(), folder=self.home, output=subprocess.PIPE
+            )
             said = child.communicate()[0].decode(errors="replace")
         if child.returncode != 0:
             raise CannotStart(f"PostgreSQL could not make its data folder {self.cluster}: {_last_line(said)}")
@@ -152,7 +167,9 @@ class PostgresServer:
     def _run(self, programs: Path, identity: Identity | None) -> None:
         """Start the server; after a crash the old one may need a moment to let go of its memory, so try for five seconds."""
         options = {"listen_addresses": "", "port": str(_PORT), "unix_socket_directories": str(self._socket_folder)}
-        options |= {"unix_socket_permissions": "0700"} | _QUIET_LOG | _ONE_MACHINE | ({} if self._durable else _FOR_TESTS_ONLY)
+        options |= (
+            {"unix_socket_permissions": "0700"} | _QUIET_LOG | _ONE_MACHINE | ({} if self._durable else _FOR_TESTS_ONLY)
+        )
         arguments: list[str | Path] = [programs / "postgres", "-D", self.cluster]
         for name, value in options.items():
             arguments += ["-c", f"{name}={value}"]
@@ -161,7 +178,12 @@ class PostgresServer:
             with self.log.open("wb") as log:
                 # SIGINT is PostgreSQL's fast, clean shutdown.
                 child = spawn(
-                    arguments, death_signal=signal.SIGINT, identity=identity, environment=_environment(), folder=self.home, output=log
+                    arguments,
+                    death_signal=signal.SIGINT,
+                    identity=identity,
+                    environment=_environment(),
+                    folder=self.home,
+                    output=log,
                 )
             if self._becomes_ready(child):
                 self._child = child
@@ -179,7 +201,9 @@ class PostgresServer:
                 return True
             if time.monotonic() > deadline:
                 stop(child, first=signal.SIGINT, patience_seconds=10)
-                raise CannotStart(f"PostgreSQL in {self.cluster} was not ready after {_RECOVERY_SECONDS:.0f} s; see {self.log}.")
+                raise CannotStart(
+                    f"PostgreSQL in {self.cluster} was not ready after {_RECOVERY_SECONDS:.0f} s; see {self.log}."
+                )
             time.sleep(0.01)
         return False
 
@@ -190,7 +214,9 @@ class PostgresServer:
             for role in (OWNER, APP):
                 verb = "ALTER" if role in known else "CREATE"
                 statement = sql.SQL("{} ROLE {} LOGIN NOSUPERUSER PASSWORD {}")
-                connection.execute(statement.format(sql.SQL(verb), sql.Identifier(role), sql.Literal(self._password(role))))
+                connection.execute(
+                    statement.format(sql.SQL(verb), sql.Identifier(role), sql.Literal(self._password(role)))
+                )
             if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone() is None:
                 create_database(connection, DATABASE)
 
@@ -231,7 +257,9 @@ def _programs(home: Path, identity: Identity | None) -> Path:
     if not copy.exists():
         _copy_programs(installed, copy)
     if not _can_run(programs / "postgres", identity):
-        raise CannotStart(f"{copy} does not let programs run (a noexec mount?); set CONSILIUM_DATA to a folder elsewhere.")
+        raise CannotStart(
+            f"{copy} does not let programs run (a noexec mount?); set CONSILIUM_DATA to a folder elsewhere."
+        )
     return programs
 
 
@@ -253,7 +281,11 @@ def _copy_programs(installed: Path, copy: Path) -> None:
 def _can_run(program: Path, identity: Identity | None) -> bool:
     try:
         child = spawn(
-            [program, "--version"], identity=identity, environment=_environment(), folder=Path("/"), output=subprocess.DEVNULL
+            [program, "--version"],
+            identity=identity,
+            environment=_environment(),
+            folder=Path("/"),
+            output=subprocess.DEVNULL,
         )
     except OSError:
         return False
@@ -289,7 +321,9 @@ def _make_reachable_folder(data: Path, identity: Identity | None) -> None:
             data.mkdir(parents=True)
             data.chmod(0o700 if identity is None else 0o711)
     except OSError as error:
-        raise CannotStart(f"The data folder {data} cannot be made ({error.strerror}); set CONSILIUM_DATA to a writable one.") from error
+        raise CannotStart(
+            f"The data folder {data} cannot be made ({error.strerror}); set CONSILIUM_DATA to a writable one."
+        ) from error
     if identity is None:
         if not os.access(data, os.W_OK | os.X_OK):
             raise CannotStart(f"The data folder {data} is not writable for you; set CONSILIUM_DATA to one that is.")
@@ -306,7 +340,9 @@ def _make_reachable_folder(data: Path, identity: Identity | None) -> None:
 def may_enter(folder: Path, identity: Identity) -> bool:
     """Whether that user can pass through this one folder; tried out, because access lists may say more than mode bits."""
     try:
-        child = spawn(["/bin/sh", "-c", 'cd "$1"', "sh", folder], identity=identity, folder=Path("/"), output=subprocess.DEVNULL)
+        child = spawn(
+            ["/bin/sh", "-c", 'cd "$1"', "sh", folder], identity=identity, folder=Path("/"), output=subprocess.DEVNULL
+        )
     except OSError:
         return False
     return child.wait() == 0
@@ -333,7 +369,7 @@ def _socket_folder(home: Path) -> Path:
     beside = home / "run"
     if len(os.fsencode(beside / f".s.PGSQL.{_PORT}.lock")) <= _SOCKET_PATH_LIMIT:
         return beside
-    return Path("/tmp") / f"consilium-{hashlib.sha256(os.fsencode(home)).hexdigest()[:16]}"
+    return Path("/tmp") / f"consilium-{hashlib.sha256(os.fsencode(home)).hexdigest()[:16]}"  # noqa: S108 made private, and refused when it is not
 
 
 def _refuse_other_major(cluster: Path) -> None:

@@ -68,9 +68,6 @@ def spawn(
     The child leads its own process group, so a terminal's Ctrl-C reaches only the supervisor, which then stops the children in
     order. `output` takes both its stdout and its stderr. As root, `identity` drops every privilege before the program starts.
     """
-    dropped: dict[str, object] = {}
-    if identity is not None:
-        dropped = {"user": identity.uid, "group": identity.gid, "extra_groups": []}
     return subprocess.Popen(
         [str(argument) for argument in arguments],
         stdin=subprocess.DEVNULL,
@@ -81,7 +78,9 @@ def spawn(
         pass_fds=pass_fds,
         process_group=0,
         preexec_fn=_die_with(os.getpid(), death_signal),
-        **dropped,  # type: ignore[call-overload]  # the stubs know the names, not a dict of them
+        user=identity.uid if identity else None,
+        group=identity.gid if identity else None,
+        extra_groups=[] if identity else None,
     )
 
 

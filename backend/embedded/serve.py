@@ -21,7 +21,12 @@ def main(arguments: list[str]) -> None:
         os.close(go)
     # The client's address comes from the socket: `app` alone decides which proxies are believed.
     config = uvicorn.Config(
-        create_app, factory=True, proxy_headers=False, server_header=False, access_log=False, timeout_graceful_shutdown=3
+        create_app,
+        factory=True,
+        proxy_headers=False,
+        server_header=False,
+        access_log=False,
+        timeout_graceful_shutdown=3,
     )
     uvicorn.Server(config).run(sockets=[listener])
 

