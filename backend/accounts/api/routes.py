@@ -1,0 +1,150 @@
+"""Routes of accounts. Each parses, calls one rule and answers.
+
+Signing in and redeeming a link are the only public ones; they take the database, not a transaction, because a
+refused attempt must be remembered although the request fails.
+"""
+
+from uuid import UUID
+
+from fastapi import Request, Response
+
+from backend.accounts import rules
+from backend.accounts.api.identity import CurrentActor, Router, actor_id, caller_of, cookie_name, policy, settings_of
+from backend.accounts.api.wire import (
+    ExpertChangeIn, ExpertIn, ExpertOut, ExpertPageOut, LinkOut, NewTokenOut, NewUserOut, RedeemIn, SessionOut,
+    SignInIn, TokenIn, TokenOut, TokenPageOut, UserChangeIn, UserIn, UserOut, UserPageOut,
+)
+from backend.accounts.rules import Link, SignedIn
+from backend.accounts.store import ApiTokenRow, ExpertRow, UserRow
+from backend.database import Reads, Writes, of_request
+from backend.paging import Cursor, Limit
+
+router = Router(tags=["accounts"])
+
+
+@router.post("/session", openapi_extra=policy("public"))
+def create_session(body: SignInIn, request: Request, response: Response) -> SessionOut:
+    """Sign in with a name and a password; the answer sets the cookie."""
+    signed_in = rules.sign_in(of_request(request), settings_of(request), body.name, body.password, caller_of(request))
+    return _open(signed_in, request, response)
+
+
+@router.post("/one-time-links/redeem", openapi_extra=policy("public"))
+def redeem_one_time_link(body: RedeemIn, request: Request, response: Response) -> SessionOut:
+    """Use a one-time link: choose a password and be signed in. Works once."""
+    signed_in = rules.redeem(
+        of_request(request), settings_of(request), body.secret, body.password, body.display_name, caller_of(request)
+    )
+    return _open(signed_in, request, response)
+
+
+@router.get("/session", openapi_extra=policy("session:read"))
+def get_session(db: Reads, actor: CurrentActor) -> SessionOut:
+    """Who is signed in. Asking does not keep the session awake."""
+    user = rules.load_user(db, actor_id(actor))
+    return SessionOut(user=_user(user), expert_id=actor.expert_id, expires_at=rules.session_expiry(db, actor))
+
+
+@router.post("/session/gestures", status_code=204, openapi_extra=policy("session:update"))
+def note_gesture(actor: CurrentActor) -> None:
+    """Say that somebody is at work though nothing needed the server; like every unsafe request it keeps the session awake."""
+
+
+@router.delete("/session", status_code=204, openapi_extra=policy("session:delete"))
+def delete_session(db: Writes, actor: CurrentActor, request: Request, response: Response) -> None:
+    """Sign out."""
+    rules.sign_out(db, actor)
+    settings = settings_of(request)
+    response.delete_cookie(cookie_name(settings), path="/", secure=settings.is_https, httponly=True, samesite="lax")
+    response.headers["Clear-Site-Data"] = '"cache", "cookies"'
+
+
+@router.get("/users", openapi_extra=policy("user:list"))
+def list_users(db: Reads, actor: CurrentActor, cursor: Cursor = None, limit: Limit = 100) -> UserPageOut:
+    """Accounts, in order of name."""
+    page = rules.list_users(db, actor, cursor, limit)
+    return UserPageOut(items=[_user(row) for row in page.items], next_cursor=page.next_cursor)
+
+
+@router.post("/users", status_code=201, openapi_extra=policy("user:create"))
+def create_user(body: UserIn, db: Writes, actor: CurrentActor, request: Request) -> NewUserOut:
+    """Create an account and the one-time link its owner enters by."""
+    link = rules.create_user(db, actor, body.name, body.display_name, body.role)
+    return NewUserOut(user=_user(link.user), link=_link(link, request))
+
+
+@router.patch("/users/{user_id}", openapi_extra=policy("user:update"))
+def change_user(user_id: UUID, body: UserChangeIn, db: Writes, actor: CurrentActor) -> UserOut:
+    """Change a name, a role or the lock; a new role or a lock ends the user's sessions."""
+    return _user(rules.change_user(db, actor, user_id, body.display_name, body.role, body.locked))
+
+
+@router.post("/users/{user_id}/one-time-links", status_code=201, openapi_extra=policy("user:update"))
+def create_one_time_link(user_id: UUID, db: Writes, actor: CurrentActor, request: Request) -> LinkOut:
+    """Make a new one-time link for a user; earlier ones stop working."""
+    return _link(rules.create_link(db, actor, user_id), request)
+
+
+@router.get("/tokens", openapi_extra=policy("token:list"))
+def list_tokens(db: Reads, actor: CurrentActor) -> TokenPageOut:
+    """Your own API tokens, newest first."""
+    return TokenPageOut(items=[_token(row) for row in rules.list_tokens(db, actor)], next_cursor=None)
+
+
+@router.post("/tokens", status_code=201, openapi_extra=policy("token:create"))
+def create_token(body: TokenIn, db: Writes, actor: CurrentActor) -> NewTokenOut:
+    """Make an API token; its secret is shown this once."""
+    new = rules.create_token(db, actor, body.name, list(body.scopes), body.project_id, body.days)
+    return NewTokenOut(token=_token(new.token), secret=new.secret)
+
+
+@router.delete("/tokens/{token_id}", status_code=204, openapi_extra=policy("token:delete"))
+def delete_token(token_id: UUID, db: Writes, actor: CurrentActor) -> None:
+    """Revoke a token; it stops working at once."""
+    rules.revoke_token(db, actor, token_id)
+
+
+@router.get("/experts", openapi_extra=policy("expert:list"))
+def list_experts(db: Reads, actor: CurrentActor, cursor: Cursor = None, limit: Limit = 100) -> ExpertPageOut:
+    """Experts, in order of name."""
+    page = rules.list_experts(db, actor, cursor, limit)
+    return ExpertPageOut(items=[_expert(row) for row in page.items], next_cursor=page.next_cursor)
+
+
+@router.post("/experts", status_code=201, openapi_extra=policy("expert:create"))
+def create_expert(body: ExpertIn, db: Writes, actor: CurrentActor) -> ExpertOut:
+    """Create an expert, linked to an account or only a name."""
+    return _expert(rules.create_expert(db, actor, body.name, body.description, body.user_id))
+
+
+@router.patch("/experts/{expert_id}", openapi_extra=policy("expert:update"))
+def change_expert(expert_id: UUID, body: ExpertChangeIn, db: Writes, actor: CurrentActor) -> ExpertOut:
+    """Change an expert's name, description or account."""
+    return _expert(rules.change_expert(db, actor, expert_id, body.name, body.description, body.user_id))
+
+
+def _open(signed_in: SignedIn, request: Request, response: Response) -> SessionOut:
+    settings = settings_of(request)
+    response.set_cookie(
+        cookie_name(settings), signed_in.secret, path="/", secure=settings.is_https, httponly=True, samesite="lax",
+        max_age=settings.session_hours * 3600,
+    )
+    return SessionOut(user=_user(signed_in.user), expert_id=signed_in.expert_id, expires_at=signed_in.expires_at)
+
+
+def _link(link: Link, request: Request) -> LinkOut:
+    return LinkOut(url=link.url(settings_of(request)), expires_at=link.expires_at)
+
+
+def _user(row: UserRow) -> UserOut:
+    return UserOut(
+        id=row.id, name=row.name, display_name=row.display_name, role=row.role, locked=row.locked_at is not None
+    )
+
+
+def _token(row: ApiTokenRow) -> TokenOut:
+    return TokenOut.model_validate(row, from_attributes=True)
+
+
+def _expert(row: ExpertRow) -> ExpertOut:
+    return ExpertOut.model_validate(row, from_attributes=True)

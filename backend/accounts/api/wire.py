@@ -1,0 +1,136 @@
+"""What accounts say and hear. Requests refuse unknown fields; answers have no defaults; no answer holds a hash."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Role = Literal["admin", "expert", "integrator"]
+Scope = Literal["read", "write", "manage"]
+AccountName = Annotated[str, Field(pattern=r"^[\w.@+-]{1,64}$", description="Letters, digits and . @ + - _; case does not matter.")]
+DisplayName = Annotated[str, Field(min_length=1, max_length=200)]
+Password = Annotated[str, Field(max_length=1024)]
+
+
+class In(BaseModel):
+    """A request: unknown fields are refused, so nothing can be assigned that is not listed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SignInIn(In):
+    name: Annotated[str, Field(max_length=200)]
+    password: Password
+
+
+class RedeemIn(In):
+    secret: Annotated[str, Field(max_length=200, description="What follows the # in the link.")]
+    password: Password
+    display_name: DisplayName | None = None
+
+
+class UserIn(In):
+    name: AccountName
+    display_name: Annotated[str, Field(max_length=200)] = ""
+    role: Role
+
+
+class UserChangeIn(In):
+    display_name: DisplayName | None = None
+    role: Role | None = None
+    locked: bool | None = None
+
+
+class TokenIn(In):
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=3)]
+    project_id: UUID | None = None
+    days: Annotated[int, Field(ge=1, le=365, description="Days until it expires.")] = 90
+
+
+class ExpertIn(In):
+    name: DisplayName
+    description: Annotated[str, Field(max_length=2000)] = ""
+    user_id: UUID | None = None
+
+
+class ExpertChangeIn(In):
+    name: DisplayName | None = None
+    description: Annotated[str | None, Field(max_length=2000)] = None
+    user_id: UUID | None = None
+
+
+class UserOut(BaseModel):
+    """An account."""
+
+    id: UUID
+    name: str
+    display_name: str
+    role: Role
+    locked: bool
+
+
+class SessionOut(BaseModel):
+    """Who is signed in; expert_id is the expert this user draws as, expires_at null for a token."""
+
+    user: UserOut
+    expert_id: UUID | None
+    expires_at: datetime | None
+
+
+class LinkOut(BaseModel):
+    """A one-time link; shown once, works once."""
+
+    url: str
+    expires_at: datetime
+
+
+class NewUserOut(BaseModel):
+    user: UserOut
+    link: LinkOut
+
+
+class UserPageOut(BaseModel):
+    items: list[UserOut]
+    next_cursor: str | None
+
+
+class TokenOut(BaseModel):
+    """An API token, without its secret."""
+
+    id: UUID
+    name: str
+    prefix: str
+    scopes: list[Scope]
+    project_id: UUID | None
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None
+
+
+class NewTokenOut(BaseModel):
+    """A token just made; `secret` is shown once."""
+
+    token: TokenOut
+    secret: str
+
+
+class TokenPageOut(BaseModel):
+    items: list[TokenOut]
+    next_cursor: str | None
+
+
+class ExpertOut(BaseModel):
+    """A person whose way of drawing matters; user_id null where there is only a name."""
+
+    id: UUID
+    name: str
+    description: str
+    user_id: UUID | None
+    simulated: bool
+
+
+class ExpertPageOut(BaseModel):
+    items: list[ExpertOut]
+    next_cursor: str | None
