@@ -42,7 +42,9 @@ class Blobs:
         temporary = self.root / f"tmp-{os.getpid()}-{secrets.token_hex(8)}"
         digest = hashlib.sha256()
         try:
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
+            with os.fdopen(
+                os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb"
+            ) as file:
                 for chunk in chunks:
                     digest.update(chunk)
                     file.write(chunk)

@@ -113,7 +113,7 @@ class Database:
             try:
                 with self.engine.connect():
                     return
-            except Exception:  # noqa: BLE001 whatever the driver says, the answer is to try again until the deadline
+            except Exception:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)

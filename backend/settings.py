@@ -41,7 +41,9 @@ class Settings(BaseSettings):
     broker_url: str = Field("filesystem://", description="filesystem:// (in <data>/broker) or redis://…")
     broker_url_file: Path | None = None
     trusted_hosts: Annotated[tuple[str, ...], NoDecode] = Field((), description="Further host names accepted.")
-    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field((), description="Proxies whose forwarding is believed.")
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Proxies whose forwarding is believed."
+    )
     upload_limit_mib: int = Field(2048, ge=1, description="Largest upload request.")
     image_limit_mib: int = Field(1024, ge=1, description="Largest image, unpacked.")
     import_seconds: float = Field(10, gt=0, description="Time the parser child gets for each file.")
@@ -79,7 +81,9 @@ class Settings(BaseSettings):
     def _refuse_unsafe(self) -> Self:
         parts = urlsplit(self.public_url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.path not in ("", "/"):
-            raise SettingsError(f"CONSILIUM_PUBLIC_URL must look like https://host or http://host:port: {self.public_url}")
+            raise SettingsError(
+                f"CONSILIUM_PUBLIC_URL must look like https://host or http://host:port: {self.public_url}"
+            )
         loopback = parts.hostname in LOOPBACK and self.host in LOOPBACK
         if parts.scheme == "http" and not loopback and not self.allow_plain_http:
             raise SettingsError(

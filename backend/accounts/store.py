@@ -8,8 +8,21 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, DateTime, ForeignKey, Identity, Index, and_, delete, func
-from sqlalchemy import select, text, update
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    and_,
+    delete,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -96,7 +109,10 @@ class LoginFailureRow(Base):
     """One failed attempt, for throttling. `account` is the name as typed, hashed: people type passwords there."""
 
     __tablename__ = "login_failures"
-    __table_args__ = (Index("ix_login_failures_account_at", "account", "at"), Index("ix_login_failures_address_at", "address", "at"))
+    __table_args__ = (
+        Index("ix_login_failures_account_at", "account", "at"),
+        Index("ix_login_failures_address_at", "address", "at"),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
     at: Mapped[datetime] = mapped_column(Time, server_default=func.now())
@@ -119,6 +135,7 @@ class IdempotencyKeyRow(Base):
 
 
 # Users
+
 
 def find_user(db: AnySession, user_id: UUID) -> UserRow | None:
     return db.get(UserRow, user_id)
@@ -167,9 +184,13 @@ def change_user(
 
 # Sign-ins
 
+
 def add_session(db: WriteSession, user_id: UUID, secret_sha256: str, hours: int, user_agent: str | None) -> SessionRow:
     row = insert(SessionRow).values(
-        user_id=user_id, secret_sha256=secret_sha256, expires_at=func.now() + timedelta(hours=hours), user_agent=user_agent
+        user_id=user_id,
+        secret_sha256=secret_sha256,
+        expires_at=func.now() + timedelta(hours=hours),
+        user_agent=user_agent,
     )
     return db.scalars(row.returning(SessionRow)).one()
 
@@ -210,6 +231,7 @@ def end_sessions_of(db: WriteSession, user_id: UUID) -> None:
 
 
 # One-time links
+
 
 def add_link(db: WriteSession, user_id: UUID, secret_sha256: str, minutes: int) -> OneTimeLinkRow:
     """A fresh link; the user's earlier unused ones stop working."""
@@ -252,13 +274,25 @@ def find_user_of_link(db: AnySession, secret_sha256: str) -> UserRow | None:
 
 # API tokens
 
+
 def add_token(
-    db: WriteSession, user_id: UUID, name: str, prefix: str, secret_sha256: str, scopes: list[str],
-    project_id: UUID | None, days: int,
+    db: WriteSession,
+    user_id: UUID,
+    name: str,
+    prefix: str,
+    secret_sha256: str,
+    scopes: list[str],
+    project_id: UUID | None,
+    days: int,
 ) -> ApiTokenRow:
     row = insert(ApiTokenRow).values(
-        user_id=user_id, name=name, prefix=prefix, secret_sha256=secret_sha256, scopes=scopes,
-        project_id=project_id, expires_at=func.now() + timedelta(days=days),
+        user_id=user_id,
+        name=name,
+        prefix=prefix,
+        secret_sha256=secret_sha256,
+        scopes=scopes,
+        project_id=project_id,
+        expires_at=func.now() + timedelta(days=days),
     )
     return db.scalars(row.returning(ApiTokenRow)).one()
 
@@ -299,6 +333,7 @@ def revoke_token(db: WriteSession, token_id: UUID) -> None:
 
 
 # Experts
+
 
 def find_expert(db: AnySession, expert_id: UUID) -> ExpertRow | None:
     return db.get(ExpertRow, expert_id)
@@ -342,6 +377,7 @@ def change_expert(
 
 # Throttling
 
+
 def count_failures(db: AnySession, account: str, address: str, minutes: int) -> tuple[int, int, float]:
     """Failures in the window per account and per address, and the seconds until the oldest of them is forgotten."""
     since = func.now() - timedelta(minutes=minutes)
@@ -367,6 +403,7 @@ def forget_failures(db: WriteSession, account: str, older_than_minutes: int) -> 
 
 # Replayed answers
 
+
 def claim_key(db: WriteSession, user_id: UUID, route: str, key: str, body_sha256: str) -> IdempotencyKeyRow | None:
     """Claim this key for the running transaction and return None, or return the finished row of an earlier request.
 
@@ -375,7 +412,9 @@ def claim_key(db: WriteSession, user_id: UUID, route: str, key: str, body_sha256
     old = IdempotencyKeyRow.created_at < func.now() - timedelta(hours=24)
     db.execute(delete(IdempotencyKeyRow).where(IdempotencyKeyRow.user_id == user_id, old))
     values: dict[str, Any] = {"user_id": user_id, "route": route, "key": key, "body_sha256": body_sha256}
-    claimed = db.scalar(insert(IdempotencyKeyRow).values(values).on_conflict_do_nothing().returning(IdempotencyKeyRow.key))
+    claimed = db.scalar(
+        insert(IdempotencyKeyRow).values(values).on_conflict_do_nothing().returning(IdempotencyKeyRow.key)
+    )
     return None if claimed else db.get(IdempotencyKeyRow, (user_id, route, key))
 
 

@@ -77,7 +77,9 @@ def _find_actor(request: Request) -> Actor | None:
             raise Unauthenticated("This token is unknown, revoked or expired.")
     else:
         secret = request.cookies.get(cookie_name(settings))
-        actor = rules.identify_session(database, settings, secret, caller, gesture=_is_gesture(request)) if secret else None
+        actor = (
+            rules.identify_session(database, settings, secret, caller, gesture=_is_gesture(request)) if secret else None
+        )
     request.state.actor = actor
     return actor
 
@@ -116,7 +118,9 @@ def _run_once(
     request: Request,
     db: Writes,
     actor: OptionalActor,
-    idempotency_key: Annotated[str | None, Header(max_length=200, description="Send the same key to try again safely.")] = None,
+    idempotency_key: Annotated[
+        str | None, Header(max_length=200, description="Send the same key to try again safely.")
+    ] = None,
 ) -> Iterator[None]:
     """With an Idempotency-Key: claim it first, keep the answer last, all in the route's own transaction."""
     if idempotency_key is None or actor is None or actor.user_id is None:
@@ -136,8 +140,13 @@ class Route(APIRoute):
     """A route that declares a policy and may be asked to run once."""
 
     def __init__(
-        self, path: str, endpoint: Callable[..., Any], *, dependencies: Sequence[params.Depends] | None = None,
-        methods: set[str] | list[str] | None = None, **options: Any,
+        self,
+        path: str,
+        endpoint: Callable[..., Any],
+        *,
+        dependencies: Sequence[params.Depends] | None = None,
+        methods: set[str] | list[str] | None = None,
+        **options: Any,
     ) -> None:
         guards = [Depends(_enforce)]
         if methods and "POST" in methods:

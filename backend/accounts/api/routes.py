@@ -11,11 +11,25 @@ from fastapi import Request, Response
 from backend.accounts import rules
 from backend.accounts.api.identity import CurrentActor, Router, actor_id, caller_of, cookie_name, policy, settings_of
 from backend.accounts.api.wire import (
-    ExpertChangeIn, ExpertIn, ExpertOut, ExpertPageOut, LinkOut, NewTokenOut, NewUserOut, RedeemIn, SessionOut,
-    SignInIn, TokenIn, TokenOut, TokenPageOut, UserChangeIn, UserIn, UserOut, UserPageOut,
+    ExpertChangeIn,
+    ExpertIn,
+    ExpertOut,
+    ExpertPageOut,
+    LinkOut,
+    NewTokenOut,
+    NewUserOut,
+    RedeemIn,
+    SessionOut,
+    SignInIn,
+    TokenIn,
+    TokenOut,
+    TokenPageOut,
+    UserChangeIn,
+    UserIn,
+    UserOut,
+    UserPageOut,
 )
-from backend.accounts.rules import Link, SignedIn
-from backend.accounts.store import ApiTokenRow, ExpertRow, UserRow
+from backend.accounts.rules import ApiTokenRow, ExpertRow, Link, SignedIn, UserRow
 from backend.database import Reads, Writes, of_request
 from backend.paging import Cursor, Limit
 
@@ -126,7 +140,12 @@ def change_expert(expert_id: UUID, body: ExpertChangeIn, db: Writes, actor: Curr
 def _open(signed_in: SignedIn, request: Request, response: Response) -> SessionOut:
     settings = settings_of(request)
     response.set_cookie(
-        cookie_name(settings), signed_in.secret, path="/", secure=settings.is_https, httponly=True, samesite="lax",
+        cookie_name(settings),
+        signed_in.secret,
+        path="/",
+        secure=settings.is_https,
+        httponly=True,
+        samesite="lax",
         max_age=settings.session_hours * 3600,
     )
     return SessionOut(user=_user(signed_in.user), expert_id=signed_in.expert_id, expires_at=signed_in.expires_at)

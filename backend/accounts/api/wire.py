@@ -8,7 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Role = Literal["admin", "expert", "integrator"]
 Scope = Literal["read", "write", "manage"]
-AccountName = Annotated[str, Field(pattern=r"^[\w.@+-]{1,64}$", description="Letters, digits and . @ + - _; case does not matter.")]
+AccountName = Annotated[
+    str, Field(pattern=r"^[\w.@+-]{1,64}$", description="Letters, digits and . @ + - _; case does not matter.")
+]
 DisplayName = Annotated[str, Field(min_length=1, max_length=200)]
 Password = Annotated[str, Field(max_length=1024)]
 

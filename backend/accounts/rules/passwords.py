@@ -74,7 +74,7 @@ def _hash_of_nobody() -> str:
 
 
 def _unrepeated(stem: str) -> str:
-    """"passwordpassword" → "password"."""
+    """ "passwordpassword" → "password"."""
     for length in range(1, len(stem) // 2 + 1):
         if len(stem) % length == 0 and stem[:length] * (len(stem) // length) == stem:
             return stem[:length]

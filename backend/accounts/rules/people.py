@@ -102,9 +102,18 @@ def create_token(
         raise Forbidden("A token cannot make tokens; sign in with a browser.")
     secret = credentials.make_token()
     row = store.add_token(
-        db, actor.user_id, name, secret[: credentials.SHOWN], credentials.keep(secret), sorted(set(scopes)), project_id, days
+        db,
+        actor.user_id,
+        name,
+        secret[: credentials.SHOWN],
+        credentials.keep(secret),
+        sorted(set(scopes)),
+        project_id,
+        days,
     )
-    audit.record(db, actor, "C", "token", row.id, project_id=project_id, new={"prefix": row.prefix, "scopes": row.scopes})
+    audit.record(
+        db, actor, "C", "token", row.id, project_id=project_id, new={"prefix": row.prefix, "scopes": row.scopes}
+    )
     return NewToken(row, secret)
 
 
@@ -152,7 +161,13 @@ def load_users(db: AnySession, user_ids: list[UUID]) -> dict[UUID, store.UserRow
 
 
 def create_expert(
-    db: WriteSession, actor: Actor, name: str, description: str = "", user_id: UUID | None = None, *, simulated: bool = False
+    db: WriteSession,
+    actor: Actor,
+    name: str,
+    description: str = "",
+    user_id: UUID | None = None,
+    *,
+    simulated: bool = False,
 ) -> store.ExpertRow:
     """A person whose way of drawing matters, linked to an account or only a name of an imported data set."""
     authorize(actor, "create", Resource("expert"))

@@ -116,7 +116,9 @@ def sign_out(db: WriteSession, actor: Actor) -> None:
         audit.record(db, actor, "E", "session", actor.session_id, new={"event": "110114 signed out"})
 
 
-def identify_session(database: Database, settings: Settings, secret: str, caller: Caller, *, gesture: bool) -> Actor | None:
+def identify_session(
+    database: Database, settings: Settings, secret: str, caller: Caller, *, gesture: bool
+) -> Actor | None:
     """Who a cookie belongs to, or None. `gesture`: the request was made by a person's act, so idleness starts anew."""
     with database.read() as db:
         found = store.find_session(db, credentials.keep(secret), settings.session_idle_minutes)
@@ -127,8 +129,13 @@ def identify_session(database: Database, settings: Settings, secret: str, caller
         with database.write() as db:
             store.touch_session(db, session.id)
     return Actor(
-        user.id, user.name, user.role, session_id=session.id, expert_id=expert_id,
-        address=caller.address, request_id=caller.request_id,
+        user.id,
+        user.name,
+        user.role,
+        session_id=session.id,
+        expert_id=expert_id,
+        address=caller.address,
+        request_id=caller.request_id,
     )
 
 
@@ -146,8 +153,15 @@ def identify_token(database: Database, token: str, caller: Caller) -> Actor | No
         with database.write() as db:
             store.touch_token(db, row.id)
     return Actor(
-        user.id, user.name, user.role, token_id=row.id, project_id=row.project_id, scopes=frozenset(row.scopes),
-        expert_id=expert_id, address=caller.address, request_id=caller.request_id,
+        user.id,
+        user.name,
+        user.role,
+        token_id=row.id,
+        project_id=row.project_id,
+        scopes=frozenset(row.scopes),
+        expert_id=expert_id,
+        address=caller.address,
+        request_id=caller.request_id,
     )
 
 
@@ -174,7 +188,9 @@ def _open_session(db: WriteSession, settings: Settings, user: store.UserRow, cal
     agent = (caller.user_agent or "")[:200] or None
     row = store.add_session(db, user.id, credentials.keep(secret), settings.session_hours, agent)
     expert = store.find_expert_of_user(db, user.id)
-    actor = Actor(user.id, user.name, user.role, session_id=row.id, address=caller.address, request_id=caller.request_id)
+    actor = Actor(
+        user.id, user.name, user.role, session_id=row.id, address=caller.address, request_id=caller.request_id
+    )
     audit.record(db, actor, "E", "session", row.id, new={"event": "110114 signed in", "way": way})
     return SignedIn(user, expert.id if expert else None, row.expires_at, secret)
 
@@ -182,17 +198,20 @@ def _open_session(db: WriteSession, settings: Settings, user: store.UserRow, cal
 def _throttle(db: AnySession, account: str | None, address: str) -> None:
     of_account, of_address, seconds = store.count_failures(db, account or "", address, WINDOW_MINUTES)
     if of_account >= FAILURES_PER_ACCOUNT or of_address >= FAILURES_PER_ADDRESS:
-        raise Throttled("Too many failed attempts; please wait before trying again.", retry_after_seconds=int(seconds) + 1)
+        raise Throttled(
+            "Too many failed attempts; please wait before trying again.", retry_after_seconds=int(seconds) + 1
+        )
 
 
 def _remember_failure(database: Database, account: str, caller: Caller, user: store.UserRow | None) -> None:
     stranger = Actor(None, "nobody", "", address=caller.address, request_id=caller.request_id)
     with database.write() as db:
         store.add_failure(db, account, caller.address)
-        audit.record(db, stranger, "E", "session", user.id if user else None, outcome="refused", new={"event": "110114"})
+        audit.record(
+            db, stranger, "E", "session", user.id if user else None, outcome="refused", new={"event": "110114"}
+        )
 
 
 def _account(name: str) -> str:
     """What is kept of a typed name: people type their password there."""
     return hashlib.sha256(name.encode()).hexdigest()
-
