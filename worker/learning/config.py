@@ -1,0 +1,132 @@
+"""The recipe of one training as a frozen value: what a model version's card stores, and whose hash names it.
+
+`size` is what a user asks for; `frame`, `channels` and the rest are derived from it and from the data by `resolve`, and recorded.
+Units: sizes in working voxels, rates per step, angles in degrees.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal
+
+NetworkName = Literal["small", "resnet18"]
+Recipe = Literal["nearest", "paper", "frozen", "scratch"]
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Ranges of the random changes; every one is drawn uniformly within ± its value, per sample."""
+
+    rotation_degrees: float = 12.0
+    zoom: float = 0.12
+    shift: float = 0.06  # of the frame's edge
+    noise: float = 0.10  # standard deviations of the normalised image
+    brightness: float = 0.20
+    contrast: float = 0.20
+    blur: float = 0.7  # largest share of a 3-voxel mean
+
+
+@dataclass(frozen=True)
+class ExpertAdaptiveConfig:
+    """All choices of the `expert_adaptive` method. Raises ValueError on a value that cannot work.
+
+    labels: the label map values to learn, in order; one label is a sigmoid, several are an exclusive softmax.
+    size: longest edge of the working frame (2D) or edge of the patch (3D); None lets `resolve` choose. frame: the padded working
+    shape, filled in by `resolve`. recipe: see LEARNING 1.1; `nearest` is ours, `paper` is arXiv 2402.07330.
+    """
+
+    labels: tuple[int, ...] = (1,)
+    network: NetworkName = "small"
+    spatial_dims: Literal[2, 3] = 2
+    in_channels: int = 1
+    channels: tuple[int, ...] = (16, 32, 64)  # of the small network's levels
+    stem: Literal[1, 2] = 2  # the small network's first step: voxels per edge folded into channels
+    size: int | None = None
+    frame: tuple[int, ...] | None = None
+
+    recipe: Recipe = "nearest"
+    seed: int = 0
+    steps: int = 800
+    batch: int = 8
+    learning_rate: float = 4e-3
+    optimiser: Literal["adamw", "radam"] = "adamw"
+    loss: Literal["dice_ce", "dice"] = "dice_ce"
+    weights_ema: float = 0.99
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    held_out_every: int = 6  # one patient in this many is kept out of pretraining to measure it; 0 trains on all
+
+    row_steps: int = 120
+    row_batch: int = 4
+    row_learning_rate: float = 5e-3
+    row_ema: float = 0.95
+    row_after: int = 5  # corrections (distinct patients) from which a row is trained
+    folds: int = 4  # at most, when held-out cases must come from cross-validation
+    adapter: bool = True
+    adapter_after: int = 20
+    adapter_rank: int = 4
+    adapter_steps: int = 150
+    adapter_learning_rate: float = 2e-3
+    checkpoint_every: int = 100
+
+    def __post_init__(self) -> None:
+        if not self.labels or len(set(self.labels)) != len(self.labels) or not all(0 < v < 256 for v in self.labels):
+            raise ValueError(f"labels must be distinct values from 1 to 255, not {self.labels}.")
+        if self.network not in ("small", "resnet18"):
+            raise ValueError(f'network must be "small" or "resnet18", not "{self.network}".')
+        if self.spatial_dims not in (2, 3):
+            raise ValueError(f"spatial_dims must be 2 or 3, not {self.spatial_dims}.")
+        if self.recipe not in ("nearest", "paper", "frozen", "scratch"):
+            raise ValueError(f'recipe must be nearest, paper, frozen or scratch, not "{self.recipe}".')
+        if self.frame is not None and len(self.frame) != self.spatial_dims:
+            raise ValueError(f"frame {self.frame} must have {self.spatial_dims} edges.")
+        for name in ("steps", "batch", "row_steps", "row_batch", "row_after", "folds", "checkpoint_every", "in_channels"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}.")
+
+    @property
+    def out_channels(self) -> int:
+        """Logit channels: 1 (sigmoid) for one label, else labels + background (softmax)."""
+        return 1 if len(self.labels) == 1 else len(self.labels) + 1
+
+    @property
+    def multiple(self) -> int:
+        """Every edge of the network's input is a multiple of this."""
+        return 32 if self.network == "resnet18" else self.stem * 2 ** (len(self.channels) - 1)
+
+    @property
+    def smallest_edge(self) -> int:
+        """Below this the deepest map would be one voxel, whose instance statistics mean nothing."""
+        return 64 if self.network == "resnet18" else 2 * self.multiple
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values, for the card."""
+        return asdict(self)
+
+    def sha256(self) -> str:
+        """Hex digest over every choice; equal configs have equal digests on every machine."""
+        return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> ExpertAdaptiveConfig:
+        """The inverse of as_dict, also of a partial one (the rest are defaults). Raises ValueError on an unknown name."""
+        known = {f.name for f in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ValueError(f"Unknown learning option {', '.join(unknown)}; known are {', '.join(sorted(known))}.")
+        clean = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+        if isinstance(clean.get("augment"), dict):
+            clean["augment"] = AugmentConfig(**clean["augment"])
+        return cls(**clean)
+
+
+def paper_config(**changes: Any) -> ExpertAdaptiveConfig:
+    """The recipe of arXiv 2402.07330 as printed; what the paper leaves open is listed in LEARNING 1.1 and is ours."""
+    printed: dict[str, Any] = {
+        "network": "resnet18", "recipe": "paper", "size": 192, "steps": 5000, "row_steps": 1000, "batch": 16, "row_batch": 16,
+        "optimiser": "radam", "learning_rate": 1e-3, "row_learning_rate": 1e-3, "loss": "dice", "weights_ema": 0.0,
+        "row_ema": 0.0, "adapter": False,
+    }  # fmt: skip
+    return ExpertAdaptiveConfig(**{**printed, **changes})

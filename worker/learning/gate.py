@@ -1,0 +1,108 @@
+"""The gate: a new style goes live only if it beats what is live on the expert's own held-out corrections (LEARNING 3).
+
+Which corrections are held out follows from a hash of the patient, so it is the same in every job and no patient is ever on both
+sides. The rule is a pure function of the figures. Fails closed: no figures, or figures that disagree, keep the candidate back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+
+from worker.learning.metrics import mean_dice, mean_hd95
+from worker.learning.prediction import Predictor
+from worker.learning.readings import Case, GateCase, GateReport, Reading
+from worker.learning.statistics import paired_bootstrap
+
+HELD_OUT_SHARE = 4  # one patient in four
+FEW_PATIENTS = 8  # below: cross-validation instead
+INTERVAL_FLOOR = -0.2  # points; lower end of the paired 80 % interval
+WORST_CASE = -5.0  # points
+HD95_FACTOR = 1.05
+
+
+def patient_hash(patient: str) -> int:
+    """A stable number for a patient's pseudonym; equal in every job and on every machine."""
+    return int.from_bytes(hashlib.sha256(patient.encode()).digest()[:8], "big")
+
+
+def held_out_patients(patients: Sequence[str]) -> list[str]:
+    """The gate's patients: one in four by hash, or none if there are fewer than 8 (or fewer than 2 would be held out)."""
+    distinct = sorted(set(patients))
+    if len(distinct) < FEW_PATIENTS:
+        return []
+    chosen = [patient for patient in distinct if patient_hash(patient) % HELD_OUT_SHARE == 0]
+    return chosen if 2 <= len(chosen) <= len(distinct) // 2 else []
+
+
+def patient_folds(patients: Sequence[str], most: int) -> list[list[str]]:
+    """At most `most` groups of distinct patients, in the order of their hash, sizes as equal as can be."""
+    ordered = sorted(set(patients), key=patient_hash)
+    count = min(most, len(ordered))
+    return [ordered[start::count] for start in range(count)]
+
+
+def measure(
+    predictor: Predictor, readings: Sequence[Reading], candidates: Sequence[Mapping[str, Case]], labels: Sequence[int]
+) -> list[GateCase]:
+    """Predict every reading's image as each of its candidates (one mixed batch) and compare on the image's own grid."""
+    flat = [case for by_name in candidates for case in by_name.values()]
+    predictions = iter(predictor.predict(flat))
+    cases = []
+    for reading, by_name in zip(readings, candidates, strict=True):
+        truth = reading.labels_DHW
+        dice, hd95 = {}, {}
+        for name in by_name:
+            predicted = next(predictions)
+            dice[name] = 100 * mean_dice(predicted, truth, labels)
+            hd95[name] = mean_hd95(predicted, truth, labels, reading.spacing_mm)
+        cases.append(GateCase(reading.patient, reading.revision, reading.assisted, dice, hd95))
+    return cases
+
+
+def judge(cases: Sequence[GateCase], candidate: str, rivals: Sequence[str], held_out: str, generator: torch.Generator) -> GateReport:
+    """The rule: mean Dice at least the best rival's, 80 % interval from -0.2, no case worse by over 5, HD95 within 5 %.
+
+    One figure per patient (its cases averaged). Raises ValueError without a case.
+    """
+    if not cases:
+        raise ValueError("The gate needs at least one held-out correction.")
+    names = [candidate, *rivals]
+    means = {name: _by_patient(cases, name).mean() for name in names}
+    best = max(rivals, key=lambda name: means[name])
+    differences = _by_patient(cases, candidate) - _by_patient(cases, best)
+    interval = paired_bootstrap(differences.tolist(), generator, level=0.8)
+    worst = min(case.dice[candidate] - case.dice[best] for case in cases)
+    hd95, hd95_best = (float(np.mean([case.hd95_mm[name] for case in cases])) for name in (candidate, best))
+    objection = ""
+    if interval.mean < 0:
+        objection = f"it scored {means[candidate]:.1f} where {_called(best)} scores {means[best]:.1f}"
+    elif interval.low < INTERVAL_FLOOR:
+        objection = f"its lead over {_called(best)} ({interval.mean:+.1f}) could be chance (80 % interval from {interval.low:+.1f})"
+    elif worst < WORST_CASE:
+        objection = f"one case became {-worst:.1f} points worse than with {_called(best)}"
+    elif hd95 > HD95_FACTOR * hd95_best:
+        objection = f"its outlines stray further: HD95 {hd95:.1f} against {hd95_best:.1f} with {_called(best)}"
+    patients = len(differences)
+    where = f"on {patients} held-out patient{'s' if patients > 1 else ''}"
+    if objection:
+        reason = f"Kept back: {where} {objection}."
+    else:
+        leads = ", ".join(f"{means[candidate] - means[name]:+.1f} against {_called(name)}" for name in rivals)
+        reason = f"{means[candidate]:.1f} Dice {where}: {leads}."
+    return GateReport(not objection, reason, held_out, {name: float(value) for name, value in means.items()}, list(cases))
+
+
+def _by_patient(cases: Sequence[GateCase], name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    patients = sorted({case.patient for case in cases})
+    return np.array([np.mean([case.dice[name] for case in cases if case.patient == patient]) for patient in patients])
+
+
+def _called(name: str) -> str:
+    spoken = {
+        "live": "the live style", "nearest": "the closest colleague's style", "consensus": "the average style", "row": "the plain style"
+    }  # fmt: skip
+    return spoken.get(name, name)

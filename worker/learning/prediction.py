@@ -1,0 +1,103 @@
+"""Predicting label maps: a resident network and mixed-expert batches on each image's own grid.
+
+Not thread safe on one device by intent: the worker that owns the device calls it from one thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from monai.inferers import sliding_window_inference
+from torch import Tensor
+
+from worker.learning.config import ExpertAdaptiveConfig
+from worker.learning.frames import from_frame, label_map, normalise, pad_volume, to_frame
+from worker.learning.losses import foreground
+from worker.learning.network import StyledNetwork, build, load_weights
+from worker.learning.precision import autocast
+from worker.learning.readings import Case, LabelArray
+
+SLICES_PER_BATCH = {"cpu": 16, "cuda": 128}
+WHOLE_VOLUME_FRAMES = 4  # volumes up to this many frames of voxels are predicted whole
+
+
+class Predictor:
+    """One network's weights, warm on a device. Rows and adapters come with each case, so any number of experts share it."""
+
+    def __init__(self, network: StyledNetwork, config: ExpertAdaptiveConfig, device: torch.device) -> None:
+        if config.frame is None:
+            raise ValueError("This config was not resolved by pretraining: it has no frame. Use Trained.config.")
+        self.network = network.to(device).eval()
+        self.config, self.frame, self.device = config, config.frame, device
+
+    def predict(self, cases: Sequence[Case]) -> list[LabelArray]:
+        """One label map uint8 [D, H, W] per case, on the image's own grid; cases may differ in expert and shape."""
+        return [label_map(self._classes(logits), self.config.labels) for logits in self._logits(cases)]
+
+    def probabilities(self, cases: Sequence[Case]) -> list[npt.NDArray[np.float32]]:
+        """Probabilities of each label, float32 [L, D, H, W], per case."""
+        return [foreground(logits[None])[0].cpu().numpy() for logits in self._logits(cases)]
+
+    @staticmethod
+    def _classes(logits_KDHW: Tensor) -> Tensor:
+        if logits_KDHW.shape[0] == 1:
+            return (logits_KDHW[0] > 0).to(torch.uint8)
+        return logits_KDHW.argmax(0).to(torch.uint8)
+
+    @torch.no_grad()
+    def _logits(self, cases: Sequence[Case]) -> list[Tensor]:
+        if not cases:
+            return []
+        if self.config.spatial_dims == 3:
+            return [self._volume(case) for case in cases]
+        return self._slices(cases)
+
+    def _slices(self, cases: Sequence[Case]) -> list[Tensor]:
+        """All slices of all cases as one stream of mixed batches. Logits [K, D, H, W] per case."""
+        framed = [to_frame(normalise(case.image_CDHW).transpose(0, 1), self.frame) for case in cases]
+        images = torch.cat([image for image, _ in framed])
+        owner = [index for index, (image, _) in enumerate(framed) for _ in range(len(image))]
+        outputs: list[Tensor] = []
+        step = SLICES_PER_BATCH.get(self.device.type, 16)
+        for start in range(0, len(images), step):
+            of = [cases[index] for index in owner[start : start + step]]
+            outputs.append(self._forward(images[start : start + step].to(self.device), of))
+        logits, results, at = torch.cat(outputs), [], 0
+        for case, (image, inside) in zip(cases, framed, strict=True):
+            part = from_frame(logits[at : at + len(image)], inside, case.image_CDHW.shape[2:])
+            results.append(part.transpose(0, 1))
+            at += len(image)
+        return results
+
+    def _volume(self, case: Case) -> Tensor:
+        """Whole where it fits; else patches of the training size, overlap 0.5, Gaussian weights. Logits [K, D, H, W]."""
+        image = normalise(case.image_CDHW).to(self.device)
+        padded = pad_volume(image, self.config)
+        if padded[0].numel() <= WHOLE_VOLUME_FRAMES * np.prod(self.frame):
+            logits = self._forward(padded[None], [case])
+        else:
+            logits = sliding_window_inference(
+                image[None], self.frame, 2, lambda patches: self._forward(patches, [case] * len(patches)), 0.5, "gaussian"
+            )
+        depth, height, width = image.shape[1:]
+        return logits[0, :, :depth, :height, :width].float()
+
+    def _forward(self, images: Tensor, cases: Sequence[Case]) -> Tensor:
+        rows = torch.stack([case.row for case in cases]).to(self.device, torch.float32)
+        adapters = None
+        if any(case.adapter is not None for case in cases):
+            none = torch.zeros(self.network.adapter_length)  # U = 0: no effect
+            adapters = torch.stack([none if case.adapter is None else case.adapter for case in cases]).to(self.device)
+        with autocast(self.config, self.device, training=False):
+            logits: Tensor = self.network(images, rows, adapters)
+        return logits.float()
+
+
+def predictor_from_weights(weights: dict[str, Tensor], config: ExpertAdaptiveConfig, device: str | torch.device) -> Predictor:
+    """Build the config's network, fill it and put it on the device. Raises StyleMismatch on another network's weights."""
+    network = build(config)
+    load_weights(network, weights)
+    return Predictor(network, config, torch.device(device))
