@@ -33,6 +33,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.accounts.store import ExpertRow as Expert
 from backend.database import AnySession, Base, WriteSession
+from backend.projects.store import Member, Project, ProjectExpert
 
 
 class ModelVersion(Base):
@@ -279,3 +280,31 @@ def lineage(db: AnySession, style_id: UUID) -> list[StyleLineage]:
 def name_of_expert(db: AnySession, expert_id: UUID) -> str:
     """The expert's name as shown."""
     return db.scalars(select(Expert.name).where(Expert.id == expert_id)).one()
+
+
+@dataclass(frozen=True)
+class ProjectFacts:
+    """What models and jobs ask of a project: its policy and the caller's role in it."""
+
+    project_id: UUID
+    policy: dict[str, Any]
+    role: str | None
+
+
+def projects_of(db: AnySession, user_id: UUID | None, project_id: UUID | None = None) -> list[ProjectFacts]:
+    """Every project (or the one asked for) with this user's role in it, None where they are no member."""
+    query = select(Project.id, Project.policy, Member.role).outerjoin(
+        Member, and_(Member.project_id == Project.id, Member.user_id == user_id)
+    )
+    if project_id is not None:
+        query = query.where(Project.id == project_id)
+    return [ProjectFacts(*row) for row in db.execute(query)]
+
+
+def find_project_expert(db: AnySession, project_id: UUID, expert_id: UUID) -> Expert | None:
+    """An expert of this project."""
+    return db.scalars(
+        select(Expert)
+        .join(ProjectExpert, ProjectExpert.expert_id == Expert.id)
+        .where(ProjectExpert.project_id == project_id, Expert.id == expert_id)
+    ).one_or_none()

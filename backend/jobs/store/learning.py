@@ -17,7 +17,7 @@ from backend.accounts.store import ExpertRow
 from backend.database import AnySession
 from backend.jobs.store.tables import Job
 from backend.models.store import LiveStyle, ModelVersion, Style, StyleLineage
-from backend.projects.store import Assignment, Label, Project, ProjectExpert
+from backend.projects.store import Assignment, Label, Project, ProjectExpert, ProjectImage
 from backend.segmentations.store import Revision, Segmentation
 from backend.studies.store import Image, Study
 
@@ -320,3 +320,13 @@ def find_prediction(db: AnySession, image_id: UUID, style_id: UUID) -> UUID | No
             Segmentation.author == "model", Segmentation.image_id == image_id, Segmentation.style_id == style_id
         )
     ).one_or_none()
+
+
+def project_images(db: AnySession, project_id: UUID, image_ids: Iterable[UUID]) -> set[UUID]:
+    """Which of these images are in the project."""
+    rows = db.scalars(
+        select(ProjectImage.image_id).where(
+            ProjectImage.project_id == project_id, ProjectImage.image_id.in_(list(image_ids))
+        )
+    )
+    return set(rows)

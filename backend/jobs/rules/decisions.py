@@ -1,0 +1,157 @@
+"""What the queue and the scheduler decide, as pure functions of plain facts; `queue` and `scheduler` carry it out."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+from uuid import UUID
+
+from backend.errors import Invalid
+from backend.jobs.store.learning import DueExpert, MissingPrediction
+
+MAX_LOST: Final = 2
+MAX_RETRIES: Final = 3
+IMAGES_PER_JOB: Final = 16
+LONGEST_WAIT_SECONDS: Final = 300.0
+NOT_IN_THIS_RELEASE: Final = ("export", "evaluate", "propagate", "interact")
+
+
+@dataclass(frozen=True)
+class JobFailure:
+    """Why a job ended without a result, for the person who can act."""
+
+    code: str
+    message: str
+    remedy: str
+
+    def as_dict(self) -> dict[str, str]:
+        """As kept in the job's row."""
+        return {"code": self.code, "message": self.message, "remedy": self.remedy}
+
+
+POISON: Final = JobFailure(
+    "poison",
+    "The job ended its worker twice without getting any further, so it was set aside.",
+    "Look for missing memory in the worker's log; then start the job again with fewer or smaller images.",
+)
+OUT_OF_RETRIES: Final = JobFailure(
+    "out-of-retries",
+    "The job could not reach the database or the disk in three attempts.",
+    "Check the health page, then start the job again.",
+)
+
+
+def after_loss(lost: int) -> JobFailure | None:
+    """What becomes of a job that lost this many workers since its last checkpoint: another attempt (None) or the end."""
+    return POISON if lost >= MAX_LOST else None
+
+
+def after_retry(retries: int) -> JobFailure | None:
+    """What becomes of a job that asked for another attempt this many times since its last checkpoint."""
+    return OUT_OF_RETRIES if retries >= MAX_RETRIES else None
+
+
+def is_due(expert: DueExpert, after: int, every: int, quiet_seconds: float) -> bool:
+    """Whether an expert's submissions are enough and quiet enough to personalise.
+
+    A prediction accepted unchanged counts half and never alone. Quiet means nothing new for quiet_seconds, but nobody
+    waits longer than five minutes.
+    """
+    enough = expert.changed + expert.accepted / 2 >= (after if expert.is_first else every)
+    quiet = expert.quiet_seconds >= quiet_seconds or expert.waiting_seconds >= LONGEST_WAIT_SECONDS
+    return expert.changed > 0 and enough and quiet
+
+
+@dataclass(frozen=True)
+class PredictionBatch:
+    """One predict job: some images in one expert's style."""
+
+    project_id: UUID
+    expert_id: UUID
+    style_id: UUID
+    image_ids: tuple[UUID, ...]
+
+
+def batches(missing: Iterable[MissingPrediction]) -> list[PredictionBatch]:
+    """Group what is missing by expert and style into jobs of at most 16 images, reading order kept."""
+    grouped: dict[tuple[UUID, UUID, UUID], list[UUID]] = {}
+    for one in missing:
+        grouped.setdefault((one.project_id, one.expert_id, one.style_id), []).append(one.image_id)
+    return [
+        PredictionBatch(*key, tuple(images[first : first + IMAGES_PER_JOB]))
+        for key, images in grouped.items()
+        for first in range(0, len(images), IMAGES_PER_JOB)
+    ]
+
+
+def seconds_left(step: int, steps: int, first_step: int, elapsed_seconds: float) -> float | None:
+    """Time to go at the pace since `first_step` (where this attempt began); None before a pace is known."""
+    done = step - first_step
+    if done <= 0 or elapsed_seconds <= 0 or steps <= step:
+        return 0.0 if steps <= step and done > 0 else None
+    return round((steps - step) * elapsed_seconds / done, 1)
+
+
+@dataclass(frozen=True)
+class Option:
+    """One thing a caller may choose about a training job."""
+
+    kind: Literal["integer", "number", "choice", "flag"]
+    least: float = -math.inf
+    most: float = math.inf
+    choices: tuple[str, ...] = ()
+
+
+TRAINING_OPTIONS: Final[dict[str, Option]] = {
+    "network": Option("choice", choices=("small", "resnet18")),
+    "spatial_dims": Option("integer", 2, 3),
+    "size": Option("integer", 32, 512),
+    "recipe": Option("choice", choices=("nearest", "paper", "frozen", "scratch")),
+    "seed": Option("integer", 0, 2**31 - 1),
+    "steps": Option("integer", 1, 200_000),
+    "batch": Option("integer", 1, 256),
+    "learning_rate": Option("number", 1e-6, 1.0),
+    "row_steps": Option("integer", 1, 20_000),
+    "row_learning_rate": Option("number", 1e-6, 1.0),
+    "adapter": Option("flag"),
+    "adapter_after": Option("integer", 1, 10_000),
+    "checkpoint_every": Option("integer", 1, 10_000),
+}
+OPTIONS: Final[dict[str, dict[str, Option]]] = {
+    "pretrain": TRAINING_OPTIONS,
+    "personalise": {name: TRAINING_OPTIONS[name] for name in ("seed", "row_steps", "row_learning_rate", "adapter")},
+}
+
+
+def checked_options(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a training job, each known and within its range. Raises Invalid naming the option and the range."""
+    known = OPTIONS[kind]
+    unknown = sorted(set(params) - set(known))
+    if unknown:
+        raise Invalid(f"{unknown[0]} is no option of {kind}; known are {', '.join(sorted(known))}.")
+    for name, value in params.items():
+        _check_option(name, value, known[name])
+    return dict(params)
+
+
+def _check_option(name: str, value: Any, option: Option) -> None:
+    if option.kind == "choice":
+        if value not in option.choices:
+            raise Invalid(f"{name} must be one of {', '.join(option.choices)}.")
+        return
+    if option.kind == "flag":
+        if not isinstance(value, bool):
+            raise Invalid(f"{name} must be true or false.")
+        return
+    kinds = (int,) if option.kind == "integer" else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds) or not option.least <= value <= option.most:
+        raise Invalid(f"{name} must be a {option.kind} from {option.least:g} to {option.most:g}.")
+
+
+def refusal(kind: str) -> str | None:
+    """Why POST /jobs does not make jobs of this kind, or None."""
+    if kind == "import":
+        return "Imports begin with POST /imports, which makes their job when the files have arrived."
+    if kind in NOT_IN_THIS_RELEASE:
+        return f"Jobs of kind {kind} are not part of this release; pretrain, personalise and predict are."
+    return None
