@@ -8,8 +8,15 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from backend.accounts.api import CurrentActor, Router, policy
+from backend.database import Reads, Writes
+from backend.models import rules
+from backend.models.store import ModelVersion, StyleRow
+from backend.paging import Cursor, Limit
+
+router = Router(tags=["models"])
 
 State = Literal["candidate", "live", "retired"]
 
@@ -70,3 +77,79 @@ class PromoteIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: str = Field(min_length=1, max_length=1000)
+
+
+@router.get("/models", openapi_extra=policy("model:list"))
+def list_models(
+    db: Reads, actor: CurrentActor, project_id: UUID | None = None, cursor: Cursor = None, limit: Limit = 50
+) -> ModelPageOut:
+    """Model versions of your projects, newest first."""
+    page = rules.list_models(db, actor, project_id, cursor, limit)
+    return ModelPageOut(items=[_model(row) for row in page.items], next_cursor=page.next_cursor)
+
+
+@router.post("/models/{model_id}/promote", openapi_extra=policy("model:promote"))
+def promote_model(model_id: UUID, body: PromoteIn, db: Writes, actor: CurrentActor) -> ModelOut:
+    """Make a model version live with the styles on it; promoting an older one rolls back."""
+    return _model(rules.promote_model(db, actor, model_id, body.reason))
+
+
+@router.get("/styles", openapi_extra=policy("style:list"))
+def list_styles(
+    db: Reads,
+    actor: CurrentActor,
+    project_id: UUID | None = None,
+    expert_id: UUID | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> StylePageOut:
+    """Styles you may see, newest first, with the figures they were admitted or refused by."""
+    page = rules.list_styles(db, actor, project_id, expert_id, cursor, limit)
+    return StylePageOut(items=[_style(row) for row in page.items], next_cursor=page.next_cursor)
+
+
+@router.post("/styles/{style_id}/promote", openapi_extra=policy("style:promote"))
+def promote_style(style_id: UUID, body: PromoteIn, db: Writes, actor: CurrentActor) -> StyleOut:
+    """Make one style live; promoting an older one rolls back, instantly."""
+    return _style(rules.promote_style(db, actor, style_id, body.reason))
+
+
+def _model(row: ModelVersion) -> ModelOut:
+    return ModelOut.model_validate(
+        {
+            "id": row.id,
+            "project_id": row.project_id,
+            "number": row.number,
+            "method": row.method,
+            "state": row.state,
+            "parent_id": row.parent_id,
+            "metrics": row.metrics,
+            "card": row.card,
+            "created_at": row.created_at,
+            "job_id": row.job_id,
+        }
+    )
+
+
+def _style(row: StyleRow) -> StyleOut:
+    style = row.style
+    return StyleOut.model_validate(
+        {
+            "id": style.id,
+            "model_version_id": style.model_version_id,
+            "project_id": style.project_id,
+            "expert_id": style.expert_id,
+            "expert_name": row.expert_name,
+            "number": style.number,
+            "state": style.state,
+            "origin": style.origin,
+            "label": rules.style_label(style),
+            "metrics": style.metrics,
+            "gate": style.gate,
+            "parent_id": style.parent_id,
+            "is_live": row.is_live,
+            "created_at": style.created_at,
+            "lineage_count": row.lineage_count,
+            "job_id": style.job_id,
+        }
+    )
