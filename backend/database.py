@@ -10,13 +10,16 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Annotated, Any, NewType
 
 import psycopg
 from fastapi import Depends, Request
-from sqlalchemy import MetaData, create_engine
+from sqlalchemy import MetaData, create_engine, exc, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+
+from backend.errors import Conflict, ConsiliumError, Invalid, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,15 @@ class Base(DeclarativeBase):
 ReadSession = NewType("ReadSession", Session)
 WriteSession = NewType("WriteSession", Session)
 AnySession = ReadSession | WriteSession
+
+
+@dataclass(frozen=True)
+class Fitness:
+    """What a database is: `schema` is None when it was never migrated, `off` names durability switched off."""
+
+    schema: str | None
+    off: tuple[str, ...]
+    may_change_audit: bool
 
 
 class Database:
@@ -118,6 +130,18 @@ class Database:
                     raise
                 time.sleep(0.05)
 
+    def examine(self) -> "Fitness":
+        """What this database is: its schema's revision, which promises it does not keep, whether we may change the audit."""
+        with self.read() as db:
+            switches = ("fsync", "synchronous_commit", "full_page_writes")
+            off = tuple(name for name in switches if db.scalar(text(f"SHOW {name}")) == "off")
+            schema = may_change = None
+            if db.scalar(text("SELECT to_regclass('alembic_version')")):
+                schema = db.scalar(text("SELECT max(version_num) FROM alembic_version"))
+            if db.scalar(text("SELECT to_regclass('audit')")):
+                may_change = db.scalar(text("SELECT has_table_privilege('audit', 'UPDATE, DELETE, TRUNCATE')"))
+        return Fitness(schema, off, bool(may_change))
+
     def close(self) -> None:
         self.engine.dispose()
 
@@ -150,3 +174,22 @@ def _writes(request: Request) -> Iterator[WriteSession]:
 
 Reads = Annotated[ReadSession, Depends(_reads, scope="function")]
 Writes = Annotated[WriteSession, Depends(_writes, scope="function")]
+
+
+ERRORS: tuple[type[Exception], ...] = (exc.SQLAlchemyError, psycopg.Error)
+_BUSY = ("08", "40001", "40P01", "53", "55P03", "57")  # connection, deadlock, resources, lock timeout, cancelled
+
+
+def explain(problem: Exception) -> ConsiliumError | None:
+    """What a client is told about a database's error, or None where it is our mistake. Never quotes the database."""
+    if isinstance(problem, exc.TimeoutError | exc.InterfaceError):
+        return Unavailable("The database is busy; please try again in a few seconds.")
+    original = getattr(problem, "orig", problem)
+    state = getattr(original, "sqlstate", None) or ""
+    if state.startswith(_BUSY) or (not state and isinstance(problem, exc.OperationalError | psycopg.OperationalError)):
+        return Unavailable("The database is busy or restarting; please try again in a few seconds.")
+    if state.startswith("23"):
+        return Conflict("This contradicts what is already stored: something of that name or id exists, or is gone.")
+    if state.startswith("22") or (not state and isinstance(problem, exc.DataError | psycopg.DataError)):
+        return Invalid("A value in the request cannot be stored: too large, too long or not a text.")
+    return None

@@ -135,6 +135,7 @@ def settings(tmp_path: Path, database_urls: Urls) -> "Settings":
         database_owner_url=database_urls.owner,
         public_url=ORIGIN,
         trusted_hosts=["127.0.0.1", "testserver"],
+        allow_unsafe_database=True,  # no fsync: nobody misses a test's data
     )
 
 

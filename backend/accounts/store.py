@@ -145,8 +145,9 @@ def find_user_by_name(db: AnySession, name: str) -> UserRow | None:
     return db.scalar(select(UserRow).where(UserRow.name == name))
 
 
-def count_users(db: AnySession) -> int:
-    return db.scalar(select(func.count()).select_from(UserRow)) or 0
+def count_users(db: AnySession, *, with_password: bool) -> int:
+    query = select(func.count()).select_from(UserRow)
+    return db.scalar(query.where(UserRow.password_hash.is_not(None)) if with_password else query) or 0
 
 
 def list_users(db: AnySession, after: str | None, limit: int) -> list[UserRow]:

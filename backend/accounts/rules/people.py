@@ -16,9 +16,11 @@ from backend.accounts.rules.signing_in import Link, fold_name, new_link
 from backend.database import AnySession, WriteSession
 from backend.errors import Conflict, Forbidden, Invalid, NotFound
 from backend.paging import Page, decode_cursor, page_of
+from backend.settings import Settings
 
 SCOPES: Final = ("read", "write", "manage")
 ROLES: Final = ("admin", "expert", "integrator")
+FIRST_ADMIN: Final = "admin"
 TOKEN_DAYS: Final = 90
 TOKEN_DAYS_MOST: Final = 365
 
@@ -67,6 +69,15 @@ def create_link_from_shell(db: WriteSession, name: str) -> Link:
     if user is None:
         raise NotFound(f"There is no user {name!r}.")
     return new_link(db, SYSTEM, user)
+
+
+def first_link(db: WriteSession, settings: Settings) -> str | None:
+    """The address by which the first admin comes in, or None once anybody has a password. Creates that admin if needed."""
+    if store.count_users(db, with_password=True):
+        return None
+    user = store.find_user_by_name(db, FIRST_ADMIN)
+    link = new_link(db, SYSTEM, user) if user else create_user(db, SYSTEM, FIRST_ADMIN, "Administrator", "admin")
+    return link.url(settings)
 
 
 def change_user(
