@@ -85,7 +85,7 @@ def _create_tables_of_what_there_is(url: str) -> None:
     from backend.database import Base
 
     for room in ("accounts", "studies", "projects", "models", "segmentations", "jobs"):
-        if (ROOT / "backend" / room / "store.py").exists():
+        if (ROOT / "backend" / room / "store.py").exists() or (ROOT / "backend" / room / "store").is_dir():
             importlib.import_module(f"backend.{room}.store")
     importlib.import_module("backend.audit")
     engine = sqlalchemy.create_engine(url)
