@@ -56,17 +56,17 @@ class Mapping:
     slope: float
     intercept: float
     exact: bool
+    lowest: int
 
     def store(self, values: SliceArray) -> Int16Array:
         """One slice as int16. Values that are not finite become the lowest finite one."""
         if self.exact and values.dtype.kind in "iu":
-            moved = values if self.shift == 0 else values.astype(np.int64) - int(self.shift)
-            return moved.astype(np.int16, copy=False)
+            moved: SliceArray = values if self.shift == 0 else values.astype(np.int64) - int(self.shift)
+            return np.asarray(moved, dtype=np.int16)
         with np.errstate(invalid="ignore", over="ignore"):
             scaled = np.rint((values.astype(np.float64) - self.shift) / self.step)
-        lowest = INT16[0] if self.exact else -STEPS // 2
-        finite = np.nan_to_num(scaled, nan=lowest, posinf=lowest, neginf=lowest)
-        return np.clip(finite, *INT16).astype(np.int16)
+        finite = np.nan_to_num(scaled, nan=self.lowest, posinf=self.lowest, neginf=self.lowest)
+        return np.asarray(np.clip(finite, *INT16), dtype=np.int16)
 
 
 @dataclass
@@ -101,7 +101,8 @@ def choose_mapping(found: Range, slope: float, intercept: float) -> tuple[Mappin
     if found.whole and high - low <= INT16[1] - INT16[0]:
         fits = low >= INT16[0] and high <= INT16[1]
         shift = 0.0 if fits else float(32768 if low >= 0 and high <= 65535 else int(low) - INT16[0])
-        return Mapping(shift, 1.0, slope, intercept + slope * shift, exact=True), warnings
+        lowest = int(low - shift)
+        return Mapping(shift, 1.0, slope, intercept + slope * shift, exact=True, lowest=lowest), warnings
     step = (high - low) / STEPS
     if not (math.isfinite(step) and step > 0 and math.isfinite(step * slope) and step * slope != 0):
         raise Refusal("value_range", f"the values reach from {low:g} to {high:g}, too far apart to be shown")
@@ -110,7 +111,7 @@ def choose_mapping(found: Range, slope: float, intercept: float) -> tuple[Mappin
         f"values_rounded: values from {low * slope + intercept:g} to {high * slope + intercept:g} are kept "
         f"in steps of {abs(step * slope):.3g}"
     )
-    return Mapping(middle, step, step * slope, intercept + slope * middle, exact=False), warnings
+    return Mapping(middle, step, step * slope, intercept + slope * middle, exact=False, lowest=-STEPS // 2), warnings
 
 
 @dataclass
