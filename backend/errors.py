@@ -92,6 +92,12 @@ class CorruptBlob(Conflict):
     code = "corrupt-blob"
 
 
+class ChecksumMismatch(Conflict):
+    """Browser and server see different labels; nothing was saved."""
+
+    code = "checksum-mismatch"
+
+
 class Gone(ConsiliumError):
     """This has been used or has expired."""
 

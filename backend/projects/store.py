@@ -1,5 +1,6 @@
 """What is kept of projects: label set, members, experts, images, assignments, uploads under way; and every query on them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -7,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    ColumnElement,
     DateTime,
     ForeignKey,
     Index,
@@ -14,12 +16,22 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    delete,
+    exists,
     func,
+    literal,
+    select,
+    true,
+    tuple_,
+    update,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Mapped, mapped_column
 
-from backend.database import Base
+from backend.accounts.store import ExpertRow, UserRow
+from backend.audit import AuditRow
+from backend.database import AnySession, Base, WriteSession
+from backend.studies.store import Image
 
 
 class Project(Base):
@@ -144,3 +156,289 @@ class ImportFile(Base):
     path: Mapped[str] = mapped_column(Text)
     size_bytes: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(String(64))
+
+
+# Projects
+
+
+def find_project(db: AnySession, project_id: UUID) -> Project | None:
+    return db.get(Project, project_id)
+
+
+def find_project_by_name(db: AnySession, name: str) -> Project | None:
+    return db.scalar(select(Project).where(Project.name == name))
+
+
+def add_project(
+    db: WriteSession, name: str, description: str, policy: dict[str, Any], simulated: bool
+) -> Project | None:
+    """A new project, or None when the name is taken."""
+    row = insert(Project).values(name=name, description=description, policy=policy, simulated=simulated)
+    return db.scalar(row.on_conflict_do_nothing().returning(Project))
+
+
+def change_project(db: WriteSession, project_id: UUID, changes: dict[str, Any]) -> None:
+    db.execute(update(Project).where(Project.id == project_id).values(**changes))
+
+
+def list_projects(
+    db: AnySession, user_id: UUID, everything: bool, only: UUID | None, after: tuple[str, UUID] | None, limit: int
+) -> list[tuple[Project, str | None]]:
+    """Projects with this user's role in them, in order of name and id.
+
+    everything: those without a role too. only: at most this project (an API token may be tied to one).
+    """
+    role = select(Member.role).where(Member.project_id == Project.id, Member.user_id == user_id).scalar_subquery()
+    query = select(Project, role).order_by(Project.name, Project.id).limit(limit)
+    if not everything:
+        query = query.where(role.is_not(None))
+    if only is not None:
+        query = query.where(Project.id == only)
+    if after is not None:
+        query = query.where(tuple_(Project.name, Project.id) > tuple_(literal(after[0]), literal(after[1])))
+    return [(row[0], row[1]) for row in db.execute(query)]
+
+
+def labels_of(db: AnySession, project_ids: Sequence[UUID]) -> list[Label]:
+    """The label sets of these projects, by value."""
+    return list(db.scalars(select(Label).where(Label.project_id.in_(project_ids)).order_by(Label.value)))
+
+
+def replace_labels(db: WriteSession, project_id: UUID, labels: list[dict[str, Any]]) -> None:
+    """Set the whole label set. labels: rows of `labels` without their project."""
+    db.execute(delete(Label).where(Label.project_id == project_id))
+    if labels:
+        db.execute(insert(Label).values([{**label, "project_id": project_id} for label in labels]))
+
+
+def count_work(db: AnySession, project_id: UUID, user_id: UUID | None) -> tuple[int, int, int]:
+    """Images, assignments not withdrawn and submitted ones; only this user's own assignments where one is given."""
+    images = select(func.count()).select_from(ProjectImage).where(ProjectImage.project_id == project_id)
+    assignments = select(func.count(), func.count().filter(Assignment.state == "submitted")).where(
+        Assignment.project_id == project_id, Assignment.state != "withdrawn"
+    )
+    if user_id is not None:
+        assignments = assignments.where(Assignment.expert_id.in_(experts_of_user(user_id)))
+    made, submitted = db.execute(assignments).one()
+    return db.scalar(images) or 0, made, submitted
+
+
+# Members and experts
+
+
+def role_of(db: AnySession, project_id: UUID, user_id: UUID) -> str | None:
+    return db.scalar(select(Member.role).where(Member.project_id == project_id, Member.user_id == user_id))
+
+
+def list_members(
+    db: AnySession, project_id: UUID, after: tuple[str, UUID] | None, limit: int
+) -> list[tuple[UserRow, str]]:
+    """Members with their roles, in order of user name and id."""
+    query = (
+        select(UserRow, Member.role)
+        .join(Member, Member.user_id == UserRow.id)
+        .where(Member.project_id == project_id)
+        .order_by(UserRow.name, UserRow.id)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(tuple_(UserRow.name, UserRow.id) > tuple_(literal(after[0]), literal(after[1])))
+    return [(row[0], row[1]) for row in db.execute(query)]
+
+
+def set_member(db: WriteSession, project_id: UUID, user_id: UUID, role: str) -> None:
+    row = insert(Member).values(project_id=project_id, user_id=user_id, role=role)
+    db.execute(row.on_conflict_do_update(index_elements=["project_id", "user_id"], set_={"role": role}))
+
+
+def add_reader(db: WriteSession, project_id: UUID, user_id: UUID) -> None:
+    """Make this user a reader unless they have a role already."""
+    db.execute(insert(Member).values(project_id=project_id, user_id=user_id, role="reader").on_conflict_do_nothing())
+
+
+def remove_member(db: WriteSession, project_id: UUID, user_id: UUID) -> None:
+    db.execute(delete(Member).where(Member.project_id == project_id, Member.user_id == user_id))
+
+
+def experts_of_user(user_id: UUID) -> Any:
+    """A subquery of the experts this user is."""
+    return select(ExpertRow.id).where(ExpertRow.user_id == user_id)
+
+
+def is_project_expert(db: AnySession, project_id: UUID, expert_id: UUID) -> bool:
+    return db.get(ProjectExpert, (project_id, expert_id)) is not None
+
+
+def add_project_expert(db: WriteSession, project_id: UUID, expert_id: UUID) -> None:
+    db.execute(insert(ProjectExpert).values(project_id=project_id, expert_id=expert_id).on_conflict_do_nothing())
+
+
+def list_project_experts(
+    db: AnySession, project_id: UUID, user_id: UUID | None, after: tuple[str, UUID] | None, limit: int
+) -> list[tuple[ExpertRow, int, int]]:
+    """A project's experts with their assignments and submitted ones, by name; only this user's own where one is given."""
+    live = (Assignment.project_id == project_id) & (Assignment.expert_id == ExpertRow.id)
+    made = select(func.count()).where(live, Assignment.state != "withdrawn").scalar_subquery()
+    submitted = select(func.count()).where(live, Assignment.state == "submitted").scalar_subquery()
+    query = (
+        select(ExpertRow, made, submitted)
+        .join(ProjectExpert, ProjectExpert.expert_id == ExpertRow.id)
+        .where(ProjectExpert.project_id == project_id)
+        .order_by(ExpertRow.name, ExpertRow.id)
+        .limit(limit)
+    )
+    if user_id is not None:
+        query = query.where(ExpertRow.user_id == user_id)
+    if after is not None:
+        query = query.where(tuple_(ExpertRow.name, ExpertRow.id) > tuple_(literal(after[0]), literal(after[1])))
+    return [(row[0], row[1], row[2]) for row in db.execute(query)]
+
+
+def project_experts_by_name(db: AnySession, project_id: UUID) -> dict[str, UUID]:
+    """The experts of a project under their names; of two with one name the older."""
+    query = (
+        select(ExpertRow.name, ExpertRow.id)
+        .join(ProjectExpert, ProjectExpert.expert_id == ExpertRow.id)
+        .where(ProjectExpert.project_id == project_id)
+        .order_by(ExpertRow.created_at.desc(), ExpertRow.id)
+    )
+    return {row[0]: row[1] for row in db.execute(query)}
+
+
+# Images of a project
+
+
+def may_see_image(user_id: UUID | None, everything: bool, only: UUID | None) -> ColumnElement[bool]:
+    """True for images in a project this user is a member of.
+
+    everything: images of all projects and of none. only: at most this project's (a token may be tied to one).
+    """
+    seen = exists().where(ProjectImage.image_id == Image.id)
+    if not everything:
+        seen = seen.where(Member.project_id == ProjectImage.project_id, Member.user_id == user_id)
+    if only is not None:
+        seen = seen.where(ProjectImage.project_id == only)
+    return true() if everything and only is None else seen
+
+
+def in_project(project_id: UUID) -> ColumnElement[bool]:
+    """True for images of this project."""
+    return exists().where(ProjectImage.image_id == Image.id, ProjectImage.project_id == project_id)
+
+
+def is_project_image(db: AnySession, project_id: UUID, image_id: UUID) -> bool:
+    return db.get(ProjectImage, (project_id, image_id)) is not None
+
+
+def opened_this_hour(db: AnySession, user_id: UUID, image_id: UUID) -> bool:
+    """Whether the audit already says, in this clock hour, that this user opened this image."""
+    opened = select(AuditRow.seq).where(
+        AuditRow.kind == "image",
+        AuditRow.object_id == str(image_id),
+        AuditRow.actor_id == user_id,
+        AuditRow.action == "R",
+        AuditRow.at >= func.date_trunc("hour", func.now()),
+    )
+    return db.scalar(opened.limit(1)) is not None
+
+
+def add_project_images(db: WriteSession, project_id: UUID, image_ids: Sequence[UUID]) -> list[UUID]:
+    """Append images to the reading order; those already there stay. Returns the new ones."""
+    if not image_ids:
+        return []
+    db.execute(select(Project.id).where(Project.id == project_id).with_for_update())  # one counter at a time
+    last = db.scalar(select(func.max(ProjectImage.position)).where(ProjectImage.project_id == project_id)) or 0
+    rows = [
+        {"project_id": project_id, "image_id": image_id, "position": last + number}
+        for number, image_id in enumerate(image_ids, start=1)
+    ]
+    statement = insert(ProjectImage).values(rows).on_conflict_do_nothing().returning(ProjectImage.image_id)
+    return list(db.scalars(statement))
+
+
+# Assignments
+
+
+def assign(
+    db: WriteSession, project_id: UUID, image_ids: Sequence[UUID] | None, expert_ids: Sequence[UUID] | None
+) -> int:
+    """Ask experts to read images of the project, where they are not asked yet; returns how many assignments are new.
+
+    image_ids None: all images of the project. expert_ids None: all its experts that have an account.
+    """
+    pairs = (
+        select(ProjectImage.project_id, ProjectImage.image_id, ProjectExpert.expert_id, ProjectImage.position)
+        .join(ProjectExpert, ProjectExpert.project_id == ProjectImage.project_id)
+        .join(ExpertRow, ExpertRow.id == ProjectExpert.expert_id)
+        .where(ProjectImage.project_id == project_id)
+    )
+    if image_ids is not None:
+        pairs = pairs.where(ProjectImage.image_id.in_(image_ids))
+    pairs = pairs.where(ExpertRow.user_id.is_not(None) if expert_ids is None else ExpertRow.id.in_(expert_ids))
+    row = insert(Assignment).from_select(["project_id", "image_id", "expert_id", "position"], pairs)
+    return len(db.scalars(row.on_conflict_do_nothing().returning(Assignment.id)).all())
+
+
+def lock_assignment(db: WriteSession, assignment_id: UUID) -> Assignment | None:
+    """The assignment, locked against a second opening until this transaction ends."""
+    return db.scalar(select(Assignment).where(Assignment.id == assignment_id).with_for_update())
+
+
+def ensure_assignment(db: WriteSession, project_id: UUID, image_id: UUID, expert_id: UUID) -> Assignment:
+    """The assignment of this expert for this image of the project, made if need be, locked until this transaction ends."""
+    assign(db, project_id, [image_id], [expert_id])
+    query = select(Assignment).where(
+        Assignment.project_id == project_id, Assignment.image_id == image_id, Assignment.expert_id == expert_id
+    )
+    return db.scalars(query.with_for_update()).one()
+
+
+def count_of_expert(db: AnySession, project_id: UUID, expert_id: UUID) -> tuple[int, int]:
+    """An expert's assignments not withdrawn, and how many of them are submitted."""
+    query = select(func.count(), func.count().filter(Assignment.state == "submitted")).where(
+        Assignment.project_id == project_id, Assignment.expert_id == expert_id, Assignment.state != "withdrawn"
+    )
+    made, submitted = db.execute(query).one()
+    return made, submitted
+
+
+def is_read(db: AnySession, project_id: UUID) -> bool:
+    """Whether any reading of this project has begun."""
+    begun = select(Assignment.id).where(Assignment.project_id == project_id, Assignment.segmentation_id.is_not(None))
+    return db.scalar(begun.limit(1)) is not None
+
+
+# Uploads under way
+
+
+def add_import(db: WriteSession, project_id: UUID, owner_id: UUID | None, experts: bool) -> Import:
+    row = insert(Import).values(project_id=project_id, owner_id=owner_id, experts=experts)
+    return db.scalars(row.returning(Import)).one()
+
+
+def find_import(db: AnySession, import_id: UUID) -> Import | None:
+    return db.get(Import, import_id)
+
+
+def lock_import(db: WriteSession, import_id: UUID) -> Import | None:
+    return db.scalar(select(Import).where(Import.id == import_id).with_for_update())
+
+
+def keep_import_file(db: WriteSession, import_id: UUID, path: str, size_bytes: int, sha256: str) -> ImportFile:
+    """Note a received file; sent again under the same name, the later one counts."""
+    row = insert(ImportFile).values(import_id=import_id, path=path, size_bytes=size_bytes, sha256=sha256)
+    again = row.on_conflict_do_update(
+        index_elements=["import_id", "path"], set_={"size_bytes": size_bytes, "sha256": sha256}
+    )
+    return db.scalars(again.returning(ImportFile)).one()
+
+
+def import_files(db: AnySession, import_id: UUID) -> list[ImportFile]:
+    return list(db.scalars(select(ImportFile).where(ImportFile.import_id == import_id).order_by(ImportFile.path)))
+
+
+def received_bytes(db: AnySession, import_id: UUID) -> tuple[int, int]:
+    """How many files have arrived, and their bytes together."""
+    query = select(func.count(), func.coalesce(func.sum(ImportFile.size_bytes), 0))
+    count, total = db.execute(query.where(ImportFile.import_id == import_id)).one()
+    return count, int(total)

@@ -6,7 +6,7 @@ A patient's identity stands in `patient_identities` alone and nothing joins it: 
 Who may see an image is a question of projects, so the routes that serve images stand in `projects`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
@@ -23,14 +23,18 @@ from sqlalchemy import (
     Integer,
     String,
     Text,
+    exists,
     func,
+    literal,
     select,
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from backend.database import Base, ReadSession, WriteSession
+from backend.database import AnySession, Base, WriteSession
+
+_IMPORT_LOCK = 0x696D706F  # "impo"
 
 
 class Patient(Base):
@@ -143,3 +147,117 @@ class Image(Base):
     source_axes: Mapped[dict[str, object] | None] = mapped_column(JSONB)
     simulated: Mapped[bool] = mapped_column(server_default="false")
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """An image with its patient's pseudonym."""
+
+    image: Image
+    patient_id: UUID
+    pseudonym: str
+
+
+_IMAGES = (
+    select(Image, Patient.id, Patient.pseudonym)
+    .join(Study, Study.id == Image.study_id)
+    .join(Patient, Patient.id == Study.patient_id)
+)
+
+
+def find_image(db: AnySession, image_id: UUID, seen: ColumnElement[bool] | None = None) -> ImageRow | None:
+    """One image; `seen` limits it to what a caller may know of."""
+    query = _IMAGES.where(Image.id == image_id)
+    row = db.execute(query if seen is None else query.where(seen)).one_or_none()
+    return ImageRow(*row) if row else None
+
+
+def list_images(
+    db: AnySession, seen: ColumnElement[bool], after: tuple[datetime, UUID] | None, limit: int
+) -> list[ImageRow]:
+    """Images a caller may see, in order of arrival."""
+    query = _IMAGES.where(seen).order_by(Image.created_at, Image.id).limit(limit)
+    if after is not None:
+        query = query.where(tuple_(Image.created_at, Image.id) > tuple_(literal(after[0]), literal(after[1])))
+    return [ImageRow(*row) for row in db.execute(query)]
+
+
+def list_studies(
+    db: AnySession, seen: ColumnElement[bool], after: tuple[datetime, UUID] | None, limit: int
+) -> list[tuple[Study, str]]:
+    """Studies with at least one image a caller may see, newest first, with the patient's pseudonym."""
+    query = (
+        select(Study, Patient.pseudonym)
+        .join(Patient, Patient.id == Study.patient_id)
+        .where(exists().where(Image.study_id == Study.id).where(seen))
+        .order_by(Study.created_at.desc(), Study.id.desc())
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(tuple_(Study.created_at, Study.id) < tuple_(literal(after[0]), literal(after[1])))
+    return [(row[0], row[1]) for row in db.execute(query)]
+
+
+def images_of_studies(
+    db: AnySession, study_ids: Sequence[UUID], seen: ColumnElement[bool]
+) -> list[tuple[UUID, UUID | None, UUID]]:
+    """(study, series, image) of the images of these studies that a caller may see."""
+    query = select(Image.study_id, Image.series_id, Image.id).where(Image.study_id.in_(study_ids), seen)
+    return [(row[0], row[1], row[2]) for row in db.execute(query.order_by(Image.created_at, Image.id))]
+
+
+def load_series(db: AnySession, series_ids: Sequence[UUID]) -> list[Series]:
+    return list(db.scalars(select(Series).where(Series.id.in_(series_ids)).order_by(Series.number, Series.id)))
+
+
+# Keeping what was parsed
+
+
+def find_instance(db: AnySession, sop_uid: str) -> tuple[Instance, UUID] | None:
+    """The stored object under this UID and the id of its series."""
+    row = db.scalar(select(Instance).where(Instance.sop_uid == sop_uid))
+    return (row, row.series_id) if row else None
+
+
+def instances_by_uid(db: AnySession, sop_uids: Sequence[str]) -> dict[str, Instance]:
+    """The stored objects among these UIDs."""
+    return {row.sop_uid: row for row in db.scalars(select(Instance).where(Instance.sop_uid.in_(sop_uids)))}
+
+
+def series_by_uid(db: AnySession, uid: str) -> tuple[Series, Study] | None:
+    row = db.execute(select(Series, Study).join(Study, Study.id == Series.study_id).where(Series.uid == uid)).one_or_none()
+    return (row[0], row[1]) if row else None
+
+
+def study_by_uid(db: AnySession, uid: str) -> Study | None:
+    return db.scalar(select(Study).where(Study.uid == uid))
+
+
+def find_patient_by_identity(db: AnySession, hospital_id: str, name: str, birth_date: str) -> UUID | None:
+    """The patient who is this person in the hospital's own words: the id decides, where there is none name and birth."""
+    query = select(PatientIdentity.patient_id).order_by(PatientIdentity.patient_id).limit(1)
+    if hospital_id:
+        return db.scalar(query.where(PatientIdentity.hospital_id == hospital_id))
+    return db.scalar(query.where(PatientIdentity.name == name, PatientIdentity.birth_date == birth_date))
+
+
+def image_ids_of_series(db: AnySession, series_id: UUID) -> list[UUID]:
+    return list(db.scalars(select(Image.id).where(Image.series_id == series_id).order_by(Image.id)))
+
+
+def images_with_original(db: AnySession, sha256: str, within: ColumnElement[bool]) -> list[Image]:
+    """Images made from a file of these bytes, among those `within` allows."""
+    query = select(Image).where(Image.original_sha256s.contains([sha256]), within)
+    return list(db.scalars(query.order_by(Image.created_at, Image.id)))
+
+
+def lock_import_door(db: WriteSession) -> None:
+    """One import writes its rows at a time, so that two uploads of one series cannot both find it missing."""
+    db.execute(select(func.pg_advisory_xact_lock(_IMPORT_LOCK)))
+
+
+def add(db: WriteSession, *rows: Base) -> None:
+    """Insert rows in this order; their ids are known afterwards."""
+    for row in rows:
+        db.add(row)
+        db.flush()

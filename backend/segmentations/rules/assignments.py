@@ -1,0 +1,197 @@
+"""Assignments as their readers see them, and opening one.
+
+A reader sees their own. Who runs the project may look at another expert's worklist only where nothing is blinded:
+in a blinded project managers see counts (`GET /projects/{id}/experts`), never content, time or progress of a reading.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import numpy as np
+
+from backend import audit
+from backend.accounts.rules import Actor, Resource, authorize
+from backend.blobs import Blobs
+from backend.database import AnySession, WriteSession
+from backend.errors import Conflict, Forbidden, Invalid, NotFound
+from backend.events import notify
+from backend.models.rules import style_label
+from backend.paging import Page, decode_cursor, page_of
+from backend.projects import rules as projects
+from backend.projects import store as project_store
+from backend.segmentations import store
+from backend.segmentations.rules.keeping import keep_labels
+
+BLINDED = (
+    "This project is blinded: those who run it see how many readings are finished "
+    "(the project's experts), not the readings."
+)
+
+
+@dataclass(frozen=True)
+class PredictionView:
+    """The proposal a reader may begin from."""
+
+    revision_id: UUID
+    segmentation_id: UUID
+    style_id: UUID
+    style_label: str
+
+
+@dataclass(frozen=True)
+class AssignmentView:
+    """An assignment with what a worklist shows beside it; image_dims is [nx, ny, nz]."""
+
+    id: UUID
+    project_id: UUID
+    project_name: str
+    image_id: UUID
+    image_name: str
+    image_sha256: str
+    image_dims: list[int]
+    modality: str
+    expert_id: UUID
+    expert_name: str
+    state: str
+    position: int
+    segmentation_id: UUID | None
+    prediction: PredictionView | None
+    updated_at: datetime
+
+
+def list_assignments(
+    db: AnySession,
+    actor: Actor,
+    project_id: UUID | None,
+    state: str | None,
+    expert_id: UUID | None,
+    cursor: str | None,
+    limit: int,
+) -> Page[AssignmentView]:
+    """The actor's own assignments in reading order, or another expert's where the actor runs an unblinded project."""
+    authorize(actor, "list", Resource("assignment"))
+    if actor.user_id is None:
+        return Page([], None)
+    if project_id is not None:
+        projects.authorize_in(db, actor, "read", "project", project_id)
+    is_own = expert_id is None or expert_id == actor.expert_id
+    if not is_own:
+        if project_id is None:
+            raise Invalid("Name the project together with the expert.")
+        projects.authorize_in(db, actor, "update", "assignment", project_id)
+        if projects.is_blinded(db, project_id):
+            raise Forbidden(BLINDED)
+    after = decode_cursor(cursor, UUID, int, UUID) if cursor else None
+    rows = store.assignment_rows(
+        db,
+        store.visible_to(actor.user_id, actor.project_id),
+        user_id=actor.user_id if is_own else None,
+        expert_id=None if is_own else expert_id,
+        project_id=project_id if project_id is not None else actor.project_id,
+        states=[state] if state else [],
+        after=after,  # type: ignore[arg-type]  # decode_cursor has checked the kinds
+        limit=limit + 1,
+    )
+    page = page_of(rows, limit, lambda row: (row.assignment.project_id, row.assignment.position, row.assignment.id))
+    return Page([_view(row) for row in page.items], page.next_cursor)
+
+
+def load_assignment(db: AnySession, actor: Actor, assignment_id: UUID) -> AssignmentView:
+    """One assignment. Raises NotFound unless it is the actor's own or they run the project, Forbidden when blinded."""
+    row = _load(db, actor, assignment_id)
+    owner_id = row.expert.user_id
+    projects.authorize_in(db, actor, "read", "project", row.project.id)
+    projects.authorize_in(db, actor, "read", "assignment", row.project.id, owner_id)
+    if actor.kind == "user" and owner_id != actor.user_id and projects.is_blinded(db, row.project.id):
+        raise Forbidden(BLINDED)
+    return _view(row)
+
+
+def next_assignment(
+    db: AnySession, actor: Actor, project_id: UUID | None, after: UUID | None
+) -> AssignmentView | None:
+    """The actor's first unfinished assignment after one of theirs, from the top again at the end."""
+    authorize(actor, "list", Resource("assignment"))
+    if actor.user_id is None:
+        return None
+    if project_id is not None:
+        projects.authorize_in(db, actor, "read", "project", project_id)
+    place = store.place_of(db, after, actor.user_id) if after is not None else None
+    seen = store.visible_to(actor.user_id, actor.project_id)
+    row = store.next_assignment(db, seen, actor.user_id, project_id, actor.project_id, place)
+    return _view(row) if row else None
+
+
+def open_assignment(db: WriteSession, actor: Actor, blobs: Blobs, assignment_id: UUID) -> AssignmentView:
+    """Begin the actor's own reading with an empty label map. Opened before, nothing changes."""
+    row = _load(db, actor, assignment_id)
+    projects.authorize_in(db, actor, "read", "project", row.project.id)
+    projects.authorize_in(db, actor, "open", "assignment", row.project.id, row.expert.user_id)
+    assignment = project_store.lock_assignment(db, assignment_id)
+    if assignment is None or assignment.state == "withdrawn":
+        raise Conflict("This assignment was withdrawn; ask the project's manager.")
+    if assignment.segmentation_id is None:
+        _begin(db, actor, blobs, row)
+    return _view(_load(db, actor, assignment_id))
+
+
+def _begin(db: WriteSession, actor: Actor, blobs: Blobs, row: store.AssignmentRow) -> None:
+    image, project_id = row.image, row.project.id
+    blank = np.zeros((image.nz, image.ny, image.nx), dtype=np.uint8)
+    kept = keep_labels(blobs, blank, ())
+    segmentation = store.add_segmentation(
+        db, project_id=project_id, image_id=image.id, author="expert", expert_id=row.expert.id
+    )
+    revision = store.add_revision(
+        db,
+        segmentation_id=segmentation.id,
+        labels_sha256=kept.sha256,
+        dtype=kept.dtype,
+        label_volumes=kept.volumes,
+        origin="blank",
+        assisted=False,
+        folded_seq=0,
+        created_by=actor.user_id,
+    )
+    store.move_head(db, segmentation.id, revision.id, "draft")
+    store.set_assignment_state(db, row.assignment.id, "opened", segmentation.id)
+    event = {"project_id": project_id, "expert_id": row.expert.id}
+    notify(db, {"type": "assignment", "id": row.assignment.id, **event})
+    audit.record(
+        db, actor, "C", "segmentation", segmentation.id, project_id=project_id, new={"assignment": row.assignment.id}
+    )
+
+
+def _load(db: AnySession, actor: Actor, assignment_id: UUID) -> store.AssignmentRow:
+    seen = store.visible_to(actor.user_id, actor.project_id)
+    rows = store.assignment_rows(db, seen, assignment_id=assignment_id)
+    if not rows:
+        raise NotFound
+    db.refresh(rows[0].assignment)
+    return rows[0]
+
+
+def _view(row: store.AssignmentRow) -> AssignmentView:
+    prediction = None
+    if row.revision is not None and row.style is not None:
+        prediction = PredictionView(
+            row.revision.id, row.revision.segmentation_id, row.style.id, style_label(row.style)
+        )
+    return AssignmentView(
+        id=row.assignment.id,
+        project_id=row.project.id,
+        project_name=row.project.name,
+        image_id=row.image.id,
+        image_name=row.image.name,
+        image_sha256=row.image.sha256,
+        image_dims=[row.image.nx, row.image.ny, row.image.nz],
+        modality=row.image.modality,
+        expert_id=row.expert.id,
+        expert_name=row.expert.name,
+        state=row.assignment.state,
+        position=row.assignment.position,
+        segmentation_id=row.assignment.segmentation_id,
+        prediction=prediction,
+        updated_at=row.assignment.updated_at,
+    )

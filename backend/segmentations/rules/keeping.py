@@ -1,0 +1,139 @@
+"""Label maps going into and coming out of the store, and the ways in besides a doctor's edits: imports and predictions.
+
+Blob first, row after: `keep_labels` needs no transaction and is called before one is opened or while nothing depends
+on it. Whatever the door, the same checks hold: exactly the image's grid, only labels of the project's set.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+import numpy as np
+
+from backend import audit
+from backend.accounts.rules import Actor
+from backend.blobs import Blobs
+from backend.database import WriteSession
+from backend.errors import CorruptBlob, Invalid
+from backend.events import notify
+from backend.imaging import labels as label_codec
+from backend.imaging.labels import BadLabels, LabelArray
+from backend.projects import store as projects
+from backend.segmentations import store
+from backend.studies.rules import find_image
+
+
+@dataclass(frozen=True)
+class KeptLabels:
+    """A label map that lies among the blobs: its name, its type, and voxels per label (background left out)."""
+
+    sha256: str
+    dtype: Literal["uint8", "uint16"]
+    shape_zyx: tuple[int, int, int]
+    volumes: dict[str, int]
+
+
+def keep_labels(blobs: Blobs, labels_zyx: LabelArray, allowed: Collection[int]) -> KeptLabels:
+    """Store a label map. labels_zyx: uint8 or uint16. Raises Invalid for a value that is neither 0 nor in `allowed`."""
+    try:
+        label_codec.check_values(labels_zyx, allowed)
+    except BadLabels as problem:
+        raise Invalid(f"{problem.reason}.", reason=problem.code) from problem
+    volumes = {str(value): voxels for value, voxels in label_codec.label_volumes(labels_zyx).items()}
+    sha256 = blobs.put(label_codec.compress(labels_zyx))
+    depth, height, width = labels_zyx.shape
+    dtype: Literal["uint8", "uint16"] = "uint8" if labels_zyx.dtype == np.uint8 else "uint16"
+    return KeptLabels(sha256, dtype, (depth, height, width), volumes)
+
+
+def read_labels(blobs: Blobs, sha256: str, dtype: str, shape_zyx: tuple[int, int, int]) -> LabelArray:
+    """A stored label map `labels_zyx`, writable. Raises CorruptBlob rather than return wrong labels."""
+    try:
+        return label_codec.decompress(blobs.read(sha256), shape_zyx, dtype)
+    except BadLabels as problem:
+        raise CorruptBlob(f"{problem.reason}.") from problem
+
+
+def put_imported_reading(
+    db: WriteSession, actor: Actor, project_id: UUID, image_id: UUID, expert_id: UUID, kept: KeptLabels
+) -> Literal["added", "duplicate", "conflict"]:
+    """Keep an imported label map as the submitted reading of one expert.
+
+    An expert who has a reading of this image already keeps it: the same labels are a duplicate, others a conflict.
+    """
+    _check_grid(db, image_id, kept)
+    projects.add_project_expert(db, project_id, expert_id)
+    assignment = projects.ensure_assignment(db, project_id, image_id, expert_id)
+    old = store.find_reading(db, project_id, image_id, expert_id)
+    if old is not None:
+        submitted = store.last_submitted(db, old.id)
+        return "duplicate" if submitted and submitted.labels_sha256 == kept.sha256 else "conflict"
+    segmentation = store.add_segmentation(
+        db, project_id=project_id, image_id=image_id, author="expert", expert_id=expert_id
+    )
+    revision = store.add_revision(
+        db,
+        segmentation_id=segmentation.id,
+        labels_sha256=kept.sha256,
+        dtype=kept.dtype,
+        label_volumes=kept.volumes,
+        origin="import",
+        assisted=False,
+        folded_seq=0,
+        created_by=actor.user_id,
+        submitted_at=store.NOW,
+    )
+    store.move_head(db, segmentation.id, revision.id, "submitted")
+    store.set_assignment_state(db, assignment.id, "submitted", segmentation.id)
+    audit.record(
+        db,
+        actor,
+        "C",
+        "segmentation",
+        segmentation.id,
+        project_id=project_id,
+        new={"expert": expert_id, "revision": revision.id, "labels": kept.sha256, "origin": "import"},
+    )
+    return "added"
+
+
+def put_prediction(
+    db: WriteSession, project_id: UUID, image_id: UUID, expert_id: UUID, style_id: UUID, kept: KeptLabels
+) -> UUID:
+    """Keep what a style drew on an image, and return the revision; drawn before, the first drawing stays."""
+    _check_grid(db, image_id, kept)
+    old = store.find_prediction(db, image_id, style_id)
+    if old is not None and old.head_revision_id is not None:
+        return old.head_revision_id
+    segmentation = store.add_segmentation(
+        db, project_id=project_id, image_id=image_id, author="model", expert_id=expert_id, style_id=style_id
+    )
+    revision = store.add_revision(
+        db,
+        segmentation_id=segmentation.id,
+        labels_sha256=kept.sha256,
+        dtype=kept.dtype,
+        label_volumes=kept.volumes,
+        origin="predict",
+        assisted=True,
+        style_id=style_id,
+        folded_seq=0,
+    )
+    store.move_head(db, segmentation.id, revision.id, "submitted")
+    event = {"type": "segmentation", "id": segmentation.id, "project_id": project_id, "expert_id": expert_id}
+    notify(db, event)
+    return revision.id
+
+
+def _check_grid(db: WriteSession, image_id: UUID, kept: KeptLabels) -> None:
+    row = find_image(db, image_id)
+    if row is None:
+        raise Invalid("The image of this label map does not exist any more.")
+    expected = (row.image.nz, row.image.ny, row.image.nx)
+    if kept.shape_zyx != expected:
+        raise Invalid(
+            f"The label map has {kept.shape_zyx[::-1]} voxels (x, y, z), its image has {expected[::-1]}; "
+            "nothing is resampled, so make it on the image's own grid.",
+            reason="grid_mismatch",
+        )

@@ -1,0 +1,188 @@
+"""Revisions: what each holds, its labels as slabs or as a file, and how two agree.
+
+A label map is one blob, so its slabs are cut from the whole; the last few maps stay unpacked in memory because a
+viewer asks for all slabs of one revision in a row.
+"""
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import numpy as np
+
+from backend import audit
+from backend.accounts.rules import Actor
+from backend.blobs import Blobs
+from backend.database import AnySession, WriteSession
+from backend.errors import Invalid, NotFound
+from backend.imaging import nifti, slabs
+from backend.imaging.labels import LabelArray
+from backend.paging import Page, decode_cursor, page_of
+from backend.projects import rules as projects
+from backend.segmentations import store
+from backend.segmentations.rules.keeping import read_labels
+from backend.segmentations.rules.sight import load_seen, make_etag, visible
+
+CACHE_BYTES = 96 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class RevisionView:
+    """A revision; `etag` is its segmentation's after the act that made it, empty where it is only read."""
+
+    id: UUID
+    segmentation_id: UUID
+    parent_id: UUID | None
+    number: int
+    dtype: str
+    label_volumes: dict[str, int]
+    origin: str
+    assisted: bool
+    style_id: UUID | None
+    created_at: datetime
+    submitted_at: datetime | None
+    etag: str = ""
+
+
+@dataclass(frozen=True)
+class LabelSlab:
+    """Some slices of a label map, little endian, x fastest."""
+
+    content: bytes
+    dtype: str
+
+    def gzipped(self) -> bytes:
+        return slabs.pack_label_slab(self.content)
+
+
+@dataclass(frozen=True)
+class LabelAgreement:
+    """Dice of one label, 1 where both leave it empty."""
+
+    value: int
+    dice: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Agreement label by label."""
+
+    labels: list[LabelAgreement]
+
+
+def view_of(row: store.Revision, etag: str = "") -> RevisionView:
+    return RevisionView(
+        id=row.id,
+        segmentation_id=row.segmentation_id,
+        parent_id=row.parent_id,
+        number=row.number,
+        dtype=row.dtype,
+        label_volumes=row.label_volumes,
+        origin=row.origin,
+        assisted=row.assisted,
+        style_id=row.style_id,
+        created_at=row.created_at,
+        submitted_at=row.submitted_at,
+        etag=etag,
+    )
+
+
+def made_view(row: store.Revision, edit_seq: int) -> RevisionView:
+    """A revision just made the head of its segmentation."""
+    return view_of(row, make_etag(row.id, edit_seq))
+
+
+def load_seen_revision(db: AnySession, actor: Actor, action: str, revision_id: UUID) -> store.RevisionRow:
+    """A revision of a segmentation this actor may see. Raises NotFound, or Forbidden for the action alone."""
+    row = store.find_revision(db, revision_id, visible(actor))
+    if row is None:
+        raise NotFound
+    projects.authorize_in(db, actor, action, "revision", row.segmentation.project_id)
+    return row
+
+
+def load_revision(db: AnySession, actor: Actor, revision_id: UUID) -> RevisionView:
+    """One revision. Raises NotFound when blinding hides it."""
+    return view_of(load_seen_revision(db, actor, "read", revision_id).revision)
+
+
+def list_revisions(
+    db: AnySession, actor: Actor, segmentation_id: UUID, cursor: str | None, limit: int
+) -> Page[RevisionView]:
+    """A segmentation's revisions, oldest first."""
+    load_seen(db, actor, "read", segmentation_id)
+    after = decode_cursor(cursor, int)[0] if cursor else None
+    rows = store.list_revisions(db, segmentation_id, after, limit + 1)
+    page = page_of(rows, limit, lambda row: (row.number,))
+    return Page([view_of(row) for row in page.items], page.next_cursor)
+
+
+def load_label_slab(db: AnySession, actor: Actor, blobs: Blobs, revision_id: UUID, slab: int) -> LabelSlab:
+    """Slab k of a revision's label map. Raises NotFound beyond the last slab."""
+    row = load_seen_revision(db, actor, "read", revision_id)
+    if slab >= slabs.slab_count(row.image.nz):
+        raise NotFound(f"The image has {slabs.slab_count(row.image.nz)} slabs, counted from 0.")
+    return LabelSlab(slabs.label_slab(_recent(blobs, row), slab), row.revision.dtype)
+
+
+def export_revision(db: WriteSession, actor: Actor, blobs: Blobs, revision_id: UUID) -> bytes:
+    """A revision as .nii.gz on the axes of the file its image came from; audited."""
+    row = load_seen_revision(db, actor, "export", revision_id)
+    image = row.image
+    if image.geometry in ("irregular", "uncalibrated"):
+        raise Invalid(f"The image's geometry is {image.geometry}: a NIfTI file would claim a grid it does not have.")
+    audit.record(db, actor, "R", "revision", revision_id, project_id=row.segmentation.project_id, new={"as": "nifti"})
+    return nifti.export_label(_recent(blobs, row), image.affine, image.source_axes)
+
+
+def compare(db: AnySession, actor: Actor, blobs: Blobs, revision_a: UUID, revision_b: UUID) -> Comparison:
+    """Dice of two revisions on one grid: 2|A∩B| / (|A|+|B|), for each label of the project's set."""
+    a, b = (load_seen_revision(db, actor, "read", revision) for revision in (revision_a, revision_b))
+    if a.image.id != b.image.id:
+        raise Invalid("These revisions are of different images; only label maps on one grid can be compared.")
+    labels_a, labels_b = (_recent(blobs, row) for row in (a, b))
+    agreement = []
+    for label in projects.load_labels(db, a.segmentation.project_id):
+        in_a, in_b = labels_a == label.value, labels_b == label.value
+        total = np.count_nonzero(in_a) + np.count_nonzero(in_b)
+        agreement.append(LabelAgreement(label.value, 2 * np.count_nonzero(in_a & in_b) / total if total else 1.0))
+    return Comparison(agreement)
+
+
+class _Unpacked:
+    """The label maps unpacked last, read-only, within a number of bytes; any thread may ask."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._maps: OrderedDict[tuple[str, tuple[int, int, int]], LabelArray] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, key: tuple[str, tuple[int, int, int]]) -> LabelArray | None:
+        with self._lock:
+            if key in self._maps:
+                self._maps.move_to_end(key)
+            return self._maps.get(key)
+
+    def keep(self, key: tuple[str, tuple[int, int, int]], labels_zyx: LabelArray) -> None:
+        """A map larger than the limit is not kept at all."""
+        labels_zyx.flags.writeable = False
+        with self._lock:
+            self._maps[key] = labels_zyx
+            while self._maps and sum(kept.nbytes for kept in self._maps.values()) > self._limit_bytes:
+                self._maps.popitem(last=False)
+
+
+_unpacked = _Unpacked(CACHE_BYTES)
+
+
+def _recent(blobs: Blobs, row: store.RevisionRow) -> LabelArray:
+    """A revision's label map `labels_zyx`, read-only, from memory where it was asked for a moment ago."""
+    shape_zyx = (row.image.nz, row.image.ny, row.image.nx)
+    key = (row.revision.labels_sha256, shape_zyx)
+    labels_zyx = _unpacked.find(key)
+    if labels_zyx is None:
+        labels_zyx = read_labels(blobs, row.revision.labels_sha256, row.revision.dtype, shape_zyx)
+        _unpacked.keep(key, labels_zyx)
+    return labels_zyx

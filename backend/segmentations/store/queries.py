@@ -1,0 +1,211 @@
+"""Queries on segmentations, revisions and the journal of edits. `seen` is always `visible_to(…)` or None for a job."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+
+from backend.accounts.store import ExpertRow
+from backend.database import AnySession, WriteSession
+from backend.models.store import Style
+from backend.projects.store import Assignment
+from backend.segmentations.store.tables import Edit, Revision, Segmentation
+from backend.studies.store import Image
+
+Seen = ColumnElement[bool] | None
+NOW = func.now()  # for rules that say "now" and mean the database's clock
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an edit's voxels were taken from: whether a model had a hand in it, and in whose style."""
+
+    assisted: bool
+    style_id: UUID | None
+
+
+@dataclass(frozen=True)
+class SegmentationRow:
+    """A segmentation with its head revision, and the names shown beside it."""
+
+    segmentation: Segmentation
+    head: Revision
+    expert: ExpertRow | None
+    style: Style | None
+
+
+@dataclass(frozen=True)
+class RevisionRow:
+    """A revision with the segmentation and the image whose grid it is on."""
+
+    revision: Revision
+    segmentation: Segmentation
+    image: Image
+
+
+def _segmentations(seen: Seen) -> Select[Any]:
+    query = (
+        select(Segmentation, Revision, ExpertRow, Style)
+        .join(Revision, Revision.id == Segmentation.head_revision_id)
+        .outerjoin(ExpertRow, ExpertRow.id == Segmentation.expert_id)
+        .outerjoin(Style, Style.id == Segmentation.style_id)
+    )
+    return query if seen is None else query.where(seen)
+
+
+def find_segmentation(db: AnySession, segmentation_id: UUID, seen: Seen) -> SegmentationRow | None:
+    row = db.execute(_segmentations(seen).where(Segmentation.id == segmentation_id)).one_or_none()
+    return SegmentationRow(*row) if row else None
+
+
+def list_segmentations(
+    db: AnySession,
+    seen: Seen,
+    project_id: UUID | None,
+    image_id: UUID | None,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[SegmentationRow]:
+    """Segmentations a caller may see, in order of creation."""
+    query = _segmentations(seen).order_by(Segmentation.created_at, Segmentation.id).limit(limit)
+    if project_id is not None:
+        query = query.where(Segmentation.project_id == project_id)
+    if image_id is not None:
+        query = query.where(Segmentation.image_id == image_id)
+    if after is not None:
+        later = tuple_(literal(after[0]), literal(after[1]))
+        query = query.where(tuple_(Segmentation.created_at, Segmentation.id) > later)
+    return [SegmentationRow(*row) for row in db.execute(query)]
+
+
+def lock_segmentation(db: WriteSession, segmentation_id: UUID) -> Segmentation | None:
+    """The segmentation, locked until this transaction ends: label writes happen one after the other."""
+    query = select(Segmentation).where(Segmentation.id == segmentation_id).with_for_update()
+    return db.scalar(query.execution_options(populate_existing=True))
+
+
+def find_reading(db: AnySession, project_id: UUID, image_id: UUID, expert_id: UUID) -> Segmentation | None:
+    """An expert's own segmentation of an image in a project."""
+    return db.scalar(
+        select(Segmentation).where(
+            Segmentation.project_id == project_id,
+            Segmentation.image_id == image_id,
+            Segmentation.expert_id == expert_id,
+            Segmentation.author == "expert",
+        )
+    )
+
+
+def find_prediction(db: AnySession, image_id: UUID, style_id: UUID) -> Segmentation | None:
+    """What this style drew on this image."""
+    return db.scalar(
+        select(Segmentation).where(
+            Segmentation.author == "model", Segmentation.image_id == image_id, Segmentation.style_id == style_id
+        )
+    )
+
+
+def add_segmentation(db: WriteSession, **values: Any) -> Segmentation:
+    """A new segmentation; its head is set with its first revision. values: columns of `segmentations`."""
+    return db.scalars(insert(Segmentation).values(values).returning(Segmentation)).one()
+
+
+def set_state(db: WriteSession, segmentation_id: UUID, state: str) -> None:
+    db.execute(update(Segmentation).where(Segmentation.id == segmentation_id).values(state=state))
+
+
+def set_edit_seq(db: WriteSession, segmentation_id: UUID, seq: int) -> None:
+    db.execute(update(Segmentation).where(Segmentation.id == segmentation_id).values(edit_seq=seq))
+
+
+def move_head(db: WriteSession, segmentation_id: UUID, revision_id: UUID, state: str) -> None:
+    """Make this revision the one edits build on."""
+    changes = {"head_revision_id": revision_id, "state": state}
+    db.execute(update(Segmentation).where(Segmentation.id == segmentation_id).values(changes))
+
+
+# Revisions
+
+
+def add_revision(db: WriteSession, **values: Any) -> Revision:
+    """Append a revision under the segmentation's next number. Call with the segmentation locked or new."""
+    number = count_of_revisions(db, values["segmentation_id"])
+    return db.scalars(insert(Revision).values({"number": number, **values}).returning(Revision)).one()
+
+
+def count_of_revisions(db: AnySession, segmentation_id: UUID) -> int:
+    """How many revisions there are; they are numbered from 0 without gaps."""
+    return db.scalar(select(func.count()).where(Revision.segmentation_id == segmentation_id)) or 0
+
+
+def head_of(db: AnySession, segmentation: Segmentation) -> Revision:
+    """The revision edits build on."""
+    return db.scalars(select(Revision).where(Revision.id == segmentation.head_revision_id)).one()
+
+
+def find_revision(db: AnySession, revision_id: UUID, seen: Seen) -> RevisionRow | None:
+    query = (
+        select(Revision, Segmentation, Image)
+        .join(Segmentation, Segmentation.id == Revision.segmentation_id)
+        .join(Image, Image.id == Segmentation.image_id)
+        .where(Revision.id == revision_id)
+    )
+    row = db.execute(query if seen is None else query.where(seen)).one_or_none()
+    return RevisionRow(*row) if row else None
+
+
+def list_revisions(db: AnySession, segmentation_id: UUID, after: int | None, limit: int) -> list[Revision]:
+    """A segmentation's revisions, oldest first."""
+    query = select(Revision).where(Revision.segmentation_id == segmentation_id).order_by(Revision.number).limit(limit)
+    return list(db.scalars(query if after is None else query.where(Revision.number > after)))
+
+
+def last_submitted(db: AnySession, segmentation_id: UUID) -> Revision | None:
+    """The newest submitted revision of a reading."""
+    query = select(Revision).where(Revision.segmentation_id == segmentation_id, Revision.submitted_at.is_not(None))
+    return db.scalar(query.order_by(Revision.number.desc()).limit(1))
+
+
+# The journal of edits
+
+
+def find_edit(db: AnySession, segmentation_id: UUID, edit_id: UUID) -> Edit | None:
+    return db.get(Edit, (segmentation_id, edit_id))
+
+
+def add_edit(db: WriteSession, **values: Any) -> None:
+    """Journal an edit. values: columns of `edits`."""
+    db.execute(insert(Edit).values(values))
+
+
+def edits_after(db: AnySession, segmentation_id: UUID, after: int, limit: int) -> list[Edit]:
+    """Edits with a greater sequence number, in order."""
+    query = select(Edit).where(Edit.segmentation_id == segmentation_id, Edit.seq > after)
+    return list(db.scalars(query.order_by(Edit.seq).limit(limit)))
+
+
+def edits_on(db: AnySession, segmentation_id: UUID, revision_id: UUID) -> Sequence[Edit]:
+    """The edits made on top of one revision, in order."""
+    query = select(Edit).where(Edit.segmentation_id == segmentation_id, Edit.base_revision_id == revision_id)
+    return db.scalars(query.order_by(Edit.seq)).all()
+
+
+def sources_of(db: AnySession, segmentation_id: UUID, revision_id: UUID) -> list[Source]:
+    """The revisions that edits on top of one revision were taken from, in the order of the edits."""
+    query = (
+        select(Segmentation.author == "model", Revision.assisted, Segmentation.style_id, Revision.style_id)
+        .join(Segmentation, Segmentation.id == Revision.segmentation_id)
+        .join(Edit, Edit.source_revision_id == Revision.id)
+        .where(Edit.segmentation_id == segmentation_id, Edit.base_revision_id == revision_id)
+        .order_by(Edit.seq)
+    )
+    return [Source(model or assisted, drew or began) for model, assisted, drew, began in db.execute(query)]
+
+
+def find_assignment(db: AnySession, segmentation_id: UUID) -> UUID | None:
+    """The assignment whose reading this is."""
+    return db.scalar(select(Assignment.id).where(Assignment.segmentation_id == segmentation_id))

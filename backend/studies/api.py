@@ -1,0 +1,101 @@
+"""Studies and images on the wire.
+
+The routes that serve them stand in `projects`: a user may see an image only through a project they are a member of,
+and this domain does not know projects.
+"""
+
+from datetime import date, datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from backend.studies.rules import ImageRow
+
+
+class WindowPresetOut(BaseModel):
+    """A display window the file suggests; low and high in the image's unit."""
+
+    name: str
+    low: float
+    high: float
+
+
+class ImageOut(BaseModel):
+    """One annotatable grid and how to show it.
+
+    affine: the first three rows, row-major, of voxel (i, j, k) → RAS millimetres. low, high: range of stored values;
+    displayed = stored * slope + intercept, in `unit`; window_low, window_high are displayed values. sha256 is the `v`
+    of its slabs' and thumbnail's addresses. Slab k holds slices k * slab_depth up to the next, x fastest.
+    """
+
+    id: UUID
+    name: str
+    study_id: UUID
+    patient_pseudonym: str
+    nx: int
+    ny: int
+    nz: int
+    channels: Literal[1, 3]
+    affine: list[float]
+    geometry: Literal["regular", "sheared", "irregular", "uncalibrated"]
+    warnings: list[str]
+    slope: float
+    intercept: float
+    unit: str
+    low: int
+    high: int
+    window_low: float
+    window_high: float
+    window_presets: list[WindowPresetOut]
+    modality: str
+    slab_depth: int
+    slab_count: int
+    sha256: str
+    simulated: bool
+    created_at: datetime
+
+
+class ImagePageOut(BaseModel):
+    """A page of images."""
+
+    items: list[ImageOut]
+    next_cursor: str | None
+
+
+class SeriesOut(BaseModel):
+    """One series of a study and its images."""
+
+    id: UUID
+    modality: str
+    description: str
+    number: int | None
+    image_ids: list[UUID]
+
+
+class StudyOut(BaseModel):
+    """One examination of a patient, with the series and images you may see."""
+
+    id: UUID
+    patient_pseudonym: str
+    description: str
+    study_date: date | None
+    series: list[SeriesOut]
+    image_ids: list[UUID]
+    created_at: datetime
+
+
+class StudyPageOut(BaseModel):
+    """A page of studies, newest first."""
+
+    items: list[StudyOut]
+    next_cursor: str | None
+
+
+_COMPUTED = {"patient_pseudonym", "slab_count"}
+
+
+def image_out(row: ImageRow) -> ImageOut:
+    """An image as the wire says it."""
+    columns = {name: getattr(row.image, name) for name in ImageOut.model_fields.keys() - _COMPUTED}
+    return ImageOut(patient_pseudonym=row.pseudonym, slab_count=len(row.image.slab_sha256s), **columns)
