@@ -23,6 +23,10 @@ from backend.app.edge import Edge
 from backend.blobs import Blobs
 from backend.database import Database
 from backend.events import Events
+from backend.jobs.api import router as jobs_router
+from backend.models.api import router as models_router
+from backend.projects.api import router as projects_router
+from backend.segmentations.api import router as segmentations_router
 from backend.settings import Settings, load_settings
 
 log = logging.getLogger("consilium")
@@ -65,7 +69,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 def routers() -> list[APIRouter]:
     """The domains' routes, left to right."""
-    return [accounts_router]
+    return [accounts_router, projects_router, models_router, segmentations_router, jobs_router]
 
 
 @contextlib.asynccontextmanager
