@@ -1,2 +1,6 @@
 /** The one door of the engine: pages import from here and nowhere deeper. */
+
+export { toJournal } from "./labels/EditHistory";
+export { BadEdit, encodeRuns } from "./labels/editCodec";
+export { Viewer } from "./render/Viewer";
 export type * from "./types";

@@ -192,6 +192,8 @@ export interface ViewerDoor {
   setBrush(radiusMm: number, options?: { readonly ball: boolean }): void;
   setPaintLimits(limits: PaintLimits): void;
   setWindow(low: number, high: number): void;
+  /** grey smoothed on screen (default) or one rectangle per voxel; labels are never smoothed */
+  setSmoothing(isSmooth: boolean): void;
   /** opacity 0–1 of the active map's fill and of everything laid over the image */
   setOpacity(fill: number, overlays: number): void;
   /** hold-to-hide: true hides every overlay until false */

@@ -7,7 +7,7 @@
  */
 import type { Edit, JournalEdit, LabelArray, Runs } from "../types";
 import { selectVoxels } from "./EditDraft";
-import { decodeRuns } from "./editCodec";
+import { decodeRuns, encodeRuns } from "./editCodec";
 import type { LabelVolume } from "./LabelVolume";
 
 export const CHECKSUM_EVERY_EDITS = 50;
@@ -117,6 +117,12 @@ export class EditHistory {
       bytes -= countBytes(this.done[forgotten++] as Edit);
     if (forgotten > 0) this.done = this.done.slice(forgotten);
   }
+}
+
+/** An edit as journal and wire carry it. */
+export function toJournal(edit: Edit): JournalEdit {
+  const { editId, tool, sourceRevisionId, undoes } = edit;
+  return { editId, tool, sourceRevisionId, undoes, runs: encodeRuns(edit.runs) };
 }
 
 /** Memory of an edit's arrays. */

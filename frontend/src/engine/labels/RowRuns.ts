@@ -67,8 +67,16 @@ export class RowRuns {
     this.slabs[slab] = runs;
   }
 
+  get slabCount(): number {
+    return this.slabs.length;
+  }
+
+  get slabsLoaded(): number {
+    return this.slabs.filter((slab) => slab !== null).length;
+  }
+
   get isComplete(): boolean {
-    return this.slabs.every((slab) => slab !== null);
+    return this.slabsLoaded === this.slabs.length;
   }
 
   /** Calls `visit` for each run of row (j, k) in ascending x. */

@@ -1,0 +1,58 @@
+/** What all views of one viewer share and none of them owns. Views read it when they paint. */
+import type { Metric } from "../geometry/affine";
+import type { Orientation, PlaneAxes } from "../geometry/planes";
+import type { LabelVolume } from "../labels/LabelVolume";
+import type { LabelInfo, Point3 } from "../types";
+import type { ImageVolume } from "../volume/ImageVolume";
+import { parseColour } from "./canvas";
+import type { LabelColours } from "./layers/ActiveLayer";
+import type { ReferenceMap } from "./layers/ReferenceLayers";
+
+export interface Scene {
+  readonly volume: ImageVolume;
+  readonly orientation: Orientation;
+  readonly metric: Metric;
+  readonly crosshairIjk: Point3;
+  readonly windowTable: Uint32Array;
+  readonly windowVersion: number;
+  /** null until the active map is loaded */
+  readonly labels: LabelVolume | null;
+  readonly colours: LabelColours;
+  readonly references: readonly ReferenceMap[];
+  readonly fillOpacity: number;
+  readonly overlayOpacity: number;
+  readonly isHidden: boolean;
+  readonly isSmooth: boolean;
+  /** radius and colour of the brush cursor, null when the tool is no brush */
+  readonly brushCursor: { readonly radiusMm: number; readonly colour: string } | null;
+}
+
+export function findSlice(scene: Scene, axes: PlaneAxes): number {
+  return scene.crosshairIjk[axes.sliceAxis as 0 | 1 | 2];
+}
+
+const NEUTRAL_COLOUR = "#c0c0c0";
+
+/** Values the project does not name are shown in a neutral grey rather than not at all. */
+export function makeColours(infos: readonly LabelInfo[], version: number): LabelColours {
+  const pixels = new Uint32Array(65536).fill(toPixel(NEUTRAL_COLOUR));
+  pixels[0] = 0;
+  const css = new Map<number, string | null>();
+  for (const { value, colour, visible } of infos) {
+    pixels[value] = visible ? toPixel(colour) : 0;
+    css.set(value, visible ? colour : null);
+  }
+  return {
+    pixels,
+    version,
+    css: (label) => {
+      const own = css.get(label);
+      return own === undefined ? NEUTRAL_COLOUR : own;
+    },
+  };
+}
+
+function toPixel(colour: string): number {
+  const [red, green, blue] = parseColour(colour);
+  return (0xff000000 | (blue << 16) | (green << 8) | red) >>> 0;
+}

@@ -1,0 +1,284 @@
+/**
+ * One plane on one canvas: keeps the layers of its slice, its zoom and pan, and repaints only what has changed.
+ *
+ * Order, from below: image, active fill, active outline, read-only layers, crosshair, letters and scale, brush cursor.
+ * The dirty rectangle is in CSS pixels; it grows by the width of an outline, so that clipped strokes leave no seams.
+ */
+import { projectBox, type VoxelBox } from "../geometry/box";
+import type { PlaneAxes } from "../geometry/planes";
+import {
+  cellHeightPx,
+  cellToScreen,
+  cellWidthPx,
+  fitView,
+  panView,
+  type ScreenPoint,
+  screenToVoxel,
+  type ViewTransform,
+  zoomView,
+} from "../geometry/viewTransform";
+import type { RowRuns } from "../labels/RowRuns";
+import type { Sample } from "../tools/Gesture";
+import type { Plane } from "../types";
+import { getContext } from "./canvas";
+import { ActiveLayer } from "./layers/ActiveLayer";
+import {
+  type BrushShape,
+  computeBrushEllipse,
+  drawBadge,
+  drawBrushCursor,
+  drawCrosshair,
+  drawLetters,
+  drawScaleBar,
+} from "./layers/furniture";
+import { ImageLayer } from "./layers/ImageLayer";
+import { ReferenceLayers } from "./layers/ReferenceLayers";
+import { findSlice, type Scene } from "./Scene";
+import type { FrameScheduler } from "./scheduler";
+
+interface Rect {
+  readonly left: number;
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
+}
+
+const BACKGROUND = "#000";
+const OUTLINE_MARGIN_PX = 4;
+
+export class SliceView {
+  view: ViewTransform;
+  private readonly context: CanvasRenderingContext2D;
+  private readonly image: ImageLayer;
+  private readonly references: ReferenceLayers;
+  private active: ActiveLayer | null = null;
+  private activeLabels: Scene["labels"] = null;
+  private size = { width: 0, height: 0 };
+  private ratio = 1;
+  private isFitted = true;
+  private dirty: Rect | null = null;
+  private shownSlice = -1;
+  private cursor: ScreenPoint | null = null;
+  private readonly observer: ResizeObserver;
+  private readonly painter = (): void => this.paint();
+
+  constructor(
+    readonly canvas: HTMLCanvasElement,
+    readonly axes: PlaneAxes,
+    private readonly scene: Scene,
+    private readonly scheduler: FrameScheduler,
+  ) {
+    this.context = getContext(canvas);
+    this.image = new ImageLayer(scene.volume, axes);
+    this.references = new ReferenceLayers(axes);
+    this.view = fitView(axes, 1, 1);
+    this.observer = new ResizeObserver(() => this.resize());
+    this.observer.observe(canvas);
+    this.resize();
+  }
+
+  get plane(): Plane {
+    return this.axes.plane;
+  }
+
+  stop(): void {
+    this.observer.disconnect();
+    this.scheduler.forget(this.painter);
+  }
+
+  // ---------------------------------------------------------------------------------------------- what is seen
+
+  reset(): void {
+    this.isFitted = true;
+    this.view = fitView(this.axes, this.size.width, this.size.height);
+    this.invalidate();
+  }
+
+  pan(dx: number, dy: number): void {
+    this.isFitted = false;
+    this.view = panView(this.view, dx, dy);
+    this.invalidate();
+  }
+
+  zoom(factor: number, at: ScreenPoint = { x: this.size.width / 2, y: this.size.height / 2 }): void {
+    this.isFitted = false;
+    this.view = zoomView(this.view, factor, at);
+    this.invalidate();
+  }
+
+  /** A pointer position given in the page's client coordinates. */
+  sample(clientX: number, clientY: number): Sample {
+    const box = this.canvas.getBoundingClientRect();
+    const at = { x: clientX - box.left, y: clientY - box.top };
+    const slice = findSlice(this.scene, this.axes);
+    return { at, ijk: screenToVoxel(this.view, at, slice), axes: this.axes, slice };
+  }
+
+  private resize(): void {
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    const ratio = window.devicePixelRatio || 1;
+    const [deviceWidth, deviceHeight] = [Math.round(width * ratio), Math.round(height * ratio)];
+    if (this.canvas.width !== deviceWidth) this.canvas.width = deviceWidth;
+    if (this.canvas.height !== deviceHeight) this.canvas.height = deviceHeight;
+    const [dx, dy] = [(width - this.size.width) / 2, (height - this.size.height) / 2];
+    this.size = { width, height };
+    this.ratio = ratio;
+    this.view = this.isFitted ? fitView(this.axes, width, height) : panView(this.view, dx, dy);
+    this.invalidate();
+  }
+
+  // ---------------------------------------------------------------------------------------------- what changed
+
+  /** Everything may look different. */
+  invalidate(): void {
+    this.invalidateRect({ left: 0, top: 0, right: this.size.width, bottom: this.size.height });
+  }
+
+  /** Labels in this box changed. */
+  touch(box: VoxelBox): void {
+    const cells = projectBox(this.axes, findSlice(this.scene, this.axes), box);
+    if (cells === null) return;
+    this.active?.touch(cells);
+    const { x: left, y: top } = cellToScreen(this.view, cells.left, cells.top);
+    const { x: right, y: bottom } = cellToScreen(this.view, cells.right + 1, cells.bottom + 1);
+    this.invalidateRect({ left, top, right, bottom });
+  }
+
+  /** Where the brush cursor is; null when the pointer is elsewhere. */
+  moveCursor(at: ScreenPoint | null): void {
+    const before = this.boundCursor();
+    this.cursor = at;
+    const after = this.boundCursor();
+    if (before !== null) this.invalidateRect(before);
+    if (after !== null) this.invalidateRect(after);
+  }
+
+  forgetReference(runs: RowRuns): void {
+    this.references.forget(runs);
+  }
+
+  private boundCursor(): Rect | null {
+    const brush = this.findBrush();
+    if (this.cursor === null || brush === null) return null;
+    const { a } = computeBrushEllipse(this.view, brush);
+    const { x, y } = this.cursor;
+    return { left: x - a, top: y - a, right: x + a, bottom: y + a };
+  }
+
+  private invalidateRect(rect: Rect): void {
+    const old = this.dirty ?? rect;
+    this.dirty = {
+      left: Math.min(old.left, rect.left - OUTLINE_MARGIN_PX),
+      top: Math.min(old.top, rect.top - OUTLINE_MARGIN_PX),
+      right: Math.max(old.right, rect.right + OUTLINE_MARGIN_PX),
+      bottom: Math.max(old.bottom, rect.bottom + OUTLINE_MARGIN_PX),
+    };
+    this.scheduler.ask(this.painter);
+  }
+
+  // ---------------------------------------------------------------------------------------------- painting
+
+  private paint(): void {
+    if (this.size.width === 0 || this.size.height === 0 || this.dirty === null) return;
+    const { scene, context } = this;
+    const slice = findSlice(scene, this.axes);
+    if (slice !== this.shownSlice) {
+      this.shownSlice = slice;
+      this.invalidate();
+      this.scheduler.forget(this.painter);
+    }
+    this.image.update(slice, scene.windowTable, scene.windowVersion);
+    this.updateActive(slice);
+    context.save();
+    this.clip(this.dirty);
+    this.dirty = null;
+    context.fillStyle = BACKGROUND;
+    context.fillRect(0, 0, this.size.width, this.size.height);
+    this.drawCells(this.image.canvas, scene.isSmooth);
+    if (!scene.isHidden) this.drawOverlays(slice);
+    this.drawFurniture();
+    context.restore();
+  }
+
+  private updateActive(slice: number): void {
+    if (this.activeLabels !== this.scene.labels) {
+      this.activeLabels = this.scene.labels;
+      this.active = this.scene.labels === null ? null : new ActiveLayer(this.scene.labels, this.axes);
+    }
+    this.active?.update(slice, this.scene.colours);
+  }
+
+  /** Clips to whole device pixels and leaves the context in CSS pixels. */
+  private clip(rect: Rect): void {
+    const { context, ratio, canvas } = this;
+    const left = Math.max(0, Math.floor(rect.left * ratio));
+    const top = Math.max(0, Math.floor(rect.top * ratio));
+    const right = Math.min(canvas.width, Math.ceil(rect.right * ratio));
+    const bottom = Math.min(canvas.height, Math.ceil(rect.bottom * ratio));
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.beginPath();
+    context.rect(left, top, Math.max(0, right - left), Math.max(0, bottom - top));
+    context.clip();
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  }
+
+  /** Draws a picture of one pixel per cell over the slice's place on the screen. */
+  private drawCells(picture: HTMLCanvasElement, isSmooth: boolean): void {
+    const { view, context, axes } = this;
+    context.imageSmoothingEnabled = isSmooth;
+    context.drawImage(
+      picture,
+      view.originX,
+      view.originY,
+      axes.columns * cellWidthPx(view),
+      axes.rows * cellHeightPx(view),
+    );
+  }
+
+  private drawOverlays(slice: number): void {
+    const { scene, context, view, active } = this;
+    if (active !== null) {
+      context.globalAlpha = scene.fillOpacity * scene.overlayOpacity;
+      this.drawCells(active.canvas, false);
+      context.globalAlpha = scene.overlayOpacity;
+      active.strokeOutlines(context, view, scene.colours);
+    }
+    const device = { width: this.canvas.width, height: this.canvas.height, ratio: this.ratio };
+    const picture = this.references.update(scene.references, slice, view, device, scene.colours);
+    if (picture !== null) {
+      context.globalAlpha = scene.overlayOpacity;
+      context.setTransform(1, 0, 0, 1, 0, 0);
+      context.drawImage(picture, 0, 0);
+      context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    }
+    context.globalAlpha = 1;
+  }
+
+  private drawFurniture(): void {
+    const { scene, context, view, size } = this;
+    const { geometry } = scene.volume.info;
+    drawCrosshair(context, view, scene.crosshairIjk, size);
+    drawLetters(context, this.axes, size);
+    if (geometry === "regular" || geometry === "sheared") drawScaleBar(context, view, size);
+    const badge = describeGeometry(scene);
+    if (badge !== null) drawBadge(context, badge);
+    const brush = this.findBrush();
+    if (this.cursor !== null && brush !== null) {
+      drawBrushCursor(context, view, brush, this.cursor, scene.brushCursor?.colour ?? "#fff");
+    }
+  }
+
+  private findBrush(): BrushShape | null {
+    const { brushCursor, metric } = this.scene;
+    return brushCursor === null ? null : { radiusMm: brushCursor.radiusMm, metric };
+  }
+}
+
+/** The warning a view wears when its grid is not the plain patient grid. */
+function describeGeometry(scene: Scene): string | null {
+  const { geometry } = scene.volume.info;
+  if (geometry === "uncalibrated") return "uncalibrated: no lengths, no orientation";
+  if (geometry === "irregular") return "irregular slice spacing: no lengths or volumes";
+  if (!scene.orientation.isTilted) return null;
+  return `native grid, tilted ${scene.orientation.tiltDegrees.toFixed(0)}°`;
+}

@@ -1,0 +1,593 @@
+/**
+ * The engine's facade: what a page mounts, gives label maps to and receives edits from. See ViewerDoor for the contract.
+ *
+ * It composes and passes on; rules live below: what a gesture changes in tools/DrawingBoard, what a view shows in
+ * SliceView, what pointers mean in PointerInput. Fails closed: without a completely loaded active map nothing can be
+ * drawn, and a map that did not load completely is not shown as if it were empty.
+ */
+import { computeMetric, toMm } from "../geometry/affine";
+import type { VoxelBox } from "../geometry/box";
+import { computeOrientation, type PlaneAxes } from "../geometry/planes";
+import { toJournal } from "../labels/EditHistory";
+import { RowRuns } from "../labels/RowRuns";
+import { boundEdit, DrawingBoard, type DrawingTool } from "../tools/DrawingBoard";
+import type { Gesture, Sample, ViewChange } from "../tools/Gesture";
+import { clampToGrid, startCrosshair, startPan, startWindow, startZoom } from "../tools/navigation";
+import type {
+  AcceptScope,
+  ActiveSource,
+  Edit,
+  JournalEdit,
+  LabelInfo,
+  LayerLook,
+  LayerSource,
+  PaintLimits,
+  Plane,
+  Point3,
+  SliceChecksum,
+  ToolName,
+  ViewerDoor,
+  ViewerOptions,
+  ViewerState,
+  ViewHandle,
+} from "../types";
+import { ImageVolume } from "../volume/ImageVolume";
+import { buildWindowTable, normaliseWindow, type Window } from "../volume/windowTable";
+import { SlabDecoder } from "../workers/SlabDecoder";
+import { type Feed, feedImage, feedLabels, feedRowRuns } from "./feeds";
+import type { ReferenceMap } from "./layers/ReferenceLayers";
+import { type PointerHost, PointerInput, type PressKind } from "./PointerInput";
+import { findSlice, makeColours, type Scene } from "./Scene";
+import { SliceView } from "./SliceView";
+import { FrameScheduler } from "./scheduler";
+
+const MIN_RADIUS_MM = 0.1;
+const MAX_RADIUS_MM = 50;
+const WHEEL_RADIUS_FACTOR = 1.12;
+const DRAWING_TOOLS: readonly string[] = ["brush", "eraser", "fill", "fill3d"] satisfies readonly DrawingTool[];
+const EVERYTHING: PaintLimits = { over: "everything", range: null, eraseAnyLabel: false };
+
+type MutableScene = { -readonly [Key in keyof Scene]: Scene[Key] };
+
+/** A gesture under way; keyboard gestures have no view of their own. */
+interface Running {
+  readonly gesture: Gesture;
+  readonly view: SliceView | null;
+}
+
+interface Reference {
+  readonly map: ReferenceMap;
+  readonly revisionId: string;
+  readonly feed: Feed;
+}
+
+export class Viewer implements ViewerDoor {
+  private readonly scene: MutableScene;
+  private readonly scheduler = new FrameScheduler();
+  private readonly decoder = new SlabDecoder();
+  private readonly imageFeed: Feed;
+  private activeFeed: Feed | null = null;
+  private readonly attached = new Map<SliceView, PointerInput>();
+  private readonly layers = new Map<string, Reference>();
+  private board: DrawingBoard | null = null;
+  private running: Running | null = null;
+  private hovered: Sample | null = null;
+  private hoveredView: SliceView | null = null;
+  private window: Window;
+  private infos: readonly LabelInfo[] = [];
+  private limits: PaintLimits = EVERYTHING;
+  private activeLabel = 1;
+  private tool: ToolName = "brush";
+  private radiusMm = 4;
+  private isBall = false;
+  private snapshot: ViewerState | null = null;
+  private toldCrosshair: Point3;
+  private readonly tellState = (): void => this.sayState();
+  private readonly tellCursor = (): void => this.sayCursor();
+
+  constructor(private readonly options: ViewerOptions) {
+    const { image, startIjk } = options;
+    const volume = new ImageVolume(image);
+    const size: Point3 = [image.nx, image.ny, image.nz];
+    const middle: Point3 = [(image.nx - 1) / 2, (image.ny - 1) / 2, (image.nz - 1) / 2];
+    this.window = normaliseWindow({ low: image.windowLow, high: image.windowHigh }, image);
+    this.toldCrosshair = clampToGrid(startIjk ?? middle, size);
+    this.scene = {
+      volume,
+      orientation: computeOrientation(image),
+      metric: computeMetric(image.affine),
+      crosshairIjk: this.toldCrosshair,
+      windowTable: buildWindowTable(this.window, image),
+      windowVersion: 0,
+      labels: null,
+      colours: makeColours([], 0),
+      references: [],
+      fillOpacity: 0.35,
+      overlayOpacity: 1,
+      isHidden: false,
+      isSmooth: true,
+      brushCursor: null,
+    };
+    this.updateBrushCursor();
+    this.imageFeed = feedImage(volume, options.fetchSlab, this.toldCrosshair[2], this.decoder, {
+      arrived: () => this.noteSlab(),
+      failed: (sentence) => options.onProblem?.(sentence),
+    });
+  }
+
+  // ---------------------------------------------------------------------------------------------- views
+
+  attach(canvas: HTMLCanvasElement, plane: Plane): ViewHandle {
+    const view = new SliceView(canvas, this.scene.orientation.planes[plane], this.scene, this.scheduler);
+    const host: PointerHost = {
+      press: (pressed, kind, sample) => this.press(pressed, kind, sample),
+      drag: (_, samples) => this.drag(samples),
+      release: () => this.finishGesture(),
+      cancel: () => this.cancel(),
+      hover: (hovered, sample, isShift) => this.hover(hovered, sample, isShift),
+      wheelSlices: (wheeled, steps) => this.scroll(wheeled.plane, steps),
+      wheelBrush: (steps) => this.setBrush(this.radiusMm * WHEEL_RADIUS_FACTOR ** steps),
+    };
+    this.attached.set(view, new PointerInput(view, host));
+    return {
+      plane,
+      reset: () => view.reset(),
+      zoomBy: (factor) => view.zoom(factor),
+      detach: () => this.detach(view),
+    };
+  }
+
+  private detach(view: SliceView): void {
+    if (this.running?.view === view) this.finishGesture();
+    this.attached.get(view)?.stop();
+    this.attached.delete(view);
+    view.stop();
+  }
+
+  private invalidate(): void {
+    for (const view of this.attached.keys()) view.invalidate();
+  }
+
+  private touch(box: VoxelBox | null): void {
+    if (box === null) return;
+    for (const view of this.attached.keys()) view.touch(box);
+  }
+
+  private noteSlab(): void {
+    this.invalidate();
+    this.stateChanged();
+  }
+
+  setSmoothing(isSmooth: boolean): void {
+    this.scene.isSmooth = isSmooth;
+    this.invalidate();
+  }
+
+  setWindow(low: number, high: number): void {
+    const { info } = this.scene.volume;
+    this.window = normaliseWindow({ low, high }, info);
+    buildWindowTable(this.window, info, this.scene.windowTable as Uint32Array<ArrayBuffer>);
+    this.scene.windowVersion += 1;
+    this.invalidate();
+    this.stateChanged();
+  }
+
+  setOpacity(fill: number, overlays: number): void {
+    this.scene.fillOpacity = fill;
+    this.scene.overlayOpacity = overlays;
+    this.invalidate();
+  }
+
+  setHidden(hidden: boolean): void {
+    this.scene.isHidden = hidden;
+    this.invalidate();
+  }
+
+  goTo(ijk: Point3): void {
+    const { nx, ny, nz } = this.scene.volume.info;
+    this.scene.crosshairIjk = clampToGrid(ijk, [nx, ny, nz]);
+    const slice = this.scene.crosshairIjk[2];
+    this.imageFeed.focus(slice);
+    this.activeFeed?.focus(slice);
+    for (const { feed } of this.layers.values()) feed.focus(slice);
+    this.invalidate();
+    this.stateChanged();
+  }
+
+  scroll(plane: Plane, slices: number): void {
+    const { sliceAxis } = this.scene.orientation.planes[plane];
+    const ijk: [number, number, number] = [...this.scene.crosshairIjk];
+    ijk[sliceAxis as 0 | 1 | 2] += slices;
+    this.goTo(ijk);
+    this.followHover();
+  }
+
+  // ---------------------------------------------------------------------------------------------- tools
+
+  setLabels(labels: readonly LabelInfo[]): void {
+    this.infos = labels;
+    this.scene.colours = makeColours(labels, this.scene.colours.version + 1);
+    this.configureBoard();
+    this.invalidate();
+  }
+
+  setActiveLabel(value: number): void {
+    this.activeLabel = value;
+    this.configureBoard();
+    this.stateChanged();
+  }
+
+  setTool(tool: ToolName): void {
+    this.tool = tool;
+    this.updateBrushCursor();
+    this.stateChanged();
+  }
+
+  setBrush(radiusMm: number, options?: { readonly ball: boolean }): void {
+    this.radiusMm = Math.min(MAX_RADIUS_MM, Math.max(MIN_RADIUS_MM, radiusMm));
+    this.isBall = options?.ball ?? this.isBall;
+    this.configureBoard();
+    this.stateChanged();
+  }
+
+  setPaintLimits(limits: PaintLimits): void {
+    this.limits = limits;
+    this.configureBoard();
+  }
+
+  private configureBoard(): void {
+    this.updateBrushCursor();
+    if (this.board === null) return;
+    this.board.labelInfos = this.infos;
+    this.board.activeLabel = this.activeLabel;
+    this.board.limits = this.limits;
+    this.board.radiusMm = this.radiusMm;
+    this.board.isBall = this.isBall;
+  }
+
+  private updateBrushCursor(): void {
+    const colour = this.tool === "eraser" ? "#ffffff" : (this.scene.colours.css(this.activeLabel) ?? "#ffffff");
+    const isBrush = this.tool === "brush" || this.tool === "eraser";
+    // Twice, so that the circle's old and its new bounds are both painted again.
+    this.hoveredView?.moveCursor(this.hovered?.at ?? null);
+    this.scene.brushCursor = isBrush ? { radiusMm: this.radiusMm, colour } : null;
+    this.hoveredView?.moveCursor(this.hovered?.at ?? null);
+  }
+
+  private press(view: SliceView, kind: PressKind, sample: Sample): void {
+    this.finishGesture();
+    const gesture = this.startGesture(this.chooseTool(kind), sample);
+    if (gesture === null) return;
+    this.running = { gesture, view };
+    this.drag([sample]);
+  }
+
+  /** Right button: the opposite of brush and eraser, the window with every other tool. */
+  private chooseTool(kind: PressKind): ToolName {
+    if (kind === "pan" || kind === "eraser") return kind;
+    if (kind === "tool") return this.tool;
+    return this.tool === "brush" ? "eraser" : this.tool === "eraser" ? "brush" : "window";
+  }
+
+  private startGesture(tool: ToolName, sample: Sample): Gesture | null {
+    if (tool === "pan") return startPan(sample);
+    if (tool === "zoom") return startZoom(sample);
+    if (tool === "window") return startWindow(sample, this.window);
+    if (tool === "crosshair") return startCrosshair();
+    if (this.board === null) {
+      this.options.onProblem?.("Your segmentation is not loaded yet: drawing starts when it is here.");
+      return null;
+    }
+    const begun = this.board.begin(tool, sample);
+    if (typeof begun !== "string") return begun;
+    this.options.onProblem?.(begun);
+    return null;
+  }
+
+  private drag(samples: readonly Sample[]): void {
+    if (this.running === null) return;
+    const { gesture, view } = this.running;
+    const change = gesture.move(samples);
+    if (change !== null) this.changeView(change, view);
+    this.touch(gesture.takeDirty());
+  }
+
+  private changeView(change: ViewChange, view: SliceView | null): void {
+    if (change.kind === "pan") view?.pan(change.dx, change.dy);
+    else if (change.kind === "zoom") view?.zoom(change.factor, change.at);
+    else if (change.kind === "window") this.setWindow(change.window.low, change.window.high);
+    else this.goTo(change.ijk);
+  }
+
+  private finishGesture(): Edit | null {
+    if (this.running === null) return null;
+    const { gesture } = this.running;
+    this.running = null;
+    if (this.board === null) return null;
+    return this.publish(this.board.finish(gesture));
+  }
+
+  cancel(): void {
+    if (this.running === null) return;
+    const { gesture } = this.running;
+    this.running = null;
+    gesture.cancel();
+    this.touch(gesture.takeDirty());
+  }
+
+  moveCrosshair(plane: Plane, right: number, down: number): void {
+    const axes = this.scene.orientation.planes[plane];
+    const ijk: [number, number, number] = [...this.scene.crosshairIjk];
+    ijk[axes.columnAxis as 0 | 1 | 2] += axes.columnFlip ? -right : right;
+    ijk[axes.rowAxis as 0 | 1 | 2] += axes.rowFlip ? -down : down;
+    this.goTo(ijk);
+    const sample = this.sampleCrosshair(axes);
+    if (this.running?.view === null) this.drag([sample]);
+    this.hovered = sample;
+    this.scheduler.ask(this.tellCursor);
+  }
+
+  toggleToolAtCrosshair(plane: Plane): void {
+    if (this.running !== null) {
+      this.finishGesture();
+      return;
+    }
+    if (!DRAWING_TOOLS.includes(this.tool)) return;
+    const sample = this.sampleCrosshair(this.scene.orientation.planes[plane]);
+    const gesture = this.startGesture(this.tool, sample);
+    if (gesture === null) return;
+    this.running = { gesture, view: null };
+    this.drag([sample]);
+  }
+
+  private sampleCrosshair(axes: PlaneAxes): Sample {
+    return { at: { x: 0, y: 0 }, ijk: this.scene.crosshairIjk, axes, slice: findSlice(this.scene, axes) };
+  }
+
+  private hover(view: SliceView, sample: Sample | null, isShift: boolean): void {
+    if (this.hoveredView !== view) this.hoveredView?.moveCursor(null);
+    this.hoveredView = sample === null ? null : view;
+    this.hovered = sample;
+    view.moveCursor(sample?.at ?? null);
+    if (isShift && sample !== null && this.running === null) this.goTo(sample.ijk);
+    this.scheduler.ask(this.tellCursor);
+  }
+
+  /** After scrolling, the pointer is over another voxel without having moved. */
+  private followHover(): void {
+    if (this.hovered === null) return;
+    const slice = findSlice(this.scene, this.hovered.axes);
+    const ijk: [number, number, number] = [...this.hovered.ijk];
+    ijk[this.hovered.axes.sliceAxis as 0 | 1 | 2] = slice;
+    this.hovered = { ...this.hovered, ijk, slice };
+    this.scheduler.ask(this.tellCursor);
+  }
+
+  // ---------------------------------------------------------------------------------------------- the active map
+
+  async loadActive(source: ActiveSource): Promise<void> {
+    this.cancel();
+    this.activeFeed?.stop();
+    this.board = null;
+    this.scene.labels = null;
+    const board = new DrawingBoard(this.scene.volume, source.dtype, makeUuid);
+    const problems: string[] = [];
+    if (source.fetchSlab !== null) {
+      const { slabDepth } = this.scene.volume.info;
+      const feed = feedLabels(board.labels, source.fetchSlab, slabDepth, this.scene.crosshairIjk[2], {
+        arrived: () => undefined,
+        failed: (sentence) => problems.push(sentence),
+      });
+      this.activeFeed = feed;
+      await feed.finished;
+      if (this.activeFeed !== feed) return;
+    }
+    if (problems.length > 0) throw new Error(`${problems[0]} Reload the page to try again.`);
+    for (const edit of source.edits) board.history.replay(edit);
+    board.labels.takeChecksums();
+    this.board = board;
+    this.scene.labels = board.labels;
+    this.configureBoard();
+    this.invalidate();
+    this.stateChanged();
+  }
+
+  applyRemote(edit: JournalEdit, pending: readonly JournalEdit[]): number {
+    const unfinished = this.finishGesture();
+    const mine = unfinished === null ? pending : [...pending, toJournal(unfinished)];
+    const kept = this.requireBoard().applyRemote(edit, mine);
+    const { nx, ny, nz } = this.scene.volume.info;
+    this.touch({ min: [0, 0, 0], max: [nx - 1, ny - 1, nz - 1] });
+    this.stateChanged();
+    return kept;
+  }
+
+  undo(): Edit | null {
+    this.finishGesture();
+    return this.publish(this.board?.history.undo() ?? null);
+  }
+
+  redo(): Edit | null {
+    this.finishGesture();
+    return this.publish(this.board?.history.redo() ?? null);
+  }
+
+  acceptLayer(id: string, scope: AcceptScope): Edit | null {
+    this.finishGesture();
+    const layer = this.layers.get(id);
+    if (layer === undefined || this.board === null) return null;
+    if (!layer.map.runs.isComplete) {
+      this.options.onProblem?.("The proposal is still loading: accept it when all of it is here.");
+      return null;
+    }
+    const { nx, ny, nz } = this.scene.volume.info;
+    const [min, max]: [[number, number, number], [number, number, number]] = [
+      [0, 0, 0],
+      [nx - 1, ny - 1, nz - 1],
+    ];
+    if (scope.slices !== undefined) {
+      const axis = this.scene.orientation.planes[scope.slices.plane].sliceAxis as 0 | 1 | 2;
+      min[axis] = Math.max(0, scope.slices.from);
+      max[axis] = Math.min(max[axis], scope.slices.to);
+    }
+    return this.publish(this.board.accept(layer.map.runs, layer.revisionId, scope, { min, max }));
+  }
+
+  /** An edit that has been applied and recorded: paint it, tell the page. */
+  private publish(edit: Edit | null): Edit | null {
+    if (edit === null) return null;
+    const { nx, ny, nz } = this.scene.volume.info;
+    this.touch(boundEdit(edit, [nx, ny, nz]));
+    this.stateChanged();
+    this.options.onEdit?.(edit);
+    return edit;
+  }
+
+  countVoxels(): ReadonlyMap<number, number> {
+    return this.board?.labels.countVoxels() ?? new Map<number, number>();
+  }
+
+  listDrawnSlices(plane: Plane): readonly number[] {
+    return this.board?.labels.listDrawnSlices(this.scene.orientation.planes[plane].sliceAxis) ?? [];
+  }
+
+  takeChecksums(): readonly SliceChecksum[] {
+    return this.board?.labels.takeChecksums() ?? [];
+  }
+
+  private requireBoard(): DrawingBoard {
+    if (this.board === null) throw new Error("No segmentation is loaded: call loadActive first.");
+    return this.board;
+  }
+
+  // ---------------------------------------------------------------------------------------------- read-only maps
+
+  async addLayer(source: LayerSource): Promise<void> {
+    this.removeLayer(source.id);
+    const { nx, ny, nz, slabDepth } = this.scene.volume.info;
+    const runs = new RowRuns(nx, ny, nz, slabDepth);
+    const focus = this.scene.crosshairIjk[2];
+    const feed = feedRowRuns(runs, source.fetchSlab, source.dtype, focus, this.decoder, {
+      arrived: () => this.changeLayer(source.id, {}),
+      failed: (sentence) => this.options.onProblem?.(sentence),
+    });
+    const map: ReferenceMap = { id: source.id, runs, look: source.look, version: 0 };
+    this.layers.set(source.id, { map, revisionId: source.revisionId, feed });
+    await feed.finished;
+  }
+
+  updateLayer(id: string, look: Partial<LayerLook>): void {
+    this.changeLayer(id, look);
+  }
+
+  removeLayer(id: string): void {
+    const layer = this.layers.get(id);
+    if (layer === undefined) return;
+    layer.feed.stop();
+    this.layers.delete(id);
+    for (const view of this.attached.keys()) view.forgetReference(layer.map.runs);
+    this.publishLayers();
+  }
+
+  private changeLayer(id: string, look: Partial<LayerLook>): void {
+    const layer = this.layers.get(id);
+    if (layer === undefined) return;
+    const map = { ...layer.map, look: { ...layer.map.look, ...look }, version: layer.map.version + 1 };
+    this.layers.set(id, { ...layer, map });
+    this.publishLayers();
+  }
+
+  private publishLayers(): void {
+    this.scene.references = [...this.layers.values()].map((layer) => layer.map);
+    this.invalidate();
+  }
+
+  // ---------------------------------------------------------------------------------------------- telling the page
+
+  get state(): ViewerState {
+    this.snapshot ??= this.makeState();
+    return this.snapshot;
+  }
+
+  private makeState(): ViewerState {
+    const { scene, board } = this;
+    const { planes, shown, tiltDegrees } = scene.orientation;
+    const locate = (plane: Plane) => ({ index: findSlice(scene, planes[plane]), count: planes[plane].slices });
+    return {
+      planes: shown,
+      slices: { axial: locate("axial"), sagittal: locate("sagittal"), coronal: locate("coronal") },
+      crosshairIjk: scene.crosshairIjk,
+      crosshairMm: toMm(scene.volume.info.affine, scene.crosshairIjk),
+      window: this.window,
+      tool: this.tool,
+      activeLabel: this.activeLabel,
+      brushRadiusMm: this.radiusMm,
+      brushIsBall: this.isBall,
+      undoDepth: board?.history.undoDepth ?? 0,
+      redoDepth: board?.history.redoDepth ?? 0,
+      slabsLoaded: scene.volume.slabsLoaded,
+      slabCount: scene.volume.slabCount,
+      canDraw: board !== null,
+      tiltDegrees,
+    };
+  }
+
+  private stateChanged(): void {
+    this.snapshot = null;
+    this.scheduler.ask(this.tellState);
+  }
+
+  private sayState(): void {
+    const { state } = this;
+    if (state.crosshairIjk !== this.toldCrosshair) {
+      this.toldCrosshair = state.crosshairIjk;
+      this.options.onCrosshair?.(state.crosshairIjk, state.crosshairMm);
+    }
+    this.options.onViewChange?.(state);
+  }
+
+  private sayCursor(): void {
+    if (this.options.onCursor === undefined) return;
+    const { volume, labels } = this.scene;
+    const { nx, ny, nz, affine } = volume.info;
+    const position = this.hovered;
+    const ijk = position === null ? null : clampToGrid(position.ijk, [nx, ny, nz]);
+    if (
+      position === null ||
+      ijk === null ||
+      ijk.some((n, axis) => Math.abs(n - (position.ijk[axis] as number)) > 0.5)
+    ) {
+      this.options.onCursor(null);
+      return;
+    }
+    const [i, j, k] = ijk;
+    this.options.onCursor({
+      plane: position.axes.plane,
+      ijk,
+      mm: toMm(affine, position.ijk),
+      values: volume.readDisplayed(i, j, k),
+      label: labels?.voxels[i + nx * (j + ny * k)] ?? 0,
+    });
+  }
+
+  destroy(): void {
+    this.running = null;
+    for (const view of [...this.attached.keys()]) this.detach(view);
+    for (const id of [...this.layers.keys()]) this.removeLayer(id);
+    this.imageFeed.stop();
+    this.activeFeed?.stop();
+    this.activeFeed = null;
+    this.decoder.stop();
+    this.scheduler.stop();
+    this.board = null;
+  }
+}
+
+/** UUIDv4 without `crypto.randomUUID`, which plain HTTP lacks. */
+function makeUuid(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
+}

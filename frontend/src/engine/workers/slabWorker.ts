@@ -1,0 +1,47 @@
+/** The worker thread: joins byte planes and turns dense label slabs into row runs, off the thread that draws. */
+import { buildRowRuns, type RowRunSlab } from "../labels/RowRuns";
+import type { LabelType } from "../types";
+import { joinBytePlanes } from "../volume/bytePlanes";
+
+export type SlabOrder =
+  | { readonly id: number; readonly kind: "join"; readonly bytes: ArrayBuffer }
+  | {
+      readonly id: number;
+      readonly kind: "rowRuns";
+      readonly bytes: ArrayBuffer;
+      readonly nx: number;
+      readonly dtype: LabelType;
+    };
+
+export type SlabAnswer =
+  | { readonly id: number; readonly kind: "join"; readonly joined: ArrayBuffer }
+  | { readonly id: number; readonly kind: "rowRuns"; readonly runs: RowRunSlab }
+  | { readonly id: number; readonly kind: "failed"; readonly reason: string };
+
+/** The part of a dedicated worker's scope that is used here; the DOM library types `self` as a window. */
+interface WorkerScope {
+  onmessage: ((event: MessageEvent<SlabOrder>) => void) | null;
+  postMessage(message: SlabAnswer, transfer: Transferable[]): void;
+}
+
+const scope = self as unknown as WorkerScope;
+
+scope.onmessage = ({ data: order }) => {
+  try {
+    if (order.kind === "join") {
+      const joined = joinBytePlanes(order.bytes);
+      scope.postMessage({ id: order.id, kind: "join", joined }, [joined]);
+    } else {
+      const runs = buildRowRuns(order.bytes, order.nx, order.dtype);
+      const { rowEnds, starts, ends, values } = runs;
+      scope.postMessage({ id: order.id, kind: "rowRuns", runs }, [
+        rowEnds.buffer,
+        starts.buffer,
+        ends.buffer,
+        values.buffer,
+      ]);
+    }
+  } catch (error) {
+    scope.postMessage({ id: order.id, kind: "failed", reason: error instanceof Error ? error.message : "" }, []);
+  }
+};
