@@ -22,8 +22,7 @@ from backend.accounts.rules import Actor
 from backend.database import Database, Reads, Writes, of_request
 from backend.events import Events
 from backend.jobs import rules
-from backend.jobs.rules import Sieve
-from backend.jobs.store import Job
+from backend.jobs.rules import Job, Sieve
 from backend.paging import Cursor, Limit
 
 router = Router(tags=["jobs"])

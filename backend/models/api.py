@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from backend.accounts.api import CurrentActor, Router, policy
 from backend.database import Reads, Writes
 from backend.models import rules
-from backend.models.store import ModelVersion, StyleRow
+from backend.models.rules import ModelVersion, StyleRow
 from backend.paging import Cursor, Limit
 
 router = Router(tags=["models"])

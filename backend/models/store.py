@@ -130,6 +130,12 @@ def find_live_version(db: AnySession, project_id: UUID) -> ModelVersion | None:
     ).one_or_none()
 
 
+def newest_live_versions(db: AnySession, limit: int) -> list[ModelVersion]:
+    """The live model versions of all projects, newest first."""
+    query = select(ModelVersion).where(ModelVersion.state == "live").order_by(ModelVersion.created_at.desc())
+    return list(db.scalars(query.limit(limit)))
+
+
 def versions(
     db: AnySession, project_ids: Iterable[UUID], before: tuple[datetime, UUID] | None, limit: int
 ) -> list[ModelVersion]:

@@ -71,6 +71,14 @@ def _end_cancelled(db: WriteSession, job: Job) -> None:
         audit.record(db, None, "U", "job", job.id, project_id=job.project_id, new={"state": "cancelled"})
 
 
+def load_claimed(db: WriteSession, job_id: UUID, attempt: int) -> Claimed:
+    """A job as another process of the same worker claimed it. Raises LeaseLost when that attempt is over."""
+    row = store.hold(db, job_id, attempt)
+    if row is None:
+        raise LeaseLost
+    return of(row)
+
+
 def renew(db: WriteSession, held: Sequence[tuple[UUID, int]], lease_seconds: float) -> dict[UUID, bool]:
     """Lengthen leases; returns job id → cancel requested for those still held. The others are lost."""
     return store.renew(db, held, lease_seconds) if held else {}
@@ -120,42 +128,50 @@ def fail(db: WriteSession, job: Claimed, failure: JobFailure) -> None:
     audit.record(db, None, "E", "job", job.id, project_id=job.project_id, outcome="failed", new=new)
 
 
-def let_go(db: WriteSession, job: Claimed) -> None:
-    """End a job whose cancel was asked for. Raises LeaseLost."""
-    _told(db, store.end_cancelled(db, job.id, job.attempt))
+def settle(db: WriteSession, job: Job | Claimed, *, stopping: bool = False) -> None:
+    """Decide what becomes of an attempt whose process is gone; nothing when it had ended or another has begun.
 
-
-def hand_back(db: WriteSession, job: Claimed) -> None:
-    """Put the job back because its worker is stopping; nothing is held against it. Raises LeaseLost."""
-    row = store.requeue(db, job.id, job.attempt)
-    _told(db, row)
-    ring_after_commit(db, job.id, job.queue)
-
-
-def retry(db: WriteSession, job: Claimed) -> None:
-    """Put the job back because something outside it failed; the third time it fails. Raises LeaseLost."""
+    Its cancel was asked for, or its owner lost the right: cancelled. The worker is stopping: back into the queue,
+    nothing held against it. Otherwise it counts as lost: another attempt, or the end when it was the second in a row.
+    """
     row = store.hold(db, job.id, job.attempt)
-    failure = after_retry(row.retries + 1) if row else None
+    if row is None:
+        return
+    if row.cancel_requested or not may_run(db, row):
+        _end_cancelled(db, row)
+        return
+    failure = None if stopping else after_loss(row.lost + 1)
+    if failure is not None:
+        fail(db, of(row), failure)
+        return
+    _requeue(db, row, lost=0 if stopping else 1)
+
+
+def settle_retry(db: WriteSession, job: Claimed) -> None:
+    """Put a job back because something around it failed; the third time it fails. Nothing when the attempt is over."""
+    row = store.hold(db, job.id, job.attempt)
+    if row is None:
+        return
+    failure = after_retry(row.retries + 1)
     if failure is not None:
         fail(db, job, failure)
         return
-    _told(db, store.requeue(db, job.id, job.attempt, retries=1))
-    ring_after_commit(db, job.id, job.queue)
+    _requeue(db, row, retries=1)
 
 
-def lose(db: WriteSession, job: Job | Claimed) -> None:
-    """The process that ran this attempt is gone. Another attempt, or the end when it was the second in a row."""
+def settle_failed(db: WriteSession, job: Claimed, failure: JobFailure) -> None:
+    """Fail a job; cancelled instead where that was asked for. Nothing when the attempt is over."""
     row = store.hold(db, job.id, job.attempt)
     if row is None:
         return
     if row.cancel_requested:
         _end_cancelled(db, row)
         return
-    failure = after_loss(row.lost + 1)
-    if failure is not None:
-        fail(db, of(row), failure)
-        return
-    tell(db, store.requeue(db, row.id, row.attempt, lost=1))
+    fail(db, job, failure)
+
+
+def _requeue(db: WriteSession, row: Job, *, lost: int = 0, retries: int = 0) -> None:
+    _told(db, store.requeue(db, row.id, row.attempt, lost=lost, retries=retries))
     ring_after_commit(db, row.id, row.queue)
 
 
@@ -166,7 +182,7 @@ def reap(db: WriteSession, rering_seconds: float) -> int:
     """
     lost = store.expired(db)
     for job in lost:
-        lose(db, job)
+        settle(db, job)
     unheard = store.unheard(db, rering_seconds)
     for job in unheard:
         ring_after_commit(db, job.id, job.queue)

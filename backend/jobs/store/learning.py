@@ -305,12 +305,22 @@ def patients_read_by_others(db: AnySession, style: Style, expert_id: UUID, patie
     return set(rows)
 
 
-def patients_of_images(db: AnySession, image_ids: Iterable[UUID]) -> dict[UUID, UUID]:
-    """Image → patient."""
+def images(db: AnySession, image_ids: Iterable[UUID]) -> list[tuple[Image, UUID]]:
+    """These images, each with its patient."""
     rows = db.execute(
-        select(Image.id, Study.patient_id).join(Study, Study.id == Image.study_id).where(Image.id.in_(list(image_ids)))
+        select(Image, Study.patient_id).join(Study, Study.id == Image.study_id).where(Image.id.in_(list(image_ids)))
     )
-    return {row.id: row.patient_id for row in rows}
+    return [(row[0], row[1]) for row in rows]
+
+
+def revisions_behind(db: AnySession, version_id: UUID) -> set[UUID]:
+    """The revisions a model version's shared weights were trained on: those of its pretrained styles."""
+    rows = db.scalars(
+        select(StyleLineage.revision_id)
+        .join(Style, Style.id == StyleLineage.style_id)
+        .where(Style.model_version_id == version_id, Style.origin == "pretrained", StyleLineage.use == "train")
+    )
+    return set(rows)
 
 
 def find_prediction(db: AnySession, image_id: UUID, style_id: UUID) -> UUID | None:

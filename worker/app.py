@@ -1,0 +1,78 @@
+"""A worker process: `python -m worker.app interactive` or `python -m worker.app training`.
+
+Celery carries the doorbell and nothing else: its one task tells the desk to look. Who claims, renews, runs and ends a
+job is the desk and PostgreSQL, so a lost, doubled or late message changes nothing but the moment.
+The training worker never imports torch: its children do, hence the imports inside functions here.
+"""
+
+import logging
+import sys
+from typing import Final
+
+from worker.desk import Desk
+from worker.gateway import Gateway, open_gateway, queue
+
+log = logging.getLogger(__name__)
+
+STOP_SECONDS: Final = 12.0
+
+
+def main(arguments: list[str]) -> int:
+    """Serve one queue until SIGTERM or SIGINT."""
+    if len(arguments) != 2 or arguments[1] not in ("interactive", "training"):
+        sys.stderr.write("usage: python -m worker.app interactive|training\n")
+        return 2
+    gateway = open_gateway()
+    level = getattr(logging, gateway.settings.log_level.upper())
+    logging.basicConfig(level=level, format=f"%(asctime)s %(levelname)s {arguments[1]} %(message)s")
+    (serve_interactive if arguments[1] == "interactive" else serve_training)(gateway)
+    return 0
+
+
+def serve_interactive(gateway: Gateway) -> None:
+    """Predictions and imports, on a device that stays warm."""
+    from worker import tasks  # noqa: PLC0415 brings torch, which the training worker must not load
+    from worker.inference import Inference  # noqa: PLC0415 the same
+
+    inference = Inference(gateway)
+    inference.start()
+    desk = Desk(gateway, tasks.QUEUE, tasks.handlers(gateway, inference), tasks.HANDS, inference.device)
+    serve(gateway, desk)
+    inference.stop()
+
+
+def serve_training(gateway: Gateway) -> None:
+    """Pretraining and personalisation, each in a child of its own."""
+    from worker import supervisor  # noqa: PLC0415 beside tasks, not above it
+
+    watcher = supervisor.Supervisor()
+    watcher.nursery.prepare()
+    desk = Desk(gateway, supervisor.QUEUE, {}, supervisor.HANDS, gateway.settings.device)
+    desk.handlers.update(watcher.handlers(desk.stopping))
+    serve(gateway, desk)
+    watcher.nursery.close()
+
+
+def serve(gateway: Gateway, desk: Desk) -> None:
+    """Listen for the doorbell until a signal; then let go of what is in hand, in order."""
+    celery = queue.make_celery(gateway)
+
+    @celery.task(name=queue.TASK)
+    def work(job_id: str) -> None:
+        desk.ring()
+
+    desk.start()
+    log.info("%s is ready", desk.name)
+    try:
+        celery.worker_main(
+            ["worker", "--pool=threads", "--concurrency=1", f"--queues={desk.queue}", "--without-gossip"]
+            + ["--without-mingle", "--without-heartbeat", "--loglevel=WARNING", f"--hostname={desk.name}"]
+        )
+    except SystemExit:
+        log.info("%s is stopping", desk.name)
+    desk.stop(STOP_SECONDS)
+    gateway.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv))

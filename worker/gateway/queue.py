@@ -1,0 +1,103 @@
+"""Jobs as a worker sees them: each call is one short transaction on the domains' rules."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from celery import Celery
+from psycopg import Error as DriverError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from backend import queue as bells
+from backend.errors import ConsiliumError as Refused
+from backend.jobs import rules
+from backend.jobs.rules import Claimed, JobFailure, LeaseLost, Timing, seconds_left
+from worker.gateway.connection import Gateway
+
+__all__ = ["OUTAGES", "Claimed", "JobFailure", "LeaseLost", "Refused", "seconds_left"]
+
+# The database, the disk or the network is away: nothing is wrong with the job, so it is tried again.
+OUTAGES: tuple[type[Exception], ...] = (OperationalError, InterfaceError, PoolTimeout, DriverError, OSError)
+
+TASK = bells.TASK
+CHANNEL = bells.CHANNEL
+
+
+def make_celery(gateway: Gateway) -> Celery:
+    """The Celery application of this installation, configured like the one that rings."""
+    return bells.make_celery(gateway.settings)
+
+
+def claim(gateway: Gateway, queue: str, worker: str) -> Claimed | None:
+    """Take the next job of a queue, or None."""
+    with gateway.database.write() as db:
+        return rules.claim(db, queue, worker, gateway.settings.job_lease_seconds)
+
+
+def load_claimed(gateway: Gateway, job_id: UUID, attempt: int) -> Claimed:
+    """A job this process was handed by the one that claimed it. Raises LeaseLost when that attempt is over."""
+    with gateway.database.write() as db:
+        return rules.load_claimed(db, job_id, attempt)
+
+
+def renew(gateway: Gateway, held: Sequence[tuple[UUID, int]]) -> dict[UUID, bool]:
+    """Lengthen leases; returns job id → cancel requested for those still held."""
+    with gateway.database.write() as db:
+        return rules.renew(db, held, gateway.settings.job_lease_seconds)
+
+
+def report(
+    gateway: Gateway, job: Claimed, progress: Mapping[str, Any], figures: Sequence[tuple[int, str, float]], *, kept: bool
+) -> None:
+    """Progress, figures of the curve, and whether a checkpoint was kept since the last report. Raises LeaseLost."""
+    with gateway.database.write() as db:
+        rules.report(db, job, progress)
+        if figures:
+            rules.add_metrics(db, job, figures)
+        if kept:
+            rules.keep_checkpoint(db, job)
+
+
+def finish(gateway: Gateway, job: Claimed, result: Mapping[str, Any]) -> None:
+    """End a job that published nothing more. Raises LeaseLost."""
+    with gateway.database.write() as db:
+        rules.hold(db, job)
+        rules.finish(db, job, result)
+
+
+def fail(gateway: Gateway, job: Claimed, failure: JobFailure) -> None:
+    """End a job for good, in plain words; silently nothing when the attempt is over."""
+    with gateway.database.write() as db:
+        rules.settle_failed(db, job, failure)
+
+
+def retry(gateway: Gateway, job: Claimed) -> None:
+    """Let the job be tried again because something around it failed; silently nothing when the attempt is over."""
+    with gateway.database.write() as db:
+        rules.settle_retry(db, job)
+
+
+def settle(gateway: Gateway, job: Claimed, *, stopping: bool) -> None:
+    """Whatever is left of an attempt whose process has gone: cancelled, handed back, or counted as lost."""
+    with gateway.database.write() as db:
+        rules.settle(db, job, stopping=stopping)
+
+
+def tick(gateway: Gateway) -> int | None:
+    """Reaper and scheduler; None when another worker is at it."""
+    settings = gateway.settings
+    timing = Timing(
+        settings.personalise_after,
+        settings.personalise_every,
+        settings.personalise_quiet_seconds,
+        rering_seconds=max(10.0, 2 * settings.reaper_seconds),
+    )
+    with gateway.database.write() as db:
+        return rules.tick(db, timing)
+
+
+def beat(gateway: Gateway, name: str, queue: str, device: str) -> None:
+    """Say that this worker is alive."""
+    with gateway.database.write() as db:
+        rules.beat(db, name, queue, device, gateway.settings.job_lease_seconds)

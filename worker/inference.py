@@ -1,0 +1,209 @@
+"""The resident, device-owning loop: networks stay warm, images stay decoded, experts share a batch.
+
+One thread owns the device. It takes whatever waits at that moment, what a person asked for first; it waits up to
+GATHER_SECONDS more only while other hands are still reading their images, so a lone prediction never waits. While
+anything waits, training on this machine gives way (`courtesy`). Nothing here knows projects or rights: a request names
+files by hash, and two requests with one network's hash share its batch whoever they are for.
+"""
+
+import logging
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+from worker.courtesy import Courtesy
+from worker.gateway import Gateway, predictions
+from worker.gateway.images import LabelArray, Volume
+from worker.gateway.predictions import ImageFacts, VersionFacts
+from worker.learning import Case, ExpertAdaptiveConfig, Predictor, load_safetensors, methods
+
+log = logging.getLogger(__name__)
+
+GATHER_SECONDS: Final = 0.010
+SLICES_PER_BATCH: Final = 32
+IMAGE_CACHE_BYTES: Final = 512 * 2**20
+WARM_NETWORKS: Final = 4
+WARM_STYLES: Final = 2048
+METHOD: Final = "expert_adaptive"
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class Recent(Generic[Key, Value]):
+    """What was used last, up to a total weight. Safe for several threads; a value may be made twice, never torn."""
+
+    def __init__(self, limit: int, weight: Callable[[Value], int] = lambda _: 1) -> None:
+        self.limit, self.weight = limit, weight
+        self._kept: OrderedDict[Key, Value] = OrderedDict()
+        self._total = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: Key, make: Callable[[], Value]) -> Value:
+        """The kept value, or a new one that pushes out the least recent."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        made = make()
+        with self._lock:
+            if key not in self._kept and self.weight(made) <= self.limit:
+                self._kept[key] = made
+                self._total += self.weight(made)
+                while self._total > self.limit:
+                    _, dropped = self._kept.popitem(last=False)
+                    self._total -= self.weight(dropped)
+        return made
+
+
+@dataclass
+class Request:
+    """One image to draw in one style."""
+
+    weights_sha256: str
+    config: ExpertAdaptiveConfig
+    case: Case
+    is_urgent: bool
+    answer: "Future[LabelArray]" = field(default_factory=Future)
+
+    @property
+    def slices(self) -> int:
+        """How much of a batch it fills."""
+        return int(self.case.image_CDHW.shape[1])
+
+
+def choose_device(wanted: str) -> str:
+    """The device of a setting: `auto` is the first GPU where there is one."""
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return wanted
+
+
+class Inference:
+    """The loop and its caches. `predict` is called by many hands, the device is touched by one thread."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.device = choose_device(gateway.settings.device)
+        self.courtesy = Courtesy(gateway.courtesy_file)
+        self._method = methods.load(METHOD)
+        self._networks: Recent[str, Predictor] = Recent(WARM_NETWORKS)
+        self._styles: Recent[str, dict[str, Tensor]] = Recent(WARM_STYLES)
+        self._volumes: Recent[Any, Volume] = Recent(IMAGE_CACHE_BYTES, lambda volume: volume.size_bytes)
+        self._urgent: deque[Request] = deque()
+        self._patient: deque[Request] = deque()
+        self._changed = threading.Condition()
+        self._reading = 0
+        self._stopping = False
+        self._thread = threading.Thread(target=self._loop, name="device", daemon=True)
+
+    def start(self) -> None:
+        """Begin, with the networks that are live now warm."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Answer nothing more."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        self._thread.join(timeout=5)
+
+    def predict(
+        self, version: VersionFacts, style_sha256: str, image: ImageFacts, *, is_urgent: bool
+    ) -> "Future[LabelArray]":
+        """A label map uint8 [D, H, W] on the image's own grid, some time soon."""
+        with self._changed:
+            self._reading += 1
+            self.courtesy.ask()
+        request: Request | None = None
+        try:
+            request = self._request(version, style_sha256, image, is_urgent)
+        finally:
+            with self._changed:
+                self._reading -= 1
+                if request is not None:
+                    (self._urgent if is_urgent else self._patient).append(request)
+                self._changed.notify_all()
+        return request.answer
+
+    def _request(self, version: VersionFacts, style_sha256: str, image: ImageFacts, is_urgent: bool) -> Request:
+        volume = self._volumes.get(image.image_id, lambda: predictions.load_volume(self.gateway, image))
+        style = self._styles.get(style_sha256, lambda: self._load(style_sha256))
+        config = ExpertAdaptiveConfig.from_dict(dict(version.config))
+        image_CDHW = volume.image_CDHW
+        if image_CDHW.shape[0] == 1 and config.in_channels == 3:
+            image_CDHW = image_CDHW.repeat(3, axis=0)
+        case = Case(image_CDHW, volume.spacing_mm, style["row"], style.get("adapter"))
+        return Request(version.weights_sha256, config, case, is_urgent)
+
+    def _load(self, sha256: str) -> dict[str, Tensor]:
+        return load_safetensors(predictions.load_file(self.gateway, sha256))[0]
+
+    def _network(self, weights_sha256: str, config: ExpertAdaptiveConfig) -> Predictor:
+        return self._networks.get(
+            weights_sha256, lambda: self._method.predictor(self._load(weights_sha256), config, self.device)
+        )
+
+    def _loop(self) -> None:
+        if self.gateway.settings.threads:
+            torch.set_num_threads(self.gateway.settings.threads)
+        self._warm_up()
+        while (batch := self._next_batch()) is not None:
+            self._answer(batch)
+            with self._changed:
+                if self._urgent or self._patient or self._reading:
+                    self.courtesy.ask()
+                else:
+                    self.courtesy.thank()
+
+    def _warm_up(self) -> None:
+        """Load what is live, so that the first prediction of the day is as fast as the second."""
+        try:
+            for version in predictions.load_live_versions(self.gateway, WARM_NETWORKS):
+                self._network(version.weights_sha256, ExpertAdaptiveConfig.from_dict(dict(version.config)))
+        except Exception as problem:  # noqa: BLE001 only a head start is lost; the job that needs it will say what is wrong
+            log.warning("warming up failed: %s", type(problem).__name__)
+
+    def _next_batch(self) -> list[Request] | None:
+        """What waits now for one network, urgent first; None when stopping."""
+        with self._changed:
+            while not (self._urgent or self._patient or self._stopping):
+                self._changed.wait()
+            if self._stopping:
+                return None
+            deadline = time.monotonic() + GATHER_SECONDS
+            while self._reading and (left := deadline - time.monotonic()) > 0:
+                self._changed.wait(left)
+            first = (self._urgent or self._patient)[0]
+            return self._take(first.weights_sha256)
+
+    def _take(self, weights_sha256: str) -> list[Request]:
+        """Requests for this network, urgent first, until a batch is full; at least one."""
+        batch: list[Request] = []
+        slices = 0
+        for waiting in (self._urgent, self._patient):
+            for request in list(waiting):
+                fits = not batch or slices + request.slices <= SLICES_PER_BATCH
+                if request.weights_sha256 == weights_sha256 and fits:
+                    waiting.remove(request)
+                    batch.append(request)
+                    slices += request.slices
+        return batch
+
+    def _answer(self, batch: list[Request]) -> None:
+        try:
+            predictor = self._network(batch[0].weights_sha256, batch[0].config)
+            labels = predictor.predict([request.case for request in batch])
+        except Exception as problem:  # noqa: BLE001 the device must serve the next batch; the job edge words it
+            for request in batch:
+                request.answer.set_exception(problem)
+            return
+        for request, one in zip(batch, labels, strict=True):
+            request.answer.set_result(one)

@@ -1,0 +1,27 @@
+"""What the interactive worker does with each kind of job: translators between the gateway and the resident device."""
+
+from worker.desk import Handler, Held
+from worker.gateway import Gateway, imports, predictions
+from worker.inference import Inference
+
+QUEUE = "interactive"
+HANDS = 4
+
+
+def handlers(gateway: Gateway, inference: Inference) -> dict[str, Handler]:
+    """Kind → what to do."""
+
+    def predict(held: Held) -> None:
+        plan = predictions.load_plan(gateway, held.job)
+        urgent = held.job.owner_id is not None
+        waiting = {
+            image.image_id: inference.predict(plan.version, plan.style.weights_sha256, image, is_urgent=urgent)
+            for image in plan.images
+        }
+        drawn = {image_id: answer.result() for image_id, answer in waiting.items()}
+        predictions.publish(gateway, held.job, plan, drawn)
+
+    def take_in(held: Held) -> None:
+        imports.run(gateway, held.job)
+
+    return {"predict": predict, "import": take_in}
