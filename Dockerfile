@@ -39,7 +39,9 @@ RUN /opt/consilium/bin/pip install --index-url "${TORCH_INDEX}" --extra-index-ur
 FROM ${PYTHON_IMAGE} AS base
 RUN groupadd --gid 10001 consilium \
  && useradd --uid 10001 --gid 10001 --home-dir /var/lib/consilium --shell /usr/sbin/nologin consilium \
- && install --directory --owner consilium --group consilium --mode 0700 /var/lib/consilium
+ && install --directory --owner consilium --group consilium --mode 0700 /var/lib/consilium \
+ && printf '#!/bin/sh\nexec python -m backend.cli "$@"\n' > /usr/local/bin/consilium \
+ && chmod 0755 /usr/local/bin/consilium
 ENV PATH=/opt/consilium/bin:$PATH PYTHONPATH=/opt/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
     CONSILIUM_DATA=/var/lib/consilium
 WORKDIR /opt/app

@@ -16,7 +16,7 @@ import pytest
 from psycopg import sql
 
 from backend.embedded.migrate import upgrade
-from backend.embedded.postgres import APP, OWNER, PostgresServer, create_database
+from backend.embedded.postgres import OWNER, PostgresServer, create_database
 
 # The rooms under test are imported by the fixtures that need them, so one broken room spoils only its tests.
 if TYPE_CHECKING:
@@ -69,31 +69,8 @@ def template(postgres: PostgresServer) -> str:
     """The name of a database migrated to the newest schema; never connect to it, clone it."""
     with psycopg.connect(postgres.superuser_url(), autocommit=True) as connection:
         create_database(connection, _TEMPLATE)
-    if (ROOT / "alembic" / "versions").is_dir():
-        upgrade(postgres.url(OWNER, _TEMPLATE))
-    else:
-        _create_tables_of_what_there_is(postgres.url(OWNER, _TEMPLATE))
+    upgrade(postgres.url(OWNER, _TEMPLATE))
     return _TEMPLATE
-
-
-def _create_tables_of_what_there_is(url: str) -> None:
-    """Until the first migration lands (today): tables straight from the stores that import, every right to the app role."""
-    import importlib
-
-    import sqlalchemy
-
-    from backend.database import Base
-
-    for room in ("accounts", "studies", "projects", "models", "segmentations", "jobs"):
-        if (ROOT / "backend" / room / "store.py").exists() or (ROOT / "backend" / room / "store").is_dir():
-            importlib.import_module(f"backend.{room}.store")
-    importlib.import_module("backend.audit")
-    engine = sqlalchemy.create_engine(url)
-    Base.metadata.create_all(engine)
-    with engine.begin() as connection:
-        connection.execute(sqlalchemy.text(f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {APP}"))
-        connection.execute(sqlalchemy.text(f"GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {APP}"))
-    engine.dispose()
 
 
 @pytest.fixture
@@ -134,7 +111,6 @@ def settings(tmp_path: Path, database_urls: Urls) -> "Settings":
         database_url=database_urls.app,
         database_owner_url=database_urls.owner,
         public_url=ORIGIN,
-        trusted_hosts=["127.0.0.1", "testserver"],
         allow_unsafe_database=True,  # no fsync: nobody misses a test's data
     )
 
