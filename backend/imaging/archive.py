@@ -6,6 +6,7 @@ Members are written under numbers of ours, so no name of theirs ever becomes a p
 
 import stat
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ ENCRYPTED = 0x1
 NESTED = (".zip", ".7z", ".rar", ".tar", ".tgz", ".gz.tar", ".bz2", ".xz")
 IGNORED = ("__MACOSX/", ".DS_Store", "Thumbs.db", "desktop.ini")
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OverflowError, KeyError)
 SIGNATURE = b"PK\x03\x04"
 
 
@@ -37,12 +39,8 @@ def expand(path: Path, folder: Path, *, entries: int, unpacked_bytes: int) -> li
                 target = folder / f"member-{number:05d}"
                 left -= _write(archive, info, target, left)
                 members.append(Member(info.filename, target.name))
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, ValueError, OverflowError, UnicodeError) as error:
+    except DAMAGED as error:
         raise Refusal("archive", "the zip archive is damaged") from error
-    except Exception as error:
-        if type(error).__module__ == "zlib":
-            raise Refusal("archive", "a member of the zip archive is damaged") from error
-        raise
     if not members:
         raise Refusal("archive", "the zip archive holds no files")
     return members

@@ -137,9 +137,9 @@ def _split_repeats(files: dict[int, DicomFile], group: list[Frame]) -> list[list
         for frame in group:
             parts[key(frame)].append(frame)
         alone = any(len(part) == 1 for part in parts.values())
-        if len(parts) > 1 and not any(_repeats(files, part) for part in parts.values()):
-            if not alone or _positions(files, group) == 1:
-                return list(parts.values())
+        apart = len(parts) > 1 and not any(_repeats(files, part) for part in parts.values())
+        if apart and (not alone or _positions(files, group) == 1):
+            return list(parts.values())
     return [group]
 
 

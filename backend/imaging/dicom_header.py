@@ -145,6 +145,30 @@ def describe(data: part10.Buffer, *, unpacked_bytes: int) -> DicomFile:
     )
 
 
+def recheck(file: DicomFile, size_bytes: int, unpacked_bytes: int) -> None:
+    """The same rules again on an answer of the import child, which may lie: raises Refusal when they do not hold."""
+    for uid in (file.sop_class, file.sop_uid, file.study_uid, file.series_uid):
+        if len(uid) > 64 or not UID.fullmatch(uid):
+            raise Refusal("identity", "the file holds a UID that is none")
+    texts = (file.series_description, file.study_description, file.patient_name, file.patient_id)
+    if any(len(text) > MAX_TEXT or not text.isprintable() for text in texts):
+        raise Refusal("corrupt", "the file holds a text that cannot be shown")
+    if not 1 <= file.pixels.rows <= 65535 or not 1 <= file.pixels.columns <= 65535 or not file.frames:
+        raise Refusal("pixel_description", "the image has no pixels")
+    reach = unpacked_bytes if file.pixels.syntax == DEFLATED else size_bytes
+    for frame in file.frames:
+        if any(at < 0 or length < 0 or at + length > reach for at, length in frame.spans):
+            raise Refusal("truncated", "the pixel data does not lie inside the file")
+        if frame.position_mm and not all(abs(value) <= 1e5 for value in frame.position_mm):
+            raise Refusal("geometry", "an image position is not finite or too far away")
+        if frame.orientation:
+            _unit_vectors(frame.orientation)
+        if frame.spacing_mm:
+            _positive(frame.spacing_mm)
+        if not (0 < frame.slope < math.inf and math.isfinite(frame.intercept)):
+            raise Refusal("pixel_description", "the rescale slope or intercept is not finite or not above 0")
+
+
 # ------------------------------------------------------------------------------------------------------------ identity
 
 

@@ -147,10 +147,10 @@ def _stored_bits(array: PixelArray, layout: PixelLayout) -> PixelArray:
     if not layout.signed:
         if spare <= 0:
             return unsigned
-        return unsigned & unsigned.dtype.type((1 << layout.bits_stored) - 1)
+        return np.asarray(unsigned & unsigned.dtype.type((1 << layout.bits_stored) - 1))
     if spare < 0:  # a codec answers in bytes where the header allows two: the value is complete as it is
         return unsigned.view(f"i{array.dtype.itemsize}")
-    signed = unsigned.astype(f"u{array.dtype.itemsize}").view(f"i{array.dtype.itemsize}")
+    signed: PixelArray = unsigned.view(f"i{array.dtype.itemsize}")
     return np.asarray((signed << spare) >> spare) if spare else signed
 
 

@@ -38,13 +38,22 @@ class Source(Protocol):
     values. `stored_range` bounds whole numbers without reading them, None where only reading tells.
     """
 
-    channels: int
-    count: int
-    slope: float
-    intercept: float
-    stored_range: tuple[int, int] | None
+    @property
+    def channels(self) -> int: ...
 
-    def read(self, z: int) -> SliceArray: ...
+    @property
+    def count(self) -> int: ...
+
+    @property
+    def slope(self) -> float: ...
+
+    @property
+    def intercept(self) -> float: ...
+
+    @property
+    def stored_range(self) -> tuple[int, int] | None: ...
+
+    def read(self, z: int, /) -> SliceArray: ...
 
 
 @dataclass(frozen=True)
