@@ -74,7 +74,7 @@ class Events:
                 with self._database.listen(CHANNEL) as connection:
                     self._publish(RELOAD)  # whatever happened while nobody listened
                     while not self._stopping.is_set():
-                        for notice in connection.notifies(timeout=0.5):
+                        for notice in connection.notifies(timeout=0.1):
                             self._publish(json.loads(notice.payload))
             except psycopg.Error as problem:
                 log.warning("The event connection was lost: %s", type(problem).__name__)

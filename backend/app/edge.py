@@ -83,8 +83,7 @@ class Edge:
     def _check_head(self, scope: Scope) -> None:
         """Host, cross-site and content type: what can be judged without the body."""
         headers = Headers(scope=scope)
-        host = urlsplit(f"//{headers.get('host', '')}")
-        if (host.hostname or "") not in self.hosts:
+        if _host_name(headers.get("host", "")) not in self.hosts:
             raise BadRequest("This server does not answer to that host name; see CONSILIUM_TRUSTED_HOSTS.")
         if scope["method"] in SAFE:
             return
@@ -146,6 +145,14 @@ class Edge:
             milliseconds=round(seconds * 1000, 1),
             user_id=str(actor.user_id) if actor else None,
         )
+
+
+def _host_name(host: str) -> str:
+    """The name in a Host header, without port; "" for anything that is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def _route(scope: Scope) -> str:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -17,6 +18,8 @@ from starlette.exceptions import HTTPException
 from backend import database
 from backend.accounts.api import Replay
 from backend.errors import BadRequest, ConsiliumError, Forbidden, Invalid, NotFound, Unavailable
+
+log = structlog.get_logger("consilium.requests")
 
 MEDIA_TYPE: Final = "application/problem+json"
 SCHEMA: Final[dict[str, Any]] = {
@@ -87,7 +90,10 @@ def install(app: FastAPI) -> None:
 
 def _handler(translate: Callable[[Any], ConsiliumError]) -> Callable[[Request, Exception], Awaitable[Response]]:
     async def answer(request: Request, error: Exception) -> Response:
-        response = problem_response(translate(error), getattr(request.state, "request_id", ""))
+        problem, request_id = translate(error), getattr(request.state, "request_id", "")
+        if problem.status == http.HTTPStatus.INTERNAL_SERVER_ERROR:
+            log.error("request failed", request_id=request_id, code=problem.code, exc_info=error)
+        response = problem_response(problem, request_id)
         if isinstance(error, HTTPException) and error.headers and "allow" in {name.lower() for name in error.headers}:
             response.headers["Allow"] = next(v for k, v in error.headers.items() if k.lower() == "allow")
         return response
