@@ -66,7 +66,7 @@ def load_pretraining(gateway: Gateway, job: Claimed) -> Pretraining:
     frozen.write_text(json.dumps([str(reading.revision_id) for reading in plan.readings]), encoding="utf-8")
     channels = {image.channels for image in plan.images.values()}
     config = ExpertAdaptiveConfig.from_dict(
-        {"in_channels": max(channels), **job.params, "labels": tuple(plan.label_values)}
+        {"in_channels": max(channels), **_options(job), "labels": tuple(plan.label_values)}
     )
     return Pretraining(plan, _readings(gateway, plan.readings, plan.images, max(channels)), config)
 
@@ -95,7 +95,7 @@ def load_personalisation(gateway: Gateway, job: Claimed) -> Personalisation:
         plan = rules.load_personalise(db, job, REPLAY_LIMIT)
     # The published recipes retrain the shared network; in the product one user's job may write that user's style only.
     recipe = "frozen" if plan.version.config.get("recipe") == "frozen" else "nearest"
-    config = ExpertAdaptiveConfig.from_dict({**plan.version.config, **job.params, "recipe": recipe})
+    config = ExpertAdaptiveConfig.from_dict({**plan.version.config, **_options(job), "recipe": recipe})
     patients = {plan.images[reading.image_id].patient_id for reading in plan.corrections}
     replay = plan.replay if config.adapter and len(patients) >= config.adapter_after else []
     weights, _ = load_safetensors(gateway.blobs.read(plan.version.weights_sha256))
@@ -209,6 +209,12 @@ def _card(job: Claimed, config: ExpertAdaptiveConfig, seconds: float) -> dict[st
         "attempt": job.attempt,
         "seconds": round(seconds, 1),
     }
+
+
+def _options(job: Claimed) -> Mapping[str, Any]:
+    """What was chosen when the job was made; checked then."""
+    options: Mapping[str, Any] = job.params.get("config", {})
+    return options
 
 
 def _expert_of(job: Claimed) -> UUID:

@@ -78,12 +78,12 @@ def _create_pretrain(
     authorize(actor, "create", Resource("job", project_id, facts.role))
     if expert_id is not None:
         raise Invalid("pretrain learns from all experts of the project; leave expert_id out.")
-    options = decisions.checked_options("pretrain", params)
+    checked = decisions.checked_params("pretrain", params)
     if not learning.label_values(db, project_id):
         raise Invalid("The project has no labels; define its label set first.")
     if not learning.readings(db, project_id):
         raise Invalid("Nobody has submitted a reading in this project; there is nothing to learn from yet.")
-    job = add_job(db, "pretrain", project_id=project_id, owner=actor, params=options)
+    job = add_job(db, "pretrain", project_id=project_id, owner=actor, params=checked)
     _record(db, actor, job)
     return job
 
@@ -92,12 +92,12 @@ def _create_personalise(
     db: WriteSession, actor: Actor, project_id: UUID, expert_id: UUID, params: Mapping[str, Any]
 ) -> Job:
     _may_act_for(db, actor, project_id, expert_id)
-    options = decisions.checked_options("personalise", params)
+    checked = decisions.checked_params("personalise", params)
     if models_store.find_live_version(db, project_id) is None:
         raise Conflict("The project has no live model version; run a pretrain job first.")
     if not learning.readings(db, project_id, expert_id=expert_id):
         raise Invalid("This expert has not submitted a reading yet; there is nothing to personalise from.")
-    job = add_job(db, "personalise", project_id=project_id, expert_id=expert_id, owner=actor, params=options)
+    job = add_job(db, "personalise", project_id=project_id, expert_id=expert_id, owner=actor, params=checked)
     _record(db, actor, job)
     return job
 

@@ -123,15 +123,20 @@ OPTIONS: Final[dict[str, dict[str, Option]]] = {
 }
 
 
-def checked_options(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a training job, each known and within its range. Raises Invalid naming the option and the range."""
-    known = OPTIONS[kind]
-    unknown = sorted(set(params) - set(known))
+def checked_params(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The params of a training job: {"config": {option: value}} or nothing, each option known and within its range.
+
+    Raises Invalid naming the option and the range.
+    """
+    if set(params) - {"config"} or not isinstance(params.get("config", {}), Mapping):
+        raise Invalid(f'{kind} takes params {{"config": {{option: value}}}} and nothing else.')
+    config, known = params.get("config", {}), OPTIONS[kind]
+    unknown = sorted(set(config) - set(known))
     if unknown:
         raise Invalid(f"{unknown[0]} is no option of {kind}; known are {', '.join(sorted(known))}.")
-    for name, value in params.items():
+    for name, value in config.items():
         _check_option(name, value, known[name])
-    return dict(params)
+    return {"config": dict(config)}
 
 
 def _check_option(name: str, value: Any, option: Option) -> None:

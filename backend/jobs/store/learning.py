@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, String, and_, cast, exists, func, or_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import aliased
 
 from backend.accounts.store import ExpertRow
@@ -89,7 +90,7 @@ def _newest_submitted() -> Select[Any]:
         .join(Image, Image.id == Segmentation.image_id)
         .join(Study, Study.id == Image.study_id)
         .where(Segmentation.author == "expert", Revision.submitted_at.is_not(None), ~withdrawn)
-        .distinct(Segmentation.id)
+        .ext(distinct_on(Segmentation.id))
         .order_by(Segmentation.id, Revision.number.desc())
     )
 
