@@ -58,6 +58,7 @@ class Settings(BaseSettings):
     personalise_quiet_seconds: float = Field(60, ge=0, description="Quiet time after a submission before training.")
     allow_plain_http: bool = Field(False, description="Accept http:// beyond loopback; shows a permanent banner.")
     allow_unsafe_database: bool = Field(False, description="Accept a PostgreSQL that may lose commits: for tests only.")
+    demo: bool = Field(True, description="Load the demo project on the first start of `consilium run`.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
     @model_validator(mode="before")

@@ -17,6 +17,7 @@ from psycopg import sql
 
 from backend.embedded.migrate import upgrade
 from backend.embedded.postgres import OWNER, PostgresServer, create_database
+from tests.running import let_through
 
 # The rooms under test are imported by the fixtures that need them, so one broken room spoils only its tests.
 if TYPE_CHECKING:
@@ -54,10 +55,7 @@ class Urls:
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     """One PostgreSQL for the whole run, in a folder of its own."""
     data = tmp_path_factory.mktemp("postgres")
-    for folder in (data, *data.parents):  # pytest makes its folders 0700; as root the server runs as somebody else
-        if folder.owner() != "root" or folder == Path("/tmp"):
-            break
-        folder.chmod(folder.stat().st_mode | 0o011)
+    let_through(data)
     server = PostgresServer(data, durable=False)
     server.start()
     yield server

@@ -9,8 +9,10 @@ import os
 import re
 import signal
 import socket
+import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -50,6 +52,14 @@ def eventually(what: str, look: Callable[[], T | None], seconds: float = 60.0, p
         time.sleep(pause)
 
 
+def let_through(folder: Path) -> None:
+    """Let other users pass through a temporary folder of ours: pytest makes them 0700, and root's PostgreSQL is somebody else."""
+    for part in (folder, *folder.parents):
+        facts = part.stat()
+        if os.geteuid() == 0 and facts.st_uid == 0 and Path(tempfile.gettempdir()) in part.parents:
+            part.chmod(stat.S_IMODE(facts.st_mode) | stat.S_IXOTH)
+
+
 @dataclass
 class Running:
     """One running server; `link` is the one-time sign-in address of a first start, None on later ones."""
@@ -71,9 +81,11 @@ class Running:
             **{k: v for k, v in os.environ.items() if not k.startswith("CONSILIUM_")},
             "CONSILIUM_DATA": str(self.data),
             "CONSILIUM_PORT": str(self.port),
+            "CONSILIUM_DEMO": "false",
             **self.settings,
         }
         self.data.parent.mkdir(parents=True, exist_ok=True)
+        let_through(self.data.parent)
         log = self.data.parent / f"{self.data.name}.log"
         offset = log.stat().st_size if log.exists() else 0
         started = time.monotonic()

@@ -65,6 +65,7 @@ class Supervisor:
         self.data = _data_folder(settings)
         self.address = settings.public_url
         self._say = say
+        self._wants_demo = settings.demo
         self._lock = Lock(self.data, self.address)
         self._listener = listen(settings.host, settings.port, patient=self._lock.last_one_crashed)
         self._postgres = None if settings.database_url else PostgresServer(self.data)
@@ -100,7 +101,8 @@ class Supervisor:
 
     def watch(self) -> None:
         """Keep everything alive until a stop is asked for; loads the demo project meanwhile."""
-        demo = None if (self.data / DEMO_DONE).exists() else self._helper("demo", self._open_log("demo"))
+        wanted = self._wants_demo and not (self.data / DEMO_DONE).exists()
+        demo = self._helper("demo", self._open_log("demo")) if wanted else None
         while not self._stop_asked.wait(0.1):
             if self._postgres is not None and self._postgres.pid is None:
                 self._say("PostgreSQL ended unexpectedly; starting it again.")
