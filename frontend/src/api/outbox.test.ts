@@ -1,10 +1,17 @@
 import { describe, expect, test } from "vitest";
-import { type OutboxPort, type OutgoingEdit, Outbox, type Position, type PostAnswer, retryDelay_ms } from "./outbox";
+import { Outbox, type OutboxPort, type OutgoingEdit, type Position, type PostAnswer, retryDelay_ms } from "./outbox";
 
 const start: Position = { baseRevisionId: "r1", etag: '"r1.0"', seq: 0 };
 
 function stroke(editId: string): OutgoingEdit {
-  return { editId, tool: "brush", sourceRevisionId: null, undoes: null, runs: `runs of ${editId}` };
+  return {
+    editId,
+    tool: "brush",
+    sourceRevisionId: null,
+    undoes: null,
+    runs: `runs of ${editId}`,
+    checksums: [{ z: 0, crc32: 7 }],
+  };
 }
 
 /** A server small enough to read: it keeps edits in order, knows their ids, judges the ETag after the id. */
@@ -14,6 +21,7 @@ class FakeServer implements OutboxPort {
   inFlight = 0;
   mostInFlight = 0;
   rebasedOver: string[] = [];
+  readonly checked: string[] = [];
   /** What happens to the next requests, first to last; "normal" when empty. */
   weather: ("cut before" | "cut after" | "signed out" | "refuse")[] = [];
 
@@ -34,6 +42,7 @@ class FakeServer implements OutboxPort {
     const known = this.kept.indexOf(edit.editId);
     if (known < 0 && position.etag !== this.#etag()) return { kind: "stale" };
     if (known < 0) this.kept.push(edit.editId);
+    if (edit.checksums) this.checked.push(edit.editId);
     if (weather === "cut after") throw new TypeError("network");
     const seq = known < 0 ? this.kept.length : known + 1;
     return { kind: "saved", seq, etag: `"r1.${seq}"` };
@@ -97,6 +106,7 @@ describe("the outbox", () => {
 
     expect(server.rebasedOver).toEqual(["mine 1", "mine 2"]);
     expect(server.kept).toEqual(["theirs", "mine 1", "mine 2"]);
+    expect(server.checked).toEqual([]);
   });
 
   test("a stroke that ends while the missed edits travel is rebased too", async () => {

@@ -15,6 +15,8 @@ export type OutgoingEdit = {
   undoes: string | null;
   /** Run-coded changed voxels, base64 (DESIGN.md, section 10). */
   runs: string;
+  /** CRC-32 of touched axial slices after this edit; dropped when somebody else's edit slips in below. */
+  checksums: readonly { z: number; crc32: number }[] | null;
 };
 
 /** What the server judges a write by: the revision it is based on and the ETag of the segmentation. */
@@ -169,6 +171,7 @@ export class Outbox {
       }
       if (answer.kind === "stale") {
         this.#position = await this.port.rebase(() => this.#waiting);
+        this.#waiting = this.#waiting.map((waiting) => ({ ...waiting, checksums: null }));
         return "stale";
       }
       this.#acknowledge(edit, answer);

@@ -86,3 +86,17 @@ export function ShownOnce({ text, note }: { text: string; note: string }) {
     </Stack>
   );
 }
+
+/** A picture of an image's middle slice; a quiet square where there is none. */
+export function Thumbnail({ address, name, size }: { address: string; name: string; size: number }) {
+  return (
+    <img
+      src={address}
+      width={size}
+      height={size}
+      loading="lazy"
+      alt={t.shell.thumbnail(name)}
+      style={{ display: "block", objectFit: "contain", background: "#050608", borderRadius: 4 }}
+    />
+  );
+}

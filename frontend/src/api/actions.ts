@@ -1,0 +1,193 @@
+/** Every change the pages ask for. Each resolves with the server's answer or throws an `ApiProblem`. */
+import { api, body } from "./client";
+import type { OutgoingEdit, Position } from "./outbox";
+import type {
+  AssignmentOut,
+  EditOut,
+  ExpertOut,
+  JobIn,
+  LabelOut,
+  MemberOut,
+  PolicyOut,
+  TokenOut,
+  UserOut,
+} from "./wire";
+
+type Checksum = { z: number; crc32: number };
+
+// --- accounts -------------------------------------------------------------------------------------------------------
+
+export const signIn = (name: string, password: string) =>
+  body(api.POST("/api/v1/session", { body: { name, password } }));
+
+export const signOut = () => body(api.DELETE("/api/v1/session"));
+
+export const redeemLink = (secret: string, password: string) =>
+  body(api.POST("/api/v1/one-time-links/redeem", { body: { secret, password } }));
+
+export const createUser = (user: { name: string; display_name: string; role: UserOut["role"] }) =>
+  body(api.POST("/api/v1/users", { body: user }));
+
+export const updateUser = (
+  userId: string,
+  change: { display_name?: string; role?: UserOut["role"]; locked?: boolean },
+) => body(api.PATCH("/api/v1/users/{user_id}", { params: { path: { user_id: userId } }, body: change }));
+
+export const createLink = (userId: string) =>
+  body(api.POST("/api/v1/users/{user_id}/one-time-links", { params: { path: { user_id: userId } } }));
+
+export const createToken = (name: string, scopes: TokenOut["scopes"], days: number) =>
+  body(api.POST("/api/v1/tokens", { body: { name, scopes, days } }));
+
+export const revokeToken = (tokenId: string) =>
+  body(api.DELETE("/api/v1/tokens/{token_id}", { params: { path: { token_id: tokenId } } }));
+
+export const createExpert = (expert: { name: string; description: string; user_id: string | null }) =>
+  body(api.POST("/api/v1/experts", { body: expert }));
+
+export const updateExpert = (expertId: string, change: Partial<Pick<ExpertOut, "name" | "description" | "user_id">>) =>
+  body(api.PATCH("/api/v1/experts/{expert_id}", { params: { path: { expert_id: expertId } }, body: change }));
+
+// --- projects -------------------------------------------------------------------------------------------------------
+
+const project = (projectId: string) => ({ path: { project_id: projectId } });
+
+export const createProject = (name: string, description: string) =>
+  body(api.POST("/api/v1/projects", { body: { name, description } }));
+
+export const updateProject = (projectId: string, change: { name?: string; description?: string; policy?: PolicyOut }) =>
+  body(api.PATCH("/api/v1/projects/{project_id}", { params: project(projectId), body: change }));
+
+export const setLabels = (projectId: string, labels: LabelOut[]) =>
+  body(api.PUT("/api/v1/projects/{project_id}/labels", { params: project(projectId), body: { labels } }));
+
+export const addMember = (projectId: string, userId: string, role: MemberOut["role"]) =>
+  body(
+    api.POST("/api/v1/projects/{project_id}/members", { params: project(projectId), body: { user_id: userId, role } }),
+  );
+
+export const removeMember = (projectId: string, userId: string) =>
+  body(
+    api.DELETE("/api/v1/projects/{project_id}/members/{user_id}", {
+      params: { path: { project_id: projectId, user_id: userId } },
+    }),
+  );
+
+/** With `assign`, the expert gets a read of every image of the project at once. */
+export const addProjectExpert = (projectId: string, expertId: string, assign: boolean) =>
+  body(
+    api.POST("/api/v1/projects/{project_id}/experts", {
+      params: project(projectId),
+      body: { expert_id: expertId, assign },
+    }),
+  );
+
+export const getProject = (projectId: string) =>
+  body(api.GET("/api/v1/projects/{project_id}", { params: project(projectId) }));
+
+// --- reads ----------------------------------------------------------------------------------------------------------
+
+export const getAssignment = (assignmentId: string) =>
+  body(api.GET("/api/v1/assignments/{assignment_id}", { params: { path: { assignment_id: assignmentId } } }));
+
+export const openAssignment = (assignmentId: string) =>
+  body(api.POST("/api/v1/assignments/{assignment_id}/open", { params: { path: { assignment_id: assignmentId } } }));
+
+/** The next read that is mine and not submitted, after the given one; null when all are done. */
+export const nextAssignment = (after: string | null, projectId: string | null): Promise<AssignmentOut | null> =>
+  body(
+    api.GET("/api/v1/assignments/next", {
+      params: { query: { ...(after && { after }), ...(projectId && { project_id: projectId }) } },
+    }),
+  );
+
+export const getImage = (imageId: string) =>
+  body(api.GET("/api/v1/images/{image_id}", { params: { path: { image_id: imageId } } }));
+
+/** The readings of an image this caller may see; blinding is the server's work. */
+export const listSegmentations = (imageId: string, projectId: string) =>
+  body(api.GET("/api/v1/segmentations", { params: { query: { image_id: imageId, project_id: projectId } } }));
+
+const segmentation = (segmentationId: string) => ({ path: { segmentation_id: segmentationId } });
+
+export const getSegmentation = (segmentationId: string) =>
+  body(api.GET("/api/v1/segmentations/{segmentation_id}", { params: segmentation(segmentationId) }));
+
+export const listRevisions = (segmentationId: string) =>
+  body(api.GET("/api/v1/segmentations/{segmentation_id}/revisions", { params: segmentation(segmentationId) }));
+
+/** All edits of a segmentation after `seq`, oldest first. */
+export async function listEdits(segmentationId: string, after: number): Promise<EditOut[]> {
+  const edits: EditOut[] = [];
+  for (let from: number | null = after; from !== null; ) {
+    const page: { items: EditOut[]; next_after: number | null } = await body(
+      api.GET("/api/v1/segmentations/{segmentation_id}/edits", {
+        params: { ...segmentation(segmentationId), query: { after: from } },
+      }),
+    );
+    edits.push(...page.items);
+    from = page.next_after;
+  }
+  return edits;
+}
+
+/** Send one gesture. The same `editId` twice is kept once (the server looks it up before it judges the ETag). */
+export const appendEdit = (segmentationId: string, edit: OutgoingEdit, position: Position) =>
+  body(
+    api.POST("/api/v1/segmentations/{segmentation_id}/edits", {
+      params: { ...segmentation(segmentationId), header: { "if-match": position.etag } },
+      body: {
+        base_revision_id: position.baseRevisionId,
+        edit_id: edit.editId,
+        tool: edit.tool,
+        runs: edit.runs,
+        ...(edit.sourceRevisionId && { source_revision_id: edit.sourceRevisionId }),
+        ...(edit.undoes && { undoes: edit.undoes }),
+        checksums: (edit.checksums ?? []).map(({ z, crc32 }) => ({ z, crc32 })),
+      },
+    }),
+  );
+
+/** Sign a reading as finished. The server refuses where its slices differ from the checksums given. */
+export const submitSegmentation = (segmentationId: string, etag: string, checksums: readonly Checksum[]) =>
+  body(
+    api.POST("/api/v1/segmentations/{segmentation_id}/submit", {
+      params: { ...segmentation(segmentationId), header: { "if-match": etag } },
+      body: { checksums: checksums.map(({ z, crc32 }) => ({ z, crc32 })) },
+    }),
+  );
+
+export const reopenSegmentation = (segmentationId: string) =>
+  body(api.POST("/api/v1/segmentations/{segmentation_id}/reopen", { params: segmentation(segmentationId) }));
+
+// --- models and jobs ------------------------------------------------------------------------------------------------
+
+export const promoteStyle = (styleId: string, reason: string) =>
+  body(api.POST("/api/v1/styles/{style_id}/promote", { params: { path: { style_id: styleId } }, body: { reason } }));
+
+export const promoteModel = (modelId: string, reason: string) =>
+  body(api.POST("/api/v1/models/{model_id}/promote", { params: { path: { model_id: modelId } }, body: { reason } }));
+
+export const createPrediction = (imageId: string, projectId: string, expertId: string) =>
+  body(
+    api.POST("/api/v1/images/{image_id}/predictions", {
+      params: { path: { image_id: imageId } },
+      body: { project_id: projectId, expert_id: expertId },
+    }),
+  );
+
+export const createJob = (job: JobIn) => body(api.POST("/api/v1/jobs", { body: job }));
+
+export const cancelJob = (jobId: string) =>
+  body(api.POST("/api/v1/jobs/{job_id}/cancel", { params: { path: { job_id: jobId } } }));
+
+export const listJobMetrics = (jobId: string, after: number) =>
+  body(api.GET("/api/v1/jobs/{job_id}/metrics", { params: { path: { job_id: jobId }, query: { after } } }));
+
+// --- imports --------------------------------------------------------------------------------------------------------
+
+export const createImport = (projectId: string, experts: boolean) =>
+  body(api.POST("/api/v1/imports", { body: { project_id: projectId, experts } }));
+
+export const commitImport = (importId: string) =>
+  body(api.POST("/api/v1/imports/{import_id}/commit", { params: { path: { import_id: importId } } }));

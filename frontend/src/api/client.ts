@@ -1,0 +1,103 @@
+/**
+ * The one place that talks to the server: openapi-fetch on the generated schema, and raw bytes for slabs and uploads.
+ *
+ * Every call either returns the parsed body or throws an `ApiProblem`. A 401 anywhere is announced to `onSignedOut`
+ * listeners, so the page can ask for the password again without losing what is on the screen.
+ */
+import createClient from "openapi-fetch";
+import { ApiProblem, problemFrom } from "./problem";
+import type { paths } from "./schema";
+
+export const base = "/api/v1";
+
+const signedOutListeners = new Set<() => void>();
+
+/** Be told when the server says that nobody is signed in. */
+export function onSignedOut(listener: () => void): () => void {
+  signedOutListeners.add(listener);
+  return () => signedOutListeners.delete(listener);
+}
+
+async function reach(request: Request | string, init?: RequestInit): Promise<Response> {
+  let response: Response;
+  try {
+    response = await fetch(request, { credentials: "same-origin", ...init });
+  } catch (error) {
+    if (error instanceof DOMException && error.name === "AbortError") throw error;
+    throw new ApiProblem(
+      0,
+      "unreachable",
+      "The server cannot be reached",
+      "Check the network; what you drew is kept and sent later.",
+    );
+  }
+  if (response.status === 401) for (const listener of signedOutListeners) listener();
+  return response;
+}
+
+export const api = createClient<paths>({ baseUrl: "", fetch: (request) => reach(request) });
+
+type Answer<T> = { data?: T; error?: unknown; response: Response };
+
+/** The body of a call, or its problem thrown. */
+export async function body<T>(call: Promise<Answer<T>>): Promise<T> {
+  const { data, error, response } = await call;
+  if (!response.ok) throw problemFrom(response.status, error);
+  // A 204 has no body; its type is `undefined` by the schema.
+  return data as T;
+}
+
+async function parsed(response: Response): Promise<unknown> {
+  const raw = await response.text();
+  try {
+    return JSON.parse(raw);
+  } catch {
+    return raw;
+  }
+}
+
+/** Bytes as the browser decompressed them. Throws an `ApiProblem` for anything but 200. */
+export async function bytes(path: string, signal?: AbortSignal): Promise<ArrayBuffer> {
+  const response = await reach(base + path, signal ? { signal } : {});
+  if (!response.ok) throw problemFrom(response.status, await parsed(response));
+  return response.arrayBuffer();
+}
+
+/**
+ * Stream a file to the server. XMLHttpRequest because `fetch` reports no upload progress.
+ * `progress` is given the share sent, 0 to 1.
+ */
+export function sendFile(
+  path: string,
+  file: Blob,
+  progress: (share: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    const unreachable = () =>
+      reject(new ApiProblem(0, "unreachable", "The upload was cut", "Check the network and drop the files again."));
+    request.open("PUT", base + path);
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.upload.onprogress = (event) => event.lengthComputable && progress(event.loaded / event.total);
+    request.onload = () => {
+      if (request.status >= 200 && request.status < 300) return resolve();
+      let answer: unknown = request.responseText;
+      try {
+        answer = JSON.parse(request.responseText);
+      } catch {
+        // Not JSON: a proxy's own page; its text is shown as it is.
+      }
+      reject(problemFrom(request.status, answer));
+    };
+    request.onerror = unreachable;
+    request.onabort = unreachable;
+    signal.addEventListener("abort", () => request.abort(), { once: true });
+    request.send(file);
+  });
+}
+
+/** The grey middle slice of an image as PNG; with its hash the browser may keep it for ever. */
+export function thumbnailAddress(imageId: string, sha256: string): string {
+  return `${base}/images/${imageId}/thumbnail?v=${sha256}`;
+}

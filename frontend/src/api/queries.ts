@@ -1,0 +1,162 @@
+/**
+ * Every question the pages ask, as TanStack query options: one name, one key, one request.
+ *
+ * Keys begin with the kind of thing, so one event on the stream can mark a kind stale (events.ts). Lists come page by
+ * page with cursors; where a page shows a whole small list (labels' experts, members), one page of 200 is asked for.
+ */
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { api, body } from "./client";
+import type { JobOut } from "./wire";
+
+const whole = 200;
+
+export const sessionQuery = queryOptions({
+  queryKey: ["session"],
+  queryFn: () => body(api.GET("/api/v1/session")),
+  staleTime: Number.POSITIVE_INFINITY,
+  retry: false,
+});
+
+export const projectsQuery = queryOptions({
+  queryKey: ["projects"],
+  queryFn: () => body(api.GET("/api/v1/projects", { params: { query: { limit: whole } } })),
+});
+
+export const projectQuery = (projectId: string) =>
+  queryOptions({
+    queryKey: ["project", projectId],
+    queryFn: () => body(api.GET("/api/v1/projects/{project_id}", { params: { path: { project_id: projectId } } })),
+  });
+
+export const membersQuery = (projectId: string) =>
+  queryOptions({
+    queryKey: ["members", projectId],
+    queryFn: () =>
+      body(api.GET("/api/v1/projects/{project_id}/members", { params: { path: { project_id: projectId } } })),
+  });
+
+export const projectExpertsQuery = (projectId: string) =>
+  queryOptions({
+    queryKey: ["project-experts", projectId],
+    queryFn: () =>
+      body(api.GET("/api/v1/projects/{project_id}/experts", { params: { path: { project_id: projectId } } })),
+  });
+
+export const imagesQuery = (projectId: string) =>
+  infiniteQueryOptions({
+    queryKey: ["images", projectId],
+    queryFn: ({ pageParam }) =>
+      body(
+        api.GET("/api/v1/images", { params: { query: { project_id: projectId, limit: 60, ...cursor(pageParam) } } }),
+      ),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.next_cursor,
+  });
+
+export type AssignmentFilter = { projectId: string | null; state: string | null };
+
+export const assignmentsQuery = ({ projectId, state }: AssignmentFilter) =>
+  infiniteQueryOptions({
+    queryKey: ["assignments", projectId, state],
+    queryFn: ({ pageParam }) =>
+      body(
+        api.GET("/api/v1/assignments", {
+          params: {
+            query: {
+              limit: 100,
+              ...(projectId && { project_id: projectId }),
+              ...(state && { state }),
+              ...cursor(pageParam),
+            },
+          },
+        }),
+      ),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.next_cursor,
+  });
+
+export const modelsQuery = (projectId: string) =>
+  queryOptions({
+    queryKey: ["models", projectId],
+    queryFn: () => body(api.GET("/api/v1/models", { params: { query: { project_id: projectId } } })),
+  });
+
+export const stylesQuery = (projectId: string) =>
+  queryOptions({
+    queryKey: ["styles", projectId],
+    queryFn: () => body(api.GET("/api/v1/styles", { params: { query: { project_id: projectId } } })),
+  });
+
+export type JobFilter = { projectId: string | null; state: JobOut["state"] | null };
+
+export const jobsQuery = ({ projectId, state }: JobFilter) =>
+  infiniteQueryOptions({
+    queryKey: ["jobs", projectId, state],
+    queryFn: ({ pageParam }) =>
+      body(
+        api.GET("/api/v1/jobs", {
+          params: {
+            query: {
+              limit: 30,
+              ...(projectId && { project_id: projectId }),
+              ...(state && { state }),
+              ...cursor(pageParam),
+            },
+          },
+        }),
+      ),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.next_cursor,
+  });
+
+export const jobQuery = (jobId: string) =>
+  queryOptions({
+    queryKey: ["job", jobId],
+    queryFn: () => body(api.GET("/api/v1/jobs/{job_id}", { params: { path: { job_id: jobId } } })),
+  });
+
+export const usersQuery = queryOptions({
+  queryKey: ["users"],
+  queryFn: () => body(api.GET("/api/v1/users", { params: { query: { limit: whole } } })),
+});
+
+export const expertsQuery = queryOptions({
+  queryKey: ["experts"],
+  queryFn: () => body(api.GET("/api/v1/experts")),
+});
+
+export const tokensQuery = queryOptions({
+  queryKey: ["tokens"],
+  queryFn: () => body(api.GET("/api/v1/tokens")),
+});
+
+export const systemQuery = queryOptions({
+  queryKey: ["system"],
+  queryFn: () => body(api.GET("/api/v1/system")),
+  refetchInterval: 5000,
+});
+
+/** `/readyz` answers 503 with the same body while something is missing, so it is read whatever its status. */
+export const readyQuery = queryOptions({
+  queryKey: ["readyz"],
+  queryFn: async (): Promise<{ ready: boolean; checks: Record<string, string> }> => {
+    const response = await fetch("/readyz", { cache: "no-store" });
+    const answer: unknown = await response.json().catch(() => null);
+    return { ready: response.ok, checks: flatten(answer) };
+  },
+  refetchInterval: 5000,
+});
+
+function cursor(pageParam: string | null): { cursor?: string } {
+  return pageParam ? { cursor: pageParam } : {};
+}
+
+function flatten(answer: unknown): Record<string, string> {
+  if (typeof answer !== "object" || answer === null) return {};
+  const checks: Record<string, string> = {};
+  for (const [name, value] of Object.entries(answer)) {
+    if (typeof value === "object" && value !== null) Object.assign(checks, flatten(value));
+    else checks[name] = String(value);
+  }
+  return checks;
+}

@@ -1,0 +1,27 @@
+/** The wire classes by their names in the backend, so that pages read like the contract. */
+import type { components } from "./schema";
+
+type Schemas = components["schemas"];
+
+export type SessionOut = Schemas["SessionOut"];
+export type UserOut = Schemas["UserOut"];
+export type TokenOut = Schemas["TokenOut"];
+export type ExpertOut = Schemas["ExpertOut"];
+export type ImageOut = Schemas["ImageOut"];
+export type ProjectOut = Schemas["ProjectOut"];
+export type LabelOut = Schemas["LabelOut"];
+export type PolicyOut = Schemas["PolicyOut"];
+export type MemberOut = Schemas["MemberOut"];
+export type AssignmentOut = Schemas["AssignmentOut"];
+export type SegmentationOut = Schemas["SegmentationOut"];
+export type RevisionOut = Schemas["RevisionOut"];
+export type EditOut = Schemas["EditOut"];
+export type ModelOut = Schemas["ModelOut"];
+export type StyleOut = Schemas["StyleOut"];
+export type JobOut = Schemas["JobOut"];
+export type JobIn = Schemas["JobIn"];
+export type MetricOut = Schemas["MetricOut"];
+export type SystemOut = Schemas["SystemOut"];
+
+/** One line of an import's result; the job's `result` is free JSON on the wire, so it is read with care. */
+export type VerdictOut = { file: string; status: string; code: string; message: string };

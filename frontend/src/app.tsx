@@ -1,0 +1,195 @@
+/**
+ * Routes, who may see which, and what holds for the whole tab: one query cache, one event stream, one dialog when the
+ * session ends. Admin pages and the reading screen are loaded when first opened.
+ */
+import { MutationCache, QueryClient, QueryClientProvider, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Activity, Folders, HeartPulse, ListChecks, PencilRuler, Users } from "lucide-react";
+import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
+import { BrowserRouter, Navigate, Outlet, Route, Routes, useLocation, useNavigate } from "react-router";
+import {
+  asProblem,
+  countUnsent,
+  isProblem,
+  listenToServer,
+  onSignedOut,
+  type SessionOut,
+  sessionQuery,
+  signOut,
+} from "./api";
+import { LoginPage, SignInAgain, WelcomePage } from "./features/login";
+import { WorklistPage } from "./features/worklist";
+import { ErrorBoundary, type NavigationLink, Page, PlainFrame, Problem, Shell, say, Toasts, t, Waiting } from "./ui";
+
+const ReadPage = lazy(async () => ({ default: (await import("./features/read")).ReadPage }));
+const ProjectsPage = lazy(async () => ({ default: (await import("./features/projects")).ProjectsPage }));
+const ProjectPage = lazy(async () => ({ default: (await import("./features/projects")).ProjectPage }));
+const JobsPage = lazy(async () => ({ default: (await import("./features/jobs")).JobsPage }));
+const AccountPage = lazy(async () => ({ default: (await import("./features/account")).AccountPage }));
+const UsersPage = lazy(async () => ({ default: (await import("./features/admin")).UsersPage }));
+const ExpertsPage = lazy(async () => ({ default: (await import("./features/admin")).ExpertsPage }));
+const SystemPage = lazy(async () => ({ default: (await import("./features/admin")).SystemPage }));
+
+const queries = new QueryClient({
+  defaultOptions: {
+    queries: {
+      // Refusals are answers; only a server that cannot be reached or is in trouble is asked again.
+      retry: (count, error) => count < 3 && (!isProblem(error) || error.status === 0 || error.status >= 500),
+      staleTime: 5000,
+    },
+  },
+  mutationCache: new MutationCache({
+    onError: (error, _variables, _result, mutation) => {
+      if (!mutation.meta?.shownInPlace) say(asProblem(error).detail, "error");
+    },
+  }),
+});
+
+export function App() {
+  return (
+    <ErrorBoundary>
+      <QueryClientProvider client={queries}>
+        <BrowserRouter>
+          <Suspense
+            fallback={
+              <PlainFrame>
+                <Waiting />
+              </PlainFrame>
+            }
+          >
+            <AppRoutes />
+          </Suspense>
+        </BrowserRouter>
+        <Toasts />
+      </QueryClientProvider>
+    </ErrorBoundary>
+  );
+}
+
+function AppRoutes() {
+  return (
+    <Routes>
+      <Route path="/login" element={<LoginPage />} />
+      <Route path="/welcome" element={<WelcomePage />} />
+      <Route element={<SignedIn />}>
+        <Route path="/read/:assignment" element={<ReadPage />} />
+        <Route element={<Framed />}>
+          <Route path="/" element={<WorklistPage />} />
+          <Route path="/projects" element={<ProjectsPage />} />
+          <Route path="/projects/:project" element={<ProjectPage />} />
+          <Route path="/jobs" element={<JobsPage />} />
+          <Route path="/account" element={<AccountPage />} />
+          <Route element={<AdminOnly />}>
+            <Route path="/admin/users" element={<UsersPage />} />
+            <Route path="/admin/experts" element={<ExpertsPage />} />
+            <Route path="/admin/system" element={<SystemPage />} />
+          </Route>
+          <Route path="*" element={<NotFound />} />
+        </Route>
+      </Route>
+    </Routes>
+  );
+}
+
+/** Everything behind the sign-in. A session that ends later is renewed in place, so that no drawing is lost. */
+function SignedIn() {
+  const session = useQuery(sessionQuery);
+  const location = useLocation();
+  if (session.data) return <WithSession session={session.data} />;
+  if (isProblem(session.error, 401)) {
+    const next = location.pathname + location.search;
+    return <Navigate to={next === "/" ? "/login" : `/login?next=${encodeURIComponent(next)}`} replace />;
+  }
+  return (
+    <PlainFrame>
+      {session.error ? (
+        <Problem problem={asProblem(session.error)} retry={() => void session.refetch()} />
+      ) : (
+        <Waiting />
+      )}
+    </PlainFrame>
+  );
+}
+
+function WithSession({ session }: { session: SessionOut }) {
+  const cache = useQueryClient();
+  const [ended, setEnded] = useState(false);
+  useEffect(() => listenToServer(cache), [cache]);
+  useEffect(() => onSignedOut(() => setEnded(true)), []);
+  const renewed = (next: SessionOut) => {
+    cache.setQueryData(sessionQuery.queryKey, next);
+    setEnded(false);
+    void cache.invalidateQueries();
+  };
+  const leave = () => window.location.assign("/login");
+  return (
+    <>
+      <Outlet />
+      {ended && <SignInAgain session={session} onSignedIn={renewed} onLeave={leave} />}
+    </>
+  );
+}
+
+function linksFor(session: SessionOut): NavigationLink[] {
+  const size = 16;
+  const links: NavigationLink[] = [
+    { to: "/", label: t.nav.reads, icon: <ListChecks size={size} aria-hidden /> },
+    { to: "/projects", label: t.nav.projects, icon: <Folders size={size} aria-hidden /> },
+    { to: "/jobs", label: t.nav.jobs, icon: <Activity size={size} aria-hidden /> },
+  ];
+  if (session.user.role === "admin")
+    links.push(
+      { to: "/admin/users", label: t.nav.users, icon: <Users size={size} aria-hidden /> },
+      { to: "/admin/experts", label: t.nav.experts, icon: <PencilRuler size={size} aria-hidden /> },
+      { to: "/admin/system", label: t.nav.system, icon: <HeartPulse size={size} aria-hidden /> },
+    );
+  return links;
+}
+
+function Framed() {
+  const session = useQuery(sessionQuery).data;
+  const navigate = useNavigate();
+  const location = useLocation();
+  if (!session) return <Waiting />;
+  const leave = async () => {
+    if (countUnsent() > 0) return say(t.save.signOutWaits(countUnsent()), "error");
+    try {
+      await signOut();
+      queries.clear();
+      await navigate("/login");
+    } catch (error) {
+      say(asProblem(error).detail, "error");
+    }
+  };
+  return (
+    <Shell
+      links={linksFor(session)}
+      person={session.user.display_name || session.user.name}
+      onSignOut={() => void leave()}
+    >
+      <ErrorBoundary key={location.pathname}>
+        <Suspense fallback={<Waiting />}>
+          <Outlet />
+        </Suspense>
+      </ErrorBoundary>
+    </Shell>
+  );
+}
+
+/** Hiding is courtesy; the server refuses by itself. */
+function AdminOnly(): ReactNode {
+  const session = useQuery(sessionQuery).data;
+  if (session?.user.role === "admin") return <Outlet />;
+  return (
+    <Page title={t.errors.adminOnlyTitle}>
+      <Problem problem={{ title: t.errors.adminOnlyTitle, detail: t.errors.adminOnly }} />
+    </Page>
+  );
+}
+
+function NotFound() {
+  return (
+    <Page title={t.errors.notFoundTitle}>
+      <Problem problem={{ title: t.errors.notFoundTitle, detail: t.errors.notFound }} />
+    </Page>
+  );
+}

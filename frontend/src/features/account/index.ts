@@ -1,0 +1,2 @@
+/** My own account. */
+export { AccountPage } from "./Page";

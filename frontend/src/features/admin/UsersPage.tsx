@@ -1,0 +1,167 @@
+/** Accounts: invite with a one-time link, change a role, lock, link again. Nobody ever types somebody else's password. */
+import { Badge, Button, Group, Modal, Select, Stack, Table, TextInput } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { UserPlus } from "lucide-react";
+import { type FormEvent, useState } from "react";
+import {
+  asProblem,
+  createLink,
+  createUser,
+  sessionQuery,
+  type UserOut,
+  updateUser,
+  useAction,
+  usersQuery,
+} from "../../api";
+import { EmptyState, Page, Problem, ShownOnce, t, Waiting } from "../../ui";
+
+const roles = ["expert", "admin", "integrator"] as const;
+const roleChoices = roles.map((value) => ({ value, label: t.users.roles[value] }));
+
+type Link = { url: string; expires_at: string };
+
+export function UsersPage() {
+  const users = useQuery(usersQuery);
+  const [inviting, setInviting] = useState(false);
+  const [link, setLink] = useState<Link | null>(null);
+  const invite = (
+    <Button leftSection={<UserPlus size={16} />} data-testid="invite-user" onClick={() => setInviting(true)}>
+      {t.users.invite}
+    </Button>
+  );
+  return (
+    <Page title={t.nav.users} actions={invite}>
+      {users.error && <Problem problem={asProblem(users.error)} retry={() => void users.refetch()} />}
+      {users.isPending && !users.error && <Waiting />}
+      {users.data?.items.length === 0 && <EmptyState title={t.users.none} next={t.users.noneNext} action={invite} />}
+      {users.data && users.data.items.length > 0 && <Users users={users.data.items} onLink={setLink} />}
+      {inviting && (
+        <Invite
+          onClose={() => setInviting(false)}
+          onLink={(made) => {
+            setInviting(false);
+            setLink(made);
+          }}
+        />
+      )}
+      {link && (
+        <Modal opened onClose={() => setLink(null)} title={t.users.linkTitle} closeOnClickOutside={false} size="lg">
+          <ShownOnce text={link.url} note={t.users.linkNote(t.units.dateTime(link.expires_at))} />
+        </Modal>
+      )}
+    </Page>
+  );
+}
+
+function Users({ users, onLink }: { users: readonly UserOut[]; onLink: (link: Link) => void }) {
+  const me = useQuery(sessionQuery).data?.user.id;
+  const update = useAction(updateUser, { stale: ["users"] });
+  const again = useAction(createLink, { onDone: onLink });
+  return (
+    <Table.ScrollContainer minWidth={680}>
+      <Table verticalSpacing={6}>
+        <Table.Thead>
+          <Table.Tr>
+            <Table.Th>{t.users.displayName}</Table.Th>
+            <Table.Th>{t.users.name}</Table.Th>
+            <Table.Th>{t.users.role}</Table.Th>
+            <Table.Th>{t.worklist.state}</Table.Th>
+            <Table.Th />
+          </Table.Tr>
+        </Table.Thead>
+        <Table.Tbody>
+          {users.map((user) => (
+            <Table.Tr key={user.id} data-testid="user-row">
+              <Table.Td>
+                <bdi>{user.display_name}</bdi>
+              </Table.Td>
+              <Table.Td>
+                <bdi>{user.name}</bdi>
+              </Table.Td>
+              <Table.Td>
+                <Select
+                  aria-label={t.users.roleOf(user.name)}
+                  size="xs"
+                  w={150}
+                  data={roleChoices}
+                  allowDeselect={false}
+                  disabled={user.id === me}
+                  value={user.role}
+                  onChange={(role) => role && update.run(user.id, { role })}
+                />
+              </Table.Td>
+              <Table.Td>
+                <Badge variant="light" color={user.locked ? "orange" : "teal"} tt="none">
+                  {user.locked ? t.users.locked : t.users.active}
+                </Badge>
+              </Table.Td>
+              <Table.Td>
+                <Group gap={8} justify="flex-end" wrap="nowrap">
+                  <Button size="compact-sm" variant="default" onClick={() => again.run(user.id)}>
+                    {t.users.newLink}
+                  </Button>
+                  <Button
+                    size="compact-sm"
+                    variant="default"
+                    disabled={user.id === me}
+                    onClick={() => update.run(user.id, { locked: !user.locked })}
+                  >
+                    {user.locked ? t.users.unlock : t.users.lock}
+                  </Button>
+                </Group>
+              </Table.Td>
+            </Table.Tr>
+          ))}
+        </Table.Tbody>
+      </Table>
+    </Table.ScrollContainer>
+  );
+}
+
+function Invite({ onClose, onLink }: { onClose: () => void; onLink: (link: Link) => void }) {
+  const [name, setName] = useState("");
+  const [displayName, setDisplayName] = useState("");
+  const [role, setRole] = useState<UserOut["role"]>("expert");
+  const create = useAction(createUser, { stale: ["users"], shownInPlace: true, onDone: (made) => onLink(made.link) });
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    create.run({ name: name.trim(), display_name: displayName.trim(), role });
+  };
+  return (
+    <Modal opened onClose={onClose} title={t.users.invite}>
+      <form onSubmit={submit}>
+        <Stack>
+          {create.problem && <Problem problem={create.problem} />}
+          <TextInput
+            label={t.users.name}
+            description={t.users.nameHint}
+            required
+            maxLength={64}
+            autoComplete="off"
+            data-autofocus
+            value={name}
+            onChange={(event) => setName(event.currentTarget.value)}
+          />
+          <TextInput
+            label={t.users.displayName}
+            required
+            maxLength={200}
+            autoComplete="off"
+            value={displayName}
+            onChange={(event) => setDisplayName(event.currentTarget.value)}
+          />
+          <Select
+            label={t.users.role}
+            data={roleChoices}
+            allowDeselect={false}
+            value={role}
+            onChange={(value) => value && setRole(value)}
+          />
+          <Button type="submit" loading={create.busy} disabled={name.trim() === "" || displayName.trim() === ""}>
+            {t.users.makeLink}
+          </Button>
+        </Stack>
+      </form>
+    </Modal>
+  );
+}

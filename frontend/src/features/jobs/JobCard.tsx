@@ -1,0 +1,114 @@
+/** One job: what it does, how far it is, why it failed and what to do about it; its curve when it learns. */
+import { Alert, Badge, Button, Card, Group, Progress, Stack, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { lazy, Suspense, useState } from "react";
+import { cancelJob, expertsQuery, type JobOut, projectsQuery, sessionQuery, useAction } from "../../api";
+import { t } from "../../ui";
+
+const LossCurve = lazy(() => import("./LossCurve"));
+
+const stateColour = { queued: "gray", running: "azure", done: "teal", failed: "red", cancelled: "dark" } as const;
+
+export function JobCard({ job }: { job: JobOut }) {
+  const learns = job.kind === "pretrain" || job.kind === "personalise";
+  const [asked, setAsked] = useState<boolean | null>(null);
+  const curve = asked ?? (learns && job.state === "running");
+  const live = job.state === "queued" || job.state === "running";
+  return (
+    <Card withBorder bg="dark.6" p="sm" data-testid="job-card" data-kind={job.kind} data-state={job.state}>
+      <Stack gap={8}>
+        <Group justify="space-between">
+          <Group gap={10}>
+            <Text fw={600}>{t.jobs.kinds[job.kind]}</Text>
+            <Badge variant="light" color={stateColour[job.state]} tt="none">
+              {t.jobs.states[job.state]}
+            </Badge>
+            <JobPlace job={job} />
+          </Group>
+          <Group gap={8}>
+            {learns && (
+              <Button size="compact-sm" variant="subtle" onClick={() => setAsked(!curve)}>
+                {curve ? t.jobs.hideCurve : t.jobs.showCurve}
+              </Button>
+            )}
+            {live && <CancelButton job={job} />}
+          </Group>
+        </Group>
+        <JobProgress job={job} />
+        {job.error && (
+          <Alert color="red" variant="outline" title={job.error.message}>
+            {job.error.remedy}
+          </Alert>
+        )}
+        {curve && (
+          <Suspense>
+            <LossCurve jobId={job.id} live={job.state === "running"} />
+          </Suspense>
+        )}
+      </Stack>
+    </Card>
+  );
+}
+
+function JobPlace({ job }: { job: JobOut }) {
+  const projects = useQuery(projectsQuery);
+  const experts = useQuery(expertsQuery);
+  const words = [
+    projects.data?.items.find((project) => project.id === job.project_id)?.name,
+    experts.data?.items.find((expert) => expert.id === job.expert_id)?.name,
+    t.units.dateTime(job.created_at),
+    job.attempt > 1 ? t.jobs.attempt(job.attempt) : undefined,
+  ].filter(Boolean);
+  return (
+    <Text size="sm" c="dimmed">
+      <bdi>{words.join(" · ")}</bdi>
+    </Text>
+  );
+}
+
+function JobProgress({ job }: { job: JobOut }) {
+  if (job.state === "queued")
+    return <Text size="sm">{job.queue_position ? t.jobs.place(job.queue_position) : t.jobs.waiting}</Text>;
+  if (job.state !== "running") {
+    if (job.state !== "done" || !job.started_at || !job.finished_at) return null;
+    const seconds = (Date.parse(job.finished_at) - Date.parse(job.started_at)) / 1000;
+    return (
+      <Text size="sm" c="dimmed">
+        {t.jobs.took(t.units.duration(seconds))}
+      </Text>
+    );
+  }
+  const { progress } = job;
+  const share = progress && progress.steps > 0 ? (100 * progress.step) / progress.steps : 0;
+  const left = progress?.seconds_left;
+  return (
+    <Stack gap={4}>
+      <Group justify="space-between">
+        <Text size="sm" role="status">
+          {progress ? progress.message || t.jobs.step(progress.phase, progress.step, progress.steps) : t.jobs.starting}
+        </Text>
+        <Text size="sm" c="dimmed" className="tabular" data-testid="time-left">
+          {left === null || left === undefined ? t.jobs.estimating : t.jobs.left(t.units.duration(left))}
+        </Text>
+      </Group>
+      <Progress value={share} aria-label={t.imports.progress} />
+    </Stack>
+  );
+}
+
+function CancelButton({ job }: { job: JobOut }) {
+  const session = useQuery(sessionQuery);
+  const cancel = useAction(cancelJob, { stale: ["jobs", "job"] });
+  if (!session.data) return null;
+  return (
+    <Button
+      size="compact-sm"
+      variant="default"
+      disabled={job.cancel_requested}
+      loading={cancel.busy}
+      onClick={() => cancel.run(job.id)}
+    >
+      {job.cancel_requested ? t.jobs.cancelling : t.jobs.cancel}
+    </Button>
+  );
+}

@@ -1,0 +1,78 @@
+/**
+ * A one-time link: `/welcome#secret`. The secret stays in the fragment, which browsers do not send, and is wiped from
+ * the address as soon as it was read.
+ */
+import { Button, Paper, PasswordInput, Stack, Text, Title } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
+import { type FormEvent, useEffect, useState } from "react";
+import { useNavigate } from "react-router";
+import { redeemLink, sessionQuery, useAction } from "../../api";
+import { PlainFrame, Problem, t } from "../../ui";
+
+export const shortestPassword = 12;
+
+export function WelcomePage() {
+  const [secret] = useState(() => window.location.hash.slice(1));
+  const [password, setPassword] = useState("");
+  const [again, setAgain] = useState("");
+  const navigate = useNavigate();
+  const queries = useQueryClient();
+  useEffect(() => {
+    window.history.replaceState(window.history.state, "", window.location.pathname);
+  }, []);
+  const redeem = useAction(redeemLink, {
+    shownInPlace: true,
+    onDone: (session) => {
+      queries.clear();
+      queries.setQueryData(sessionQuery.queryKey, session);
+      void navigate("/", { replace: true });
+    },
+  });
+  const tooShort = password !== "" && password.length < shortestPassword;
+  const differs = again !== "" && again !== password;
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (password.length >= shortestPassword && password === again) redeem.run(secret, password);
+  };
+  if (secret === "")
+    return (
+      <PlainFrame>
+        <Stack maw={480} mx="auto" mt="12vh" p="md">
+          <Problem problem={{ title: t.welcome.noSecretTitle, detail: t.welcome.noSecret }} />
+        </Stack>
+      </PlainFrame>
+    );
+  return (
+    <PlainFrame>
+      <Paper maw={420} mx="auto" mt="10vh" p="xl" radius="md" withBorder bg="dark.6">
+        <form onSubmit={submit}>
+          <Stack>
+            <Title order={1}>{t.welcome.title}</Title>
+            <Text size="sm">{t.welcome.body(shortestPassword)}</Text>
+            {redeem.problem && <Problem problem={redeem.problem} />}
+            <PasswordInput
+              label={t.welcome.password}
+              autoComplete="new-password"
+              required
+              autoFocus
+              value={password}
+              error={tooShort && t.welcome.tooShort(shortestPassword)}
+              onChange={(event) => setPassword(event.currentTarget.value)}
+            />
+            <PasswordInput
+              label={t.welcome.again}
+              autoComplete="new-password"
+              required
+              value={again}
+              error={differs && t.welcome.differs}
+              onChange={(event) => setAgain(event.currentTarget.value)}
+            />
+            <Button type="submit" loading={redeem.busy}>
+              {t.welcome.set}
+            </Button>
+          </Stack>
+        </form>
+      </Paper>
+    </PlainFrame>
+  );
+}

@@ -1,0 +1,23 @@
+/** Puts figures and gate verdicts, free JSON on the wire, into words. */
+import { t } from "../../ui";
+
+type Figures = Readonly<Record<string, unknown>>;
+
+/** The numbers of a metrics object in a line: "mean Dice 0.913 · …". Anything that is not a number is left out. */
+export function figuresOf(metrics: Figures): string {
+  const parts = Object.entries(metrics).flatMap(([name, value]) =>
+    typeof value === "number" ? [`${t.jobs.metricNames[name] ?? name.replaceAll("_", " ")} ${short(value)}`] : [],
+  );
+  return parts.slice(0, 4).join(" · ") || t.models.noFigures;
+}
+
+/** Whether a style was let through and why, in the gate's own sentence, with the compared figures. */
+export function gateWords(gate: Figures): string {
+  const verdict = gate.passed === true ? t.models.gatePassed : t.models.gateHeld;
+  const reason = typeof gate.reason === "string" ? ` ${gate.reason}` : "";
+  return `${verdict}${reason}`;
+}
+
+function short(value: number): string {
+  return Number.isInteger(value) ? String(value) : value.toFixed(3);
+}

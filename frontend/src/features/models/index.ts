@@ -1,0 +1,2 @@
+/** Model versions and styles of a project. */
+export { ModelsTab } from "./ModelsTab";

@@ -1,0 +1,101 @@
+/** Which users may enter the project, and as what. */
+import { ActionIcon, Button, Group, Select, Stack, Table } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { Trash2 } from "lucide-react";
+import { useState } from "react";
+import {
+  addMember,
+  asProblem,
+  type MemberOut,
+  membersQuery,
+  type ProjectOut,
+  removeMember,
+  sessionQuery,
+  useAction,
+  usersQuery,
+} from "../../api";
+import { EmptyState, Problem, t, Waiting } from "../../ui";
+
+export function MembersTab({ project }: { project: ProjectOut }) {
+  const members = useQuery(membersQuery(project.id));
+  const remove = useAction(removeMember, { stale: ["members", "project"] });
+  if (members.error) return <Problem problem={asProblem(members.error)} retry={() => void members.refetch()} />;
+  if (members.isPending) return <Waiting />;
+  return (
+    <Stack>
+      {members.data.items.length === 0 && <EmptyState title={t.project.noMembers} next={t.project.noMembersNext} />}
+      {members.data.items.length > 0 && (
+        <Table maw={720} verticalSpacing={4}>
+          <Table.Thead>
+            <Table.Tr>
+              <Table.Th>{t.users.displayName}</Table.Th>
+              <Table.Th>{t.users.name}</Table.Th>
+              <Table.Th>{t.users.role}</Table.Th>
+              <Table.Th w={48} />
+            </Table.Tr>
+          </Table.Thead>
+          <Table.Tbody>
+            {members.data.items.map((member) => (
+              <Table.Tr key={member.user_id}>
+                <Table.Td>
+                  <bdi>{member.display_name}</bdi>
+                </Table.Td>
+                <Table.Td>
+                  <bdi>{member.name}</bdi>
+                </Table.Td>
+                <Table.Td>{t.project.roles[member.role]}</Table.Td>
+                <Table.Td>
+                  <ActionIcon
+                    variant="subtle"
+                    color="gray"
+                    aria-label={t.project.removeMember(member.display_name)}
+                    onClick={() => remove.run(project.id, member.user_id)}
+                  >
+                    <Trash2 size={16} />
+                  </ActionIcon>
+                </Table.Td>
+              </Table.Tr>
+            ))}
+          </Table.Tbody>
+        </Table>
+      )}
+      <AddMember projectId={project.id} present={members.data.items.map((member) => member.user_id)} />
+    </Stack>
+  );
+}
+
+const roles = ["reader", "manager", "adjudicator"] as const;
+
+function AddMember({ projectId, present }: { projectId: string; present: readonly string[] }) {
+  const isAdmin = useQuery(sessionQuery).data?.user.role === "admin";
+  const users = useQuery({ ...usersQuery, enabled: isAdmin });
+  const [userId, setUserId] = useState<string | null>(null);
+  const [role, setRole] = useState<MemberOut["role"]>("reader");
+  const add = useAction(addMember, { stale: ["members", "project"], onDone: () => setUserId(null) });
+  if (!isAdmin) return null;
+  const choices = (users.data?.items ?? []).filter((user) => !present.includes(user.id));
+  return (
+    <Group align="end">
+      <Select
+        label={t.project.addMember}
+        placeholder={t.project.chooseUser}
+        searchable
+        data={choices.map((user) => ({ value: user.id, label: `${user.display_name} (${user.name})` }))}
+        value={userId}
+        onChange={setUserId}
+        w={280}
+      />
+      <Select
+        label={t.users.role}
+        data={roles.map((value) => ({ value, label: t.project.roles[value] }))}
+        allowDeselect={false}
+        value={role}
+        onChange={(value) => value && setRole(value)}
+        w={160}
+      />
+      <Button disabled={!userId} loading={add.busy} onClick={() => userId && add.run(projectId, userId, role)}>
+        {t.project.add}
+      </Button>
+    </Group>
+  );
+}

@@ -1,0 +1,92 @@
+/** One project in tabs; the tab is in the address. Who does not run the project sees it read-only. */
+import { Alert, Tabs, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { lazy, Suspense } from "react";
+import { useParams, useSearchParams } from "react-router";
+import { asProblem, type ProjectOut, projectQuery, sessionQuery } from "../../api";
+import { Page, Problem, SimulatedBadge, t, Waiting } from "../../ui";
+import { JobsList, PretrainButton } from "../jobs";
+import { ModelsTab } from "../models";
+import { ExpertsTab } from "./ExpertsTab";
+import { ImagesTab } from "./ImagesTab";
+import { LabelsTab } from "./LabelsTab";
+import { MembersTab } from "./MembersTab";
+import { PolicyTab } from "./PolicyTab";
+
+const ImportTab = lazy(() => import("./import/ImportTab"));
+
+const tabs = ["images", "import", "labels", "experts", "members", "policy", "models", "jobs"] as const;
+type TabName = (typeof tabs)[number];
+const forManagers: readonly TabName[] = ["import", "members"];
+
+export function ProjectPage() {
+  const { project: projectId = "" } = useParams();
+  const project = useQuery(projectQuery(projectId));
+  if (project.error)
+    return (
+      <Page title={t.nav.projects}>
+        <Problem problem={asProblem(project.error)} retry={() => void project.refetch()} />
+      </Page>
+    );
+  if (!project.data) return <Waiting />;
+  return <ProjectTabs project={project.data} />;
+}
+
+function ProjectTabs({ project }: { project: ProjectOut }) {
+  const isAdmin = useQuery(sessionQuery).data?.user.role === "admin";
+  const [search, setSearch] = useSearchParams();
+  const manages = isAdmin || project.role === "manager";
+  const shown = tabs.filter((tab) => manages || !forManagers.includes(tab));
+  const asked = search.get("tab");
+  const tab = shown.find((name) => name === asked) ?? "images";
+  return (
+    <Page
+      title={
+        <>
+          <bdi>{project.name}</bdi> {project.simulated && <SimulatedBadge />}
+        </>
+      }
+      actions={manages && <PretrainButton projectId={project.id} />}
+    >
+      {project.description && <Text c="dimmed">{project.description}</Text>}
+      {project.simulated && (
+        <Alert color="yellow" variant="outline" title={t.simulated.title}>
+          {t.simulated.hint}
+        </Alert>
+      )}
+      <Tabs value={tab} onChange={(next) => next && setSearch({ tab: next }, { replace: true })} keepMounted={false}>
+        <Tabs.List mb="md">
+          {shown.map((name) => (
+            <Tabs.Tab key={name} value={name}>
+              {t.project.tabs[name]}
+            </Tabs.Tab>
+          ))}
+        </Tabs.List>
+        <Suspense fallback={<Waiting />}>
+          <TabBody tab={tab} project={project} manages={manages} />
+        </Suspense>
+      </Tabs>
+    </Page>
+  );
+}
+
+function TabBody({ tab, project, manages }: { tab: TabName; project: ProjectOut; manages: boolean }) {
+  switch (tab) {
+    case "images":
+      return <ImagesTab project={project} manages={manages} />;
+    case "import":
+      return <ImportTab projectId={project.id} />;
+    case "labels":
+      return <LabelsTab project={project} manages={manages} />;
+    case "experts":
+      return <ExpertsTab project={project} manages={manages} />;
+    case "members":
+      return <MembersTab project={project} />;
+    case "policy":
+      return <PolicyTab project={project} manages={manages} />;
+    case "models":
+      return <ModelsTab projectId={project.id} manages={manages} />;
+    case "jobs":
+      return <JobsList projectId={project.id} state={null} />;
+  }
+}

@@ -1,0 +1,171 @@
+/** The reading screen: opens the read named in the address, shows it, submits it, opens the next. */
+import { ActionIcon, Badge, Button, Group, Text, Tooltip } from "@mantine/core";
+import { useQueryClient } from "@tanstack/react-query";
+import { ArrowLeft, Keyboard } from "lucide-react";
+import { useCallback, useEffect, useState } from "react";
+import { Link, useNavigate, useParams } from "react-router";
+import { asProblem, countUnsent } from "../../api";
+import { Banner, PlainFrame, Problem, SimulatedBadge, say, t, Waiting } from "../../ui";
+import { BottomBar } from "./BottomBar";
+import { Panel } from "./Panel";
+import classes from "./read.module.css";
+import { SessionContext } from "./SessionContext";
+import { ShortcutSheet } from "./ShortcutSheet";
+import { ReadSession } from "./session";
+import { emptyRead, useRead } from "./store";
+import { ToolOptions } from "./ToolOptions";
+import { ToolRail } from "./ToolRail";
+import { useCommands } from "./useCommands";
+import { Views } from "./Views";
+
+export function ReadPage() {
+  const { assignment = "" } = useParams();
+  const [attempt, setAttempt] = useState(0);
+  const session = useOpenRead(assignment, attempt);
+  const reopenCase = useCallback(() => setAttempt((n) => n + 1), []);
+  const submit = useSubmit(session);
+  const phase = useRead((state) => state.phase);
+  const problem = useRead((state) => state.problem);
+  useCommands(session, submit);
+  useLeaveGuard();
+
+  if (phase === "failed" && problem)
+    return (
+      <PlainFrame>
+        <Group justify="center" p="xl">
+          <Problem problem={problem} retry={reopenCase} />
+          <Button component={Link} to="/" variant="default">
+            {t.errors.backToReads}
+          </Button>
+        </Group>
+      </PlainFrame>
+    );
+  if (!session || phase === "loading")
+    return (
+      <PlainFrame>
+        <Waiting />
+      </PlainFrame>
+    );
+  return (
+    <SessionContext.Provider value={session}>
+      <div className={classes.screen} data-testid="read-screen">
+        <div className={classes.bannerRow}>
+          <Banner />
+        </div>
+        <TopBar session={session} onSubmit={submit} onReopened={reopenCase} />
+        <ToolRail />
+        <main style={{ display: "contents" }}>
+          <Views />
+        </main>
+        <Panel />
+        <BottomBar />
+      </div>
+      <ShortcutSheet />
+    </SessionContext.Provider>
+  );
+}
+
+/** Opens the case and leaves the former one; null while it is on its way. */
+function useOpenRead(assignmentId: string, attempt: number): ReadSession | null {
+  const [session, setSession] = useState<ReadSession | null>(null);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `attempt` is the wish to open the same case again
+  useEffect(() => {
+    let left = false;
+    let opened: ReadSession | null = null;
+    useRead.setState(emptyRead);
+    const fail = (error: unknown) => !left && useRead.setState({ phase: "failed", problem: asProblem(error) });
+    ReadSession.open(assignmentId)
+      .then((next) => {
+        if (left) return next.leave();
+        opened = next;
+        setSession(next);
+        return next.start();
+      })
+      .catch(fail);
+    return () => {
+      left = true;
+      setSession(null);
+      opened?.leave();
+    };
+  }, [assignmentId, attempt]);
+  return session;
+}
+
+/** Submit and open the next read of this project, or go home when there is none. */
+function useSubmit(session: ReadSession | null): () => void {
+  const navigate = useNavigate();
+  const queries = useQueryClient();
+  return useCallback(() => {
+    if (!session || session.facts.readOnly || useRead.getState().submitting) return;
+    session
+      .submit()
+      .then((next) => {
+        void queries.invalidateQueries({ queryKey: ["assignments"] });
+        say(next ? t.read.submittedNext : t.read.submittedLast, "good");
+        return navigate(next ? `/read/${next.id}` : "/");
+      })
+      .catch((error: unknown) => say(t.read.notSubmitted(asProblem(error).detail), "error"));
+  }, [session, navigate, queries]);
+}
+
+/** Warn before the tab closes while strokes wait. */
+function useLeaveGuard(): void {
+  useEffect(() => {
+    const guard = (event: BeforeUnloadEvent) => {
+      if (countUnsent() > 0) event.preventDefault();
+    };
+    window.addEventListener("beforeunload", guard);
+    return () => window.removeEventListener("beforeunload", guard);
+  }, []);
+}
+
+type TopBarProps = { session: ReadSession; onSubmit: () => void; onReopened: () => void };
+
+function TopBar({ session, onSubmit, onReopened }: TopBarProps) {
+  const { assignment, image, project, readOnly } = session.facts;
+  const submitting = useRead((state) => state.submitting);
+  const canSubmit = useRead((state) => Boolean(state.view?.canDraw));
+  const reopen = () => session.reopen().then(onReopened, (error: unknown) => say(asProblem(error).detail, "error"));
+  return (
+    <header className={classes.top}>
+      <Tooltip label={t.errors.backToReads}>
+        <ActionIcon component={Link} to="/" variant="subtle" color="gray" aria-label={t.errors.backToReads}>
+          <ArrowLeft size={18} />
+        </ActionIcon>
+      </Tooltip>
+      <Text component="h1" size="sm" fw={600} truncate maw={240}>
+        <bdi>{assignment.image_name}</bdi>
+      </Text>
+      <Text size="xs" c="dimmed" truncate maw={220} visibleFrom="md">
+        <bdi>{project.name}</bdi>
+      </Text>
+      {(project.simulated || image.simulated) && <SimulatedBadge />}
+      {readOnly && (
+        <Badge variant="light" color="gray" tt="none">
+          {t.states[assignment.state]}
+        </Badge>
+      )}
+      <div style={{ flex: 1 }} />
+      <ToolOptions />
+      <ActionIcon
+        variant="subtle"
+        color="gray"
+        aria-label={t.keys.title}
+        onClick={() => useRead.setState({ sheetOpen: true })}
+      >
+        <Keyboard size={18} />
+      </ActionIcon>
+      {readOnly ? (
+        <Button size="xs" variant="default" data-testid="reopen" onClick={() => void reopen()}>
+          {t.read.reopen}
+        </Button>
+      ) : (
+        <Tooltip label="Ctrl+Enter">
+          <Button size="xs" data-testid="submit" loading={submitting} disabled={!canSubmit} onClick={onSubmit}>
+            {t.read.submit}
+          </Button>
+        </Tooltip>
+      )}
+    </header>
+  );
+}

@@ -1,0 +1,100 @@
+/** What the tools and the display can be set to, always in sight: brush radius, window, presets, label opacity. */
+import { Checkbox, Group, Menu, NumberInput, Text, UnstyledButton } from "@mantine/core";
+import { ChevronDown } from "lucide-react";
+import { t } from "../../ui";
+import { useSession } from "./SessionContext";
+import { useRead } from "./store";
+import { presetsOf } from "./windows";
+
+export function ToolOptions() {
+  return (
+    <Group gap="lg" wrap="nowrap">
+      <BrushOptions />
+      <WindowOptions />
+    </Group>
+  );
+}
+
+function BrushOptions() {
+  const session = useSession();
+  const radius = useRead((state) => state.view?.brushRadiusMm ?? 1);
+  const ball = useRead((state) => state.view?.brushIsBall ?? false);
+  const is3D = useRead((state) => (state.facts?.image.nz ?? 1) > 1);
+  return (
+    <Group gap={8} wrap="nowrap">
+      <Text size="xs" c="dimmed" component="label" htmlFor="brush-size">
+        {t.read.brushRadius}
+      </Text>
+      <NumberInput
+        id="brush-size"
+        data-testid="brush-size"
+        aria-label={t.read.brushRadius}
+        size="xs"
+        w={92}
+        suffix=" mm"
+        min={0.1}
+        max={50}
+        step={0.5}
+        decimalScale={1}
+        clampBehavior="blur"
+        value={Number(radius.toFixed(1))}
+        onChange={(value) => Number(value) >= 0.1 && session.viewer.setBrush(Number(value), { ball })}
+      />
+      {is3D && (
+        <Checkbox
+          size="xs"
+          label={t.read.ball}
+          checked={ball}
+          onChange={(event) => session.viewer.setBrush(radius, { ball: event.currentTarget.checked })}
+        />
+      )}
+    </Group>
+  );
+}
+
+function WindowOptions() {
+  const session = useSession();
+  const window = useRead((state) => state.view?.window);
+  const image = useRead((state) => state.facts?.image);
+  if (!window || !image || image.channels === 3) return null;
+  const set = (low: number, high: number) => high > low && session.viewer.setWindow(low, high);
+  return (
+    <Group gap={8} wrap="nowrap">
+      <Menu position="bottom-start">
+        <Menu.Target>
+          <UnstyledButton fz="xs" c="dimmed" style={{ whiteSpace: "nowrap" }}>
+            {t.read.window} <ChevronDown size={12} aria-hidden style={{ verticalAlign: "-2px" }} />
+          </UnstyledButton>
+        </Menu.Target>
+        <Menu.Dropdown>
+          {presetsOf(image).map((preset, index) => (
+            <Menu.Item
+              key={preset.name}
+              rightSection={index < 5 && <Text size="xs" c="dimmed">{`Shift+${index + 1}`}</Text>}
+              onClick={() => set(preset.low, preset.high)}
+            >
+              <bdi>{preset.name}</bdi>
+            </Menu.Item>
+          ))}
+        </Menu.Dropdown>
+      </Menu>
+      <Bound label={t.read.windowLow} value={window.low} onChange={(low) => set(low, window.high)} />
+      <Bound label={t.read.windowHigh} value={window.high} onChange={(high) => set(window.low, high)} />
+      {image.unit && <Text size="xs" c="dimmed">{`${image.unit}`}</Text>}
+    </Group>
+  );
+}
+
+function Bound({ label, value, onChange }: { label: string; value: number; onChange: (value: number) => void }) {
+  const shown = Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3));
+  return (
+    <NumberInput
+      size="xs"
+      w={78}
+      hideControls
+      aria-label={label}
+      value={shown}
+      onChange={(next) => typeof next === "number" && next !== shown && onChange(next)}
+    />
+  );
+}

@@ -1,0 +1,2 @@
+/** The reading screen's door. */
+export { ReadPage } from "./Page";

@@ -1,0 +1,47 @@
+/** How readers are told apart: seven colours × four dashes, never by colour alone (VIEWER.md, section 3). */
+
+import type { ImageOut } from "../../api";
+import type { Dash, ImageInfo, LayerLook } from "../../engine";
+import { okabeIto } from "../../ui";
+
+const dashes: readonly Dash[] = ["solid", "long", "dots", "dash-dot"];
+
+/** The look of the n-th reader; after 28 readers looks repeat. */
+export function lookOfExpert(n: number): LayerLook {
+  return {
+    kind: "outline",
+    colour: okabeIto[n % okabeIto.length] ?? okabeIto[0],
+    dash: dashes[n % dashes.length] ?? "solid",
+    opacity: 1,
+    visible: false,
+  };
+}
+
+/** The model's proposal: each label in its own colour, hatched, dashed. */
+export const proposalLook: LayerLook = { kind: "proposal", colour: null, dash: "long", opacity: 0.6, visible: true };
+
+/** SVG stroke pattern of a dash, for the legend. */
+export const dashPattern: Record<Dash, string> = { solid: "", long: "7 3", dots: "1.5 3", "dash-dot": "7 3 1.5 3" };
+
+export function imageInfo(image: ImageOut): ImageInfo {
+  return {
+    nx: image.nx,
+    ny: image.ny,
+    nz: image.nz,
+    channels: image.channels === 3 ? 3 : 1,
+    affine: image.affine,
+    geometry: image.geometry,
+    slope: image.slope,
+    intercept: image.intercept,
+    windowLow: image.window_low,
+    windowHigh: image.window_high,
+    slabDepth: image.slab_depth,
+  };
+}
+
+/** Volume of one voxel in mm³: |det| of the affine's 3×3 part. Null where the image has no trustworthy lengths. */
+export function voxelVolume_mm3(image: Pick<ImageOut, "affine" | "geometry">): number | null {
+  if (image.geometry === "irregular" || image.geometry === "uncalibrated") return null;
+  const [a = 0, b = 0, c = 0, , d = 0, e = 0, f = 0, , g = 0, h = 0, i = 0] = image.affine;
+  return Math.abs(a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g));
+}

@@ -1,0 +1,76 @@
+/** What the reading screen shows. Never voxels: those live in the engine; this is what panels and bars are drawn from. */
+import { create } from "zustand";
+import type { ApiProblem, AssignmentOut, ImageOut, ProjectOut, SaveState } from "../../api";
+import type { LabelInfo, LayerLook, Plane, ViewerState } from "../../engine";
+
+/** One read-only map over the image: another expert's reading, or the model's proposal. */
+export type Layer = {
+  id: string;
+  revisionId: string;
+  /** The expert's name, or the style's label for the proposal. */
+  title: string;
+  look: LayerLook;
+  /** Set when its voxels could not be loaded. */
+  problem: string | null;
+};
+
+/** What a read is about, fixed while it is on the screen. */
+export type ReadFacts = {
+  assignment: AssignmentOut;
+  image: ImageOut;
+  project: ProjectOut;
+  /** Submitted: shown, but not to be drawn on until it is reopened. */
+  readOnly: boolean;
+};
+
+export type ReadState = {
+  phase: "loading" | "ready" | "failed";
+  problem: ApiProblem | null;
+  facts: ReadFacts | null;
+  view: ViewerState | null;
+  save: SaveState;
+  labels: readonly LabelInfo[];
+  /** Voxels of each label in the map being drawn. */
+  voxels: ReadonlyMap<number, number>;
+  /** Slices of each plane that carry something drawn: marks on the slice bar. */
+  drawnSlices: Readonly<Record<Plane, readonly number[]>>;
+  experts: readonly Layer[];
+  proposal: Layer | null;
+  /** A revision the server computed after drawing began; offered, never swapped in. */
+  newerProposal: AssignmentOut["prediction"];
+  /** The view under the pointer or the focus: where keys act. */
+  activePlane: Plane;
+  largePlane: Plane;
+  maximised: boolean;
+  fillOpacity: number;
+  overlayOpacity: number;
+  hidden: boolean;
+  submitting: boolean;
+  sheetOpen: boolean;
+};
+
+const noSlices: readonly number[] = [];
+
+export const emptyRead: ReadState = {
+  phase: "loading",
+  problem: null,
+  facts: null,
+  view: null,
+  save: { kind: "saved", at: null },
+  labels: [],
+  voxels: new Map(),
+  drawnSlices: { axial: noSlices, sagittal: noSlices, coronal: noSlices },
+  experts: [],
+  proposal: null,
+  newerProposal: null,
+  activePlane: "axial",
+  largePlane: "axial",
+  maximised: false,
+  fillOpacity: 0.35,
+  overlayOpacity: 1,
+  hidden: false,
+  submitting: false,
+  sheetOpen: false,
+};
+
+export const useRead = create<ReadState>(() => emptyRead);

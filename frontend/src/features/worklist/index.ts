@@ -1,0 +1,2 @@
+/** My reads. */
+export { WorklistPage } from "./Page";

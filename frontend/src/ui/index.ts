@@ -1,0 +1,8 @@
+/** The shared parts of every page. */
+export { Banner } from "./Banner";
+export { ErrorBoundary } from "./ErrorBoundary";
+export { EmptyState, Page, Problem, ShownOnce, SimulatedBadge, Thumbnail, Waiting } from "./parts";
+export { type NavigationLink, PlainFrame, Shell } from "./Shell";
+export { t } from "./strings";
+export { okabeIto, theme } from "./theme";
+export { say, Toasts } from "./toast";
