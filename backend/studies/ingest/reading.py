@@ -91,7 +91,7 @@ class Import:
     def _folder(self) -> Path:
         self.folders += 1
         folder = self.workdir / f"parsed-{self.folders:05d}"
-        folder.mkdir()
+        folder.mkdir(parents=True)
         return folder
 
     # ----------------------------------------------------------------------------------------------------- first look
