@@ -5,7 +5,6 @@ settings, and is the owner role's: the application's role may not change the sch
 under an advisory lock, so two processes that start at once do not both migrate.
 """
 
-from alembic import context
 from sqlalchemy import create_engine, text
 
 import backend.accounts.store
@@ -15,6 +14,7 @@ import backend.models.store
 import backend.projects.store
 import backend.segmentations.store
 import backend.studies.store  # noqa: F401  imported for their tables
+from alembic import context
 from backend.database import metadata
 from backend.settings import SettingsError, load_settings
 
@@ -35,7 +35,9 @@ def migrate() -> None:
     engine = create_engine(f"{scheme.partition('+')[0]}+psycopg://{rest}", hide_parameters=True)
     with engine.begin() as connection:
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-        context.configure(connection=connection, target_metadata=metadata, compare_type=True, compare_server_default=True)
+        context.configure(
+            connection=connection, target_metadata=metadata, compare_type=True, compare_server_default=True
+        )
         context.run_migrations()
     engine.dispose()
 

@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 
 from fastapi import Query
@@ -46,7 +46,7 @@ def encode_cursor(*parts: object) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def decode_cursor(cursor: str, *kinds: type) -> tuple[object, ...]:
+def decode_cursor(cursor: str, *kinds: type) -> tuple[Any, ...]:
     """Read a sort key of these kinds (int, str, UUID, datetime). Raises Invalid for anything else."""
     readers: dict[type, Callable[[str], object]] = {UUID: UUID, datetime: datetime.fromisoformat}
     try:

@@ -23,6 +23,7 @@ from backend.app.edge import Edge
 from backend.blobs import Blobs
 from backend.database import Database
 from backend.events import Events
+from backend.interop.api import router as imports_router
 from backend.jobs.api import router as jobs_router
 from backend.models.api import router as models_router
 from backend.projects.api import router as projects_router
@@ -69,7 +70,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 def routers() -> list[APIRouter]:
     """The domains' routes, left to right."""
-    return [accounts_router, projects_router, models_router, segmentations_router, jobs_router]
+    return [accounts_router, projects_router, models_router, segmentations_router, jobs_router, imports_router]
 
 
 @contextlib.asynccontextmanager

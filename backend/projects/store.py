@@ -321,6 +321,12 @@ def may_see_image(user_id: UUID | None, everything: bool, only: UUID | None) -> 
     return true() if everything and only is None else seen
 
 
+def images_named(db: AnySession, project_id: UUID, names: Sequence[str]) -> list[Image]:
+    """The project's images under these names, oldest first; a name may stand for several."""
+    query = select(Image).where(Image.name.in_(names), in_project(project_id))
+    return list(db.scalars(query.order_by(Image.created_at, Image.id)))
+
+
 def in_project(project_id: UUID) -> ColumnElement[bool]:
     """True for images of this project."""
     return exists().where(ProjectImage.image_id == Image.id, ProjectImage.project_id == project_id)
@@ -437,8 +443,5 @@ def import_files(db: AnySession, import_id: UUID) -> list[ImportFile]:
     return list(db.scalars(select(ImportFile).where(ImportFile.import_id == import_id).order_by(ImportFile.path)))
 
 
-def received_bytes(db: AnySession, import_id: UUID) -> tuple[int, int]:
-    """How many files have arrived, and their bytes together."""
-    query = select(func.count(), func.coalesce(func.sum(ImportFile.size_bytes), 0))
-    count, total = db.execute(query.where(ImportFile.import_id == import_id)).one()
-    return count, int(total)
+def close_import(db: WriteSession, import_id: UUID) -> None:
+    db.execute(update(Import).where(Import.id == import_id).values(state="committed"))

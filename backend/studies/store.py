@@ -27,6 +27,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    true,
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -34,6 +35,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.database import AnySession, Base, WriteSession
 
+Filter = ColumnElement[bool]  # what rules hand on without knowing SQL
 _IMPORT_LOCK = 0x696D706F  # "impo"
 
 
@@ -213,19 +215,15 @@ def load_series(db: AnySession, series_ids: Sequence[UUID]) -> list[Series]:
 # Keeping what was parsed
 
 
-def find_instance(db: AnySession, sop_uid: str) -> tuple[Instance, UUID] | None:
-    """The stored object under this UID and the id of its series."""
-    row = db.scalar(select(Instance).where(Instance.sop_uid == sop_uid))
-    return (row, row.series_id) if row else None
-
-
 def instances_by_uid(db: AnySession, sop_uids: Sequence[str]) -> dict[str, Instance]:
     """The stored objects among these UIDs."""
     return {row.sop_uid: row for row in db.scalars(select(Instance).where(Instance.sop_uid.in_(sop_uids)))}
 
 
 def series_by_uid(db: AnySession, uid: str) -> tuple[Series, Study] | None:
-    row = db.execute(select(Series, Study).join(Study, Study.id == Series.study_id).where(Series.uid == uid)).one_or_none()
+    row = db.execute(
+        select(Series, Study).join(Study, Study.id == Series.study_id).where(Series.uid == uid)
+    ).one_or_none()
     return (row[0], row[1]) if row else None
 
 
@@ -241,8 +239,9 @@ def find_patient_by_identity(db: AnySession, hospital_id: str, name: str, birth_
     return db.scalar(query.where(PatientIdentity.name == name, PatientIdentity.birth_date == birth_date))
 
 
-def image_ids_of_series(db: AnySession, series_id: UUID) -> list[UUID]:
-    return list(db.scalars(select(Image.id).where(Image.series_id == series_id).order_by(Image.id)))
+def everything() -> ColumnElement[bool]:
+    """The filter that leaves nothing out."""
+    return true()
 
 
 def images_with_original(db: AnySession, sha256: str, within: ColumnElement[bool]) -> list[Image]:
@@ -261,3 +260,9 @@ def add(db: WriteSession, *rows: Base) -> None:
     for row in rows:
         db.add(row)
         db.flush()
+
+
+def add_all(db: WriteSession, rows: Sequence[Base]) -> None:
+    """Insert many rows of one table at once."""
+    db.add_all(rows)
+    db.flush()

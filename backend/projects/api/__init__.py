@@ -1,7 +1,6 @@
 """Routes of projects, and of the images their members see."""
 
 from backend.accounts.api import Router
-
 from backend.projects.api import images, projects
 
 router = Router()

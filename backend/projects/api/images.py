@@ -36,9 +36,7 @@ class AddedOut(BaseModel):
 
 
 @router.get("/studies", response_model=StudyPageOut, openapi_extra=policy("study:list"))
-def list_studies(
-    db: Reads, actor: CurrentActor, cursor: Cursor = None, limit: Limit = 100
-) -> Page[rules.StudyView]:
+def list_studies(db: Reads, actor: CurrentActor, cursor: Cursor = None, limit: Limit = 100) -> Page[rules.StudyView]:
     """Studies with images you may see, newest first."""
     return rules.list_studies(db, actor, cursor, limit)
 
@@ -79,9 +77,7 @@ def get_image(db: Writes, actor: CurrentActor, image_id: UUID) -> ImageOut:
     response_class=Response,
     responses={200: {"content": {"application/octet-stream": {}}, "description": "The slab's planes."}},
 )
-def get_slab(
-    request: Request, db: Writes, actor: CurrentActor, image_id: UUID, slab: int, v: Version
-) -> Response:
+def get_slab(request: Request, db: Writes, actor: CurrentActor, image_id: UUID, slab: int, v: Version) -> Response:
     """Slab k of an image: int16 as low bytes then high bytes, or R, G and B planes; header X-Slab-Encoding says which."""
     kept = rules.load_slab(db, actor, request.app.state.blobs, image_id, slab, v)
     headers = {"Cache-Control": IMMUTABLE, "Vary": "Accept-Encoding", "X-Slab-Encoding": kept.encoding}

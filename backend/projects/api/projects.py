@@ -3,7 +3,6 @@
 Fails closed: a project one does not belong to answers 404 like one that does not exist, except to an admin.
 """
 
-from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -180,16 +179,12 @@ class ProjectExpertIn(BaseModel):
 
 
 @router.get("", response_model=ProjectPageOut, openapi_extra=policy("project:list"))
-def list_projects(
-    db: Reads, actor: CurrentActor, cursor: Cursor = None, limit: Limit = 100
-) -> Page[rules.ProjectView]:
+def list_projects(db: Reads, actor: CurrentActor, cursor: Cursor = None, limit: Limit = 100) -> Page[rules.ProjectView]:
     """The projects you belong to, for an admin all of them."""
     return rules.list_projects(db, actor, cursor, limit)
 
 
-@router.post(
-    "", response_model=ProjectOut, status_code=status.HTTP_201_CREATED, openapi_extra=policy("project:create")
-)
+@router.post("", response_model=ProjectOut, status_code=status.HTTP_201_CREATED, openapi_extra=policy("project:create"))
 def create_project(db: Writes, actor: CurrentActor, body: ProjectIn) -> rules.ProjectView:
     """Create a project."""
     reading = rules.ReadingPolicy(**body.policy.model_dump())
@@ -249,8 +244,6 @@ def list_project_experts(
 
 
 @router.post("/{project_id}/experts", response_model=ProjectExpertOut, openapi_extra=policy("project:update"))
-def add_project_expert(
-    db: Writes, actor: CurrentActor, project_id: UUID, body: ProjectExpertIn
-) -> rules.ExpertView:
+def add_project_expert(db: Writes, actor: CurrentActor, project_id: UUID, body: ProjectExpertIn) -> rules.ExpertView:
     """Add an expert to the project; their user becomes a reader."""
     return rules.put_expert(db, actor, project_id, body.expert_id, body.assign)

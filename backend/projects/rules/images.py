@@ -9,7 +9,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from backend import audit
-from backend.accounts.rules import Actor, Resource, authorize
+from backend.accounts.rules import Actor
 from backend.blobs import Blobs
 from backend.database import AnySession, WriteSession
 from backend.errors import Invalid, NotFound
@@ -19,6 +19,7 @@ from backend.projects import store
 from backend.projects.rules.projects import authorize_in
 from backend.studies import rules as studies
 from backend.studies.rules import ImageRow
+from backend.studies.store import Filter, Image
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,9 @@ class StudyView:
     created_at: datetime
 
 
-def list_images(db: AnySession, actor: Actor, project_id: UUID | None, cursor: str | None, limit: int) -> Page[ImageRow]:
+def list_images(
+    db: AnySession, actor: Actor, project_id: UUID | None, cursor: str | None, limit: int
+) -> Page[ImageRow]:
     """Images an actor may see, of one project or of all theirs, in order of arrival."""
     if project_id is not None:
         authorize_in(db, actor, "read", "project", project_id)
@@ -74,9 +77,7 @@ def list_studies(db: AnySession, actor: Actor, cursor: str | None, limit: int) -
             if row.study_id == study.id
         ]
         ids = [image for _, image in images]
-        views.append(
-            StudyView(study.id, pseudonym, study.description, study.study_date, series, ids, study.created_at)
-        )
+        views.append(StudyView(study.id, pseudonym, study.description, study.study_date, series, ids, study.created_at))
     return Page(views, page.next_cursor)
 
 
@@ -152,7 +153,26 @@ def assign_images(
             raise Invalid(f"Image {image_id} does not belong to this project; add the image first.")
     made = store.assign(db, project_id, image_ids, expert_ids)
     audit.record(
-        db, actor, "C", "assignment", None, project_id=project_id, new={"experts": list(expert_ids), "assignments": made}
+        db,
+        actor,
+        "C",
+        "assignment",
+        None,
+        project_id=project_id,
+        new={"experts": list(expert_ids), "assignments": made},
     )
     notify(db, {"type": "assignment", "id": None, "project_id": project_id})
     return made
+
+
+def in_project(project_id: UUID) -> Filter:
+    """The filter that leaves a project's images."""
+    return store.in_project(project_id)
+
+
+def images_named(db: AnySession, project_id: UUID, names: Sequence[str]) -> dict[str, list[Image]]:
+    """The project's images by name, for an import that brings readings of images stored before."""
+    found: dict[str, list[Image]] = {}
+    for image in store.images_named(db, project_id, names):
+        found.setdefault(image.name, []).append(image)
+    return found

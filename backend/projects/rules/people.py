@@ -1,11 +1,12 @@
 """Members and experts of a project. Readers of a blinded project learn nothing here of who else reads."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from backend import audit
 from backend.accounts import store as accounts
-from backend.accounts.rules import Actor
+from backend.accounts.rules import Actor, create_expert
 from backend.database import AnySession, WriteSession
 from backend.errors import Forbidden, Invalid, NotFound
 from backend.paging import Page, decode_cursor, page_of
@@ -41,9 +42,7 @@ def list_members(db: AnySession, actor: Actor, project_id: UUID, cursor: str | N
     if role != "manager" and not actor.is_admin and is_blinded(db, project_id):
         raise Forbidden("This project is blinded: only its managers see who else reads.")
     after = decode_cursor(cursor, str, UUID) if cursor else None
-    page = page_of(
-        store.list_members(db, project_id, after, limit + 1), limit, lambda row: (row[0].name, row[0].id)
-    )
+    page = page_of(store.list_members(db, project_id, after, limit + 1), limit, lambda row: (row[0].name, row[0].id))
     return Page([MemberView(u.id, u.name, u.display_name, r) for u, r in page.items], page.next_cursor)
 
 
@@ -95,6 +94,22 @@ def put_expert(db: WriteSession, actor: Actor, project_id: UUID, expert_id: UUID
         db, actor, "U", "project", project_id, project_id=project_id, new={"expert": expert_id, "assignments": made}
     )
     return _expert(expert, *store.count_of_expert(db, project_id, expert_id))
+
+
+def ensure_experts(
+    db: WriteSession, actor: Actor, project_id: UUID, names: Sequence[str], simulated: bool
+) -> dict[str, UUID]:
+    """The project's experts of these names, made where there are none: an imported data set's Exp1, Exp2, …
+
+    For imports, whose right to write into the project was checked when they began.
+    """
+    known = store.project_experts_by_name(db, project_id)
+    for name in names:
+        if name not in known:
+            made = create_expert(db, actor, name, "From an imported data set.", simulated=simulated)
+            store.add_project_expert(db, project_id, made.id)
+            known[name] = made.id
+    return {name: known[name] for name in names}
 
 
 def _expert(row: accounts.ExpertRow, assignments: int, submitted: int) -> ExpertView:

@@ -4,6 +4,7 @@ A label that a stored label map may use is never taken out of the set: its voxel
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -215,10 +216,11 @@ def _label(row: store.Label) -> LabelView:
 
 def _check_labels(labels: Sequence[LabelView]) -> None:
     """Refuse values or names that repeat, values outside 1 to 255 and colours that are no `#rrggbb`."""
-    for kind, seen in (("value", [label.value for label in labels]), ("name", [label.name for label in labels])):
-        twice = {item for item in seen if seen.count(item) > 1}  # type: ignore[attr-defined]
+    for kind in ("value", "name"):
+        seen = Counter(str(getattr(label, kind)) for label in labels)
+        twice = [item for item, count in seen.items() if count > 1]
         if twice:
-            raise Invalid(f"The {kind} {sorted(twice)[0]} stands twice in the label set; each label needs its own.")
+            raise Invalid(f"The {kind} {twice[0]} stands twice in the label set; each label needs its own.")
     for label in labels:
         if not 1 <= label.value <= 255:
             raise Invalid(f"Label {label.name} has the value {label.value}; label values go from 1 to 255.")

@@ -1,7 +1,6 @@
 """Routes of readings: what is assigned, the segmentations, their revisions."""
 
 from backend.accounts.api import Router
-
 from backend.segmentations.api import assignments, revisions, segmentations
 
 router = Router()

@@ -147,9 +147,7 @@ def get_segmentation(
     return view
 
 
-@router.get(
-    "/{segmentation_id}/edits", response_model=EditPageOut, openapi_extra=policy("segmentation:read")
-)
+@router.get("/{segmentation_id}/edits", response_model=EditPageOut, openapi_extra=policy("segmentation:read"))
 def list_edits(
     db: Reads,
     actor: CurrentActor,
@@ -193,9 +191,7 @@ def add_edit(
     return accepted
 
 
-@router.post(
-    "/{segmentation_id}/submit", response_model=RevisionOut, openapi_extra=policy("segmentation:submit")
-)
+@router.post("/{segmentation_id}/submit", response_model=RevisionOut, openapi_extra=policy("segmentation:submit"))
 def submit_segmentation(
     request: Request,
     db: Writes,
@@ -212,17 +208,13 @@ def submit_segmentation(
     return view
 
 
-@router.post(
-    "/{segmentation_id}/reopen", response_model=SegmentationOut, openapi_extra=policy("segmentation:reopen")
-)
+@router.post("/{segmentation_id}/reopen", response_model=SegmentationOut, openapi_extra=policy("segmentation:reopen"))
 def reopen_segmentation(db: Writes, actor: CurrentActor, segmentation_id: UUID) -> rules.SegmentationView:
     """Take a submitted reading up again; the submitted revision stays as it is."""
     return rules.reopen(db, actor, segmentation_id)
 
 
-@router.post(
-    "/{segmentation_id}/restore", response_model=RevisionOut, openapi_extra=policy("segmentation:update")
-)
+@router.post("/{segmentation_id}/restore", response_model=RevisionOut, openapi_extra=policy("segmentation:update"))
 def restore_revision(
     request: Request,
     db: Writes,
@@ -238,9 +230,7 @@ def restore_revision(
     return view
 
 
-@router.get(
-    "/{segmentation_id}/revisions", response_model=RevisionPageOut, openapi_extra=policy("segmentation:read")
-)
+@router.get("/{segmentation_id}/revisions", response_model=RevisionPageOut, openapi_extra=policy("segmentation:read"))
 def list_revisions(
     db: Reads, actor: CurrentActor, segmentation_id: UUID, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[rules.RevisionView]:

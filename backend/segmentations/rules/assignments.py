@@ -90,7 +90,7 @@ def list_assignments(
         expert_id=None if is_own else expert_id,
         project_id=project_id if project_id is not None else actor.project_id,
         states=[state] if state else [],
-        after=after,  # type: ignore[arg-type]  # decode_cursor has checked the kinds
+        after=after,
         limit=limit + 1,
     )
     page = page_of(rows, limit, lambda row: (row.assignment.project_id, row.assignment.position, row.assignment.id))
@@ -108,9 +108,7 @@ def load_assignment(db: AnySession, actor: Actor, assignment_id: UUID) -> Assign
     return _view(row)
 
 
-def next_assignment(
-    db: AnySession, actor: Actor, project_id: UUID | None, after: UUID | None
-) -> AssignmentView | None:
+def next_assignment(db: AnySession, actor: Actor, project_id: UUID | None, after: UUID | None) -> AssignmentView | None:
     """The actor's first unfinished assignment after one of theirs, from the top again at the end."""
     authorize(actor, "list", Resource("assignment"))
     if actor.user_id is None:
@@ -175,9 +173,7 @@ def _load(db: AnySession, actor: Actor, assignment_id: UUID) -> store.Assignment
 def _view(row: store.AssignmentRow) -> AssignmentView:
     prediction = None
     if row.revision is not None and row.style is not None:
-        prediction = PredictionView(
-            row.revision.id, row.revision.segmentation_id, row.style.id, style_label(row.style)
-        )
+        prediction = PredictionView(row.revision.id, row.revision.segmentation_id, row.style.id, style_label(row.style))
     return AssignmentView(
         id=row.assignment.id,
         project_id=row.project.id,

@@ -116,9 +116,9 @@ def submit(
     """Fold the journal into a revision and finish the reading; from the same state again, the same answer."""
     writing = _lock(db, actor, "submit", segmentation_id)
     segmentation, head = writing.segmentation, writing.head
-    if segmentation.state == "submitted" and head.parent_id and if_match is not None:
-        if _same_etag(if_match, make_etag(head.parent_id, head.folded_seq)):
-            return made_view(head, segmentation.edit_seq)
+    before = make_etag(head.parent_id, head.folded_seq) if head.parent_id else None
+    if segmentation.state == "submitted" and before and if_match and _same_etag(if_match, before):
+        return made_view(head, segmentation.edit_seq)
     _check_writable(writing, if_match)
     revision = _fold(db, actor, blobs, writing, checksums, submitted=True)
     store.move_head(db, segmentation.id, revision.id, "submitted")

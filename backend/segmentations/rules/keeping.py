@@ -121,8 +121,8 @@ def put_prediction(
         folded_seq=0,
     )
     store.move_head(db, segmentation.id, revision.id, "submitted")
-    event = {"type": "segmentation", "id": segmentation.id, "project_id": project_id, "expert_id": expert_id}
-    notify(db, event)
+    audit.record(db, None, "C", "segmentation", segmentation.id, project_id=project_id, new={"style": style_id})
+    notify(db, {"type": "segmentation", "id": segmentation.id, "project_id": project_id, "expert_id": expert_id})
     return revision.id
 
 

@@ -120,7 +120,7 @@ def list_segmentations(
     else:
         authorize(actor, "list", Resource("segmentation", project_role="reader"))  # the filter asks each project's role
     after = decode_cursor(cursor, datetime, UUID) if cursor else None
-    rows = store.list_segmentations(db, visible(actor), project_id, image_id, after, limit + 1)  # type: ignore[arg-type]
+    rows = store.list_segmentations(db, visible(actor), project_id, image_id, after, limit + 1)
     page = page_of(rows, limit, lambda row: (row.segmentation.created_at, row.segmentation.id))
     return Page([view_of(row) for row in page.items], page.next_cursor)
 

@@ -105,7 +105,7 @@ def set_assignment_state(db: WriteSession, assignment_id: UUID, state: str, segm
     db.execute(update(Assignment).where(Assignment.id == assignment_id).values(changes))
 
 
-def _rows(seen: ColumnElement[bool]) -> Select[Any]:
+def _rows(seen: ColumnElement[bool]) -> Select[Assignment, Project, Image, ExpertRow, Revision, Style]:
     live = select(LiveStyle.style_id).where(
         LiveStyle.project_id == Segmentation.project_id, LiveStyle.expert_id == Segmentation.expert_id
     )

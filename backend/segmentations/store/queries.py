@@ -47,7 +47,7 @@ class RevisionRow:
     image: Image
 
 
-def _segmentations(seen: Seen) -> Select[Any]:
+def _segmentations(seen: Seen) -> Select[Segmentation, Revision, ExpertRow, Style]:
     query = (
         select(Segmentation, Revision, ExpertRow, Style)
         .join(Revision, Revision.id == Segmentation.head_revision_id)

@@ -101,9 +101,7 @@ def _learned_from_others() -> ColumnElement[bool]:
             drew,
             or_(
                 drew.id == behind.id,
-                and_(
-                    drew.model_version_id == behind.model_version_id, behind.origin.in_(("pretrained", "consensus"))
-                ),
+                and_(drew.model_version_id == behind.model_version_id, behind.origin.in_(("pretrained", "consensus"))),
             ),
         )
         .join(learned, learned.id == StyleLineage.revision_id)

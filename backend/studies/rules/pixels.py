@@ -10,7 +10,6 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from uuid import UUID
 
 import numpy as np
 
@@ -19,23 +18,6 @@ from backend.errors import CorruptBlob, NotFound
 from backend.imaging import slabs
 from backend.imaging.refusal import Refusal
 from backend.studies import store
-from backend.studies.store import ImageRow, find_image, images_of_studies, list_images, list_studies, load_series
-
-__all__ = [
-    "ImageRow",
-    "Slab",
-    "corrupt_blobs",
-    "find_image",
-    "images_of_studies",
-    "list_images",
-    "list_studies",
-    "load_series",
-    "load_slab",
-    "make_pseudonym",
-    "make_thumbnail",
-    "read_slice",
-    "write_png",
-]
 
 THUMBNAIL_PIXELS = 96
 
@@ -106,8 +88,3 @@ def write_png(pixels: slabs.UInt8Array) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
     )
-
-
-def make_pseudonym(number: UUID) -> str:
-    """A patient's name within Consilium: random, so that nothing about the person or the order of arrival shows."""
-    return f"P-{number.hex[:10].upper()}"

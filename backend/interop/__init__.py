@@ -1,0 +1,1 @@
+"""Interop: other tools' files and protocols, translated onto the domains' rules."""
