@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal, Protocol
 from uuid import UUID
 
-from sqlalchemy import JSON, BigInteger, DateTime, Index, Row, Select, func, insert, select, text
+from sqlalchemy import JSON, BigInteger, DateTime, Index, Select, func, insert, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.database import AnySession, Base, WriteSession, before_commit
@@ -125,9 +125,7 @@ def verify(db: AnySession) -> int | None:
 
 def head(db: AnySession) -> tuple[int, str]:
     """Sequence and hash of the newest row, to be kept outside the database; (0, zeros) when there is none."""
-    row: Row[Any] | None = db.execute(
-        select(AuditRow.seq, AuditRow.sha256).order_by(AuditRow.seq.desc()).limit(1)
-    ).one_or_none()
+    row = db.execute(select(AuditRow.seq, AuditRow.sha256).order_by(AuditRow.seq.desc()).limit(1)).one_or_none()
     return (row.seq, row.sha256) if row else (0, FIRST)
 
 

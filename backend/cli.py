@@ -21,7 +21,10 @@ if TYPE_CHECKING:
     from backend.database import Database
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Consilium, an annotation server for medical images."
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Consilium, an annotation server for medical images.",
 )
 user = typer.Typer(no_args_is_help=True, help="Accounts.")
 audit = typer.Typer(no_args_is_help=True, help="The audit trail.")

@@ -29,9 +29,7 @@ _WAITING = 256  # events kept for a listener that does not read
 Event = dict[str, Any]
 
 
-def notify(
-    db: WriteSession, payload: Mapping[str, str | int | float | bool | None | UUID], channel: str = CHANNEL
-) -> None:
+def notify(db: WriteSession, payload: Mapping[str, object], channel: str = CHANNEL) -> None:
     """Tell everyone, once this transaction is committed. payload: {"type", "id", "project_id", …}, ids and numbers only."""
     message = json.dumps({key: str(value) if isinstance(value, UUID) else value for key, value in payload.items()})
     db.execute(text("SELECT pg_notify(:channel, :message)"), {"channel": channel, "message": message})

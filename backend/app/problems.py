@@ -77,13 +77,14 @@ def problem_response(problem: ConsiliumError, request_id: str) -> Response:
 
 def install(app: FastAPI) -> None:
     """Teach the application to answer each kind of exception."""
-    for kind, translate in (
+    translations: tuple[tuple[type[Exception], Callable[[Any], ConsiliumError]], ...] = (
         (ConsiliumError, _same),
         (RequestValidationError, _from_validation),
         (HTTPException, _from_http),
         (UnicodeEncodeError, _from_half_character),
         *((kind, _from_database) for kind in database.ERRORS),
-    ):
+    )
+    for kind, translate in translations:
         app.add_exception_handler(kind, _handler(translate))
     app.add_exception_handler(Replay, _replay)
 

@@ -37,6 +37,7 @@ from backend.accounts.rules.people import (
     revoke_token,
 )
 from backend.accounts.rules.signing_in import (
+    LINK_MINUTES,
     Caller,
     Link,
     SignedIn,
@@ -50,6 +51,7 @@ from backend.accounts.rules.signing_in import (
 from backend.accounts.store import ApiTokenRow, ExpertRow, UserRow
 
 __all__ = [
+    "LINK_MINUTES",
     "MAY",
     "ROLES",
     "SCOPES",
