@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - torch's own name for it
+import torch.nn.functional as F
 from torch import Tensor
 
 from worker.learning.config import AugmentConfig
@@ -51,7 +51,9 @@ def _intensity(image: Tensor, config: AugmentConfig, generator: torch.Generator)
     batch, dims = image.shape[0], image.ndim - 2
     per_sample = (batch, *[1] * (image.ndim - 1))
     mean = F.avg_pool2d if dims == 2 else F.avg_pool3d
-    share = _uniform(batch, config.blur, image, generator).clamp_min(0).view(per_sample)  # half of the samples stay sharp
+    share = (
+        _uniform(batch, config.blur, image, generator).clamp_min(0).view(per_sample)
+    )  # half of the samples stay sharp
     image = torch.lerp(image, mean(image, 3, 1, 1), share)
     contrast = 1 + _uniform(batch, config.contrast, image, generator).view(per_sample)
     brightness = _uniform(batch, config.brightness, image, generator).view(per_sample)

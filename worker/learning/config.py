@@ -82,7 +82,16 @@ class ExpertAdaptiveConfig:
             raise ValueError(f'recipe must be nearest, paper, frozen or scratch, not "{self.recipe}".')
         if self.frame is not None and len(self.frame) != self.spatial_dims:
             raise ValueError(f"frame {self.frame} must have {self.spatial_dims} edges.")
-        for name in ("steps", "batch", "row_steps", "row_batch", "row_after", "folds", "checkpoint_every", "in_channels"):
+        for name in (
+            "steps",
+            "batch",
+            "row_steps",
+            "row_batch",
+            "row_after",
+            "folds",
+            "checkpoint_every",
+            "in_channels",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}.")
 
@@ -116,7 +125,9 @@ class ExpertAdaptiveConfig:
         unknown = sorted(set(values) - known)
         if unknown:
             raise ValueError(f"Unknown learning option {', '.join(unknown)}; known are {', '.join(sorted(known))}.")
-        clean = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+        clean: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+        }
         if isinstance(clean.get("augment"), dict):
             clean["augment"] = AugmentConfig(**clean["augment"])
         return cls(**clean)

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812 - torch's own name for it
+import torch.nn.functional as F
 from torch import Tensor
 
 from worker.learning.config import ExpertAdaptiveConfig
@@ -29,7 +29,9 @@ def normalise(image_CDHW: ImageArray) -> Tensor:
         low, high = np.percentile(channel, (0.5, 99.5))
         clipped = np.clip(channel, low, high).astype(np.float32)
         spread = float(clipped.std())
-        channels.append((clipped - clipped.mean()) / spread if spread > 1e-6 * max(abs(low), abs(high), 1e-6) else clipped * 0)
+        channels.append(
+            (clipped - clipped.mean()) / spread if spread > 1e-6 * max(abs(low), abs(high), 1e-6) else clipped * 0
+        )
     return torch.from_numpy(np.stack(channels).astype(np.float32))
 
 
@@ -44,7 +46,8 @@ def class_map(labels_DHW: LabelArray, labels: Sequence[int]) -> Tensor:
 def label_map(classes: Tensor, labels: Sequence[int]) -> LabelArray:
     """The inverse of class_map. Uint8 array of the same shape."""
     table = np.array([0, *labels], np.uint8)
-    return table[classes.cpu().numpy()]
+    values: LabelArray = table[classes.cpu().numpy()]
+    return values
 
 
 def resolve(config: ExpertAdaptiveConfig, readings: Sequence[Reading]) -> ExpertAdaptiveConfig:
@@ -56,7 +59,9 @@ def resolve(config: ExpertAdaptiveConfig, readings: Sequence[Reading]) -> Expert
         raise InvalidReading("There is no reading to learn from; submit at least one segmentation.")
     channels = {reading.image_CDHW.shape[0] for reading in readings}
     if len(channels) > 1:
-        raise InvalidReading(f"Images with {sorted(channels)} channels cannot be mixed in one model; train them separately.")
+        raise InvalidReading(
+            f"Images with {sorted(channels)} channels cannot be mixed in one model; train them separately."
+        )
     if config.frame is not None:  # resolved before: a further training keeps it
         return replace(config, in_channels=channels.pop())
     shapes = [r.image_CDHW.shape[1:][-config.spatial_dims :] for r in readings]
@@ -108,7 +113,9 @@ def classes_to_frame(classes_NHW: Tensor, frame: tuple[int, ...]) -> Tensor:
     """Class maps scaled (nearest) and padded with background to [N, *frame]."""
     shape = working_shape(classes_NHW.shape[1:], frame)
     if shape != tuple(classes_NHW.shape[1:]):
-        classes_NHW = F.interpolate(classes_NHW[:, None].float(), size=shape, mode="nearest-exact")[:, 0].to(classes_NHW.dtype)
+        classes_NHW = F.interpolate(classes_NHW[:, None].float(), size=shape, mode="nearest-exact")[:, 0].to(
+            classes_NHW.dtype
+        )
     return F.pad(classes_NHW, (0, frame[1] - shape[1], 0, frame[0] - shape[0]))
 
 

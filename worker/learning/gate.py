@@ -63,7 +63,9 @@ def measure(
     return cases
 
 
-def judge(cases: Sequence[GateCase], candidate: str, rivals: Sequence[str], held_out: str, generator: torch.Generator) -> GateReport:
+def judge(
+    cases: Sequence[GateCase], candidate: str, rivals: Sequence[str], held_out: str, generator: torch.Generator
+) -> GateReport:
     """The rule: mean Dice at least the best rival's, 80 % interval from -0.2, no case worse by over 5, HD95 within 5 %.
 
     One figure per patient (its cases averaged). Raises ValueError without a case.
@@ -93,7 +95,9 @@ def judge(cases: Sequence[GateCase], candidate: str, rivals: Sequence[str], held
     else:
         leads = ", ".join(f"{means[candidate] - means[name]:+.1f} against {_called(name)}" for name in rivals)
         reason = f"{means[candidate]:.1f} Dice {where}: {leads}."
-    return GateReport(not objection, reason, held_out, {name: float(value) for name, value in means.items()}, list(cases))
+    return GateReport(
+        not objection, reason, held_out, {name: float(value) for name, value in means.items()}, list(cases)
+    )
 
 
 def _by_patient(cases: Sequence[GateCase], name: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:

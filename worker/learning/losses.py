@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - torch's own name for it
+import torch.nn.functional as F
 from torch import Tensor
 
 SMOOTH = 1.0  # voxels; keeps the loss of an empty slice finite and small when the prediction is empty too
@@ -47,7 +47,9 @@ def cross_entropy(logits_BKS: Tensor, target_BS: Tensor, weight_BS: Tensor) -> T
     return (voxel * weight_BS).flatten(1).sum(1) / weight_BS.flatten(1).sum(1).clamp_min(1.0)
 
 
-def segmentation_loss(logits_BKS: Tensor, target_BS: Tensor, weight_BS: Tensor, kind: Literal["dice_ce", "dice"]) -> Tensor:
+def segmentation_loss(
+    logits_BKS: Tensor, target_BS: Tensor, weight_BS: Tensor, kind: Literal["dice_ce", "dice"]
+) -> Tensor:
     """The config's loss, per sample [B]: the paper's Dice alone, or Dice plus cross-entropy."""
     dice = dice_loss(logits_BKS, target_BS, weight_BS)
     return dice if kind == "dice" else dice + cross_entropy(logits_BKS, target_BS, weight_BS)

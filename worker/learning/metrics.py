@@ -50,7 +50,8 @@ def surface(mask: Mask) -> Mask:
     if flat.ndim == 0:
         return mask.copy()
     eroded = ndimage.binary_erosion(flat, ndimage.generate_binary_structure(flat.ndim, 1), border_value=0)
-    return (flat & ~eroded).reshape(mask.shape)
+    edge: Mask = (flat & ~eroded).reshape(mask.shape)
+    return edge
 
 
 def surface_distances(a: Mask, b: Mask, spacing_mm: Sequence[float]) -> SurfaceDistances:

@@ -9,10 +9,10 @@ Nothing draws from the global random state: modules are built without storage an
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 import torch
-import torch.nn.functional as F  # noqa: N812 - torch's own name for it
+import torch.nn.functional as F
 from monai.networks.nets.flexible_unet import FlexibleUNet
 from torch import Tensor, nn
 
@@ -20,7 +20,6 @@ from worker.learning.config import ExpertAdaptiveConfig
 from worker.learning.readings import StyleMismatch
 
 EPSILON = 1e-5
-Act = Callable[[Tensor], Tensor]
 
 
 def apply_style(x_BCS: Tensor, gamma_BC: Tensor, beta_BC: Tensor, eps: float = EPSILON) -> Tensor:
@@ -32,7 +31,9 @@ def apply_style(x_BCS: Tensor, gamma_BC: Tensor, beta_BC: Tensor, eps: float = E
     """
     batch, channels = x_BCS.shape[:2]
     if gamma_BC.shape != (batch, channels) or beta_BC.shape != (batch, channels):
-        raise StyleMismatch(f"Features {list(x_BCS.shape)} need gamma and beta [{batch}, {channels}], not {list(gamma_BC.shape)}.")
+        raise StyleMismatch(
+            f"Features {list(x_BCS.shape)} need gamma and beta [{batch}, {channels}], not {list(gamma_BC.shape)}."
+        )
     # One fused kernel: samples become channels, so batch statistics are instance statistics and the affine part is per sample.
     folded = x_BCS.reshape(1, batch * channels, *x_BCS.shape[2:])
     styled = F.batch_norm(folded, None, None, gamma_BC.reshape(-1), beta_BC.reshape(-1), True, 0.0, eps)
@@ -49,9 +50,9 @@ class StyleCursor:
     def style(self, x: Tensor) -> Tensor:
         """The next style layer."""
         channels = x.shape[1]
-        gamma, beta = self.rows[:, self.row_at : self.row_at + 2 * channels].split(channels, dim=1)
-        self.row_at += 2 * channels
-        return apply_style(x, gamma, beta)
+        at, middle, end = self.row_at, self.row_at + channels, self.row_at + 2 * channels
+        self.row_at = end
+        return apply_style(x, self.rows[:, at:middle], self.rows[:, middle:end])
 
     def adapted(self, convolution: nn.Module, x: Tensor) -> Tensor:
         """The convolution plus, where an adapter is given, its rank-r 1x1 side path U(Vx), per sample."""
@@ -61,8 +62,7 @@ class StyleCursor:
         c_in, c_out, rank = x.shape[1], out.shape[1], self.rank
         v = self._slice(rank * c_in).reshape(-1, rank, c_in)
         u = self._slice(c_out * rank).reshape(-1, c_out, rank)
-        stride = [-(-a // b) for a, b in zip(x.shape[2:], out.shape[2:], strict=True)]
-        small = x[(..., *(slice(None, None, s) for s in stride))]
+        small = every_nth(x, x.shape[2] // out.shape[2])
         side = torch.bmm(u, torch.bmm(v, small.flatten(2)))
         return out + side.view(out.shape)
 
@@ -190,58 +190,59 @@ def unfold(x_BCS: Tensor, edge: int) -> Tensor:
 
 
 class ResidualUNet(StyledNetwork):
-    """MONAI FlexibleUNet with the ResNet-18 encoder; all 27 normalisations are style layers (P = 9,792)."""
+    """MONAI FlexibleUNet with the ResNet-18 encoder; all 27 normalisations are style layers (P = 9,792).
+
+    Four stages of two residual blocks of two convolutions, five decoder blocks of two; the last has no skip. Only the last stage and
+    the decoder are adapted.
+    """
 
     def __init__(self, config: ExpertAdaptiveConfig) -> None:
         super().__init__()
-        body = FlexibleUNet(
-            config.in_channels, config.out_channels, "resnet18", pretrained=False, spatial_dims=config.spatial_dims, is_pad=False
-        )
+        dims = config.spatial_dims
+        body: Any = FlexibleUNet(config.in_channels, config.out_channels, "resnet18", spatial_dims=dims, is_pad=False)
         self.rank = config.adapter_rank
         encoder = body.encoder
-        self.stem = encoder.conv1
-        self.maxpool = encoder.maxpool
-        self.stages = nn.ModuleList(
-            nn.ModuleList(nn.ModuleList([block.conv1, block.conv2]) for block in layer)
-            for layer in (encoder.layer1, encoder.layer2, encoder.layer3, encoder.layer4)
-        )
+        self.stem, self.maxpool = encoder.conv1, encoder.maxpool
+        stages = [encoder.layer1, encoder.layer2, encoder.layer3, encoder.layer4]
+        residual = [conv for stage in stages for block in stage for conv in (block.conv1, block.conv2)]
+        decoder = [conv for block in body.decoder.blocks for conv in (block.convs.conv_0.conv, block.convs.conv_1.conv)]
+        self.residual, self.decoder = nn.ModuleList(residual), nn.ModuleList(decoder)
         self.upsamples = nn.ModuleList(block.upsample for block in body.decoder.blocks)
-        self.decoders = nn.ModuleList(
-            nn.ModuleList([block.convs.conv_0.conv, block.convs.conv_1.conv]) for block in body.decoder.blocks
-        )
         self.head = body.segmentation_head[0]
-        pairs = [conv for stage in self.stages for block in stage for conv in block]
-        decoder = [conv for block in self.decoders for conv in block]
-        self.style_channels = tuple(c.out_channels for c in [self.stem, *pairs, *decoder])
-        self.adapted = tuple((c.in_channels, c.out_channels) for c in [*pairs[-4:], *decoder])
+        self.style_channels = tuple(conv.out_channels for conv in [self.stem, *residual, *decoder])
+        self.adapted = tuple((conv.in_channels, conv.out_channels) for conv in [*residual[-4:], *decoder])
 
     def logits(self, image_BCS: Tensor, cursor: StyleCursor) -> Tensor:
         """See StyledNetwork.logits."""
         x = F.relu(cursor.style(self.stem(image_BCS)))
         skips = [x]
         x = self.maxpool(x)
-        for depth, stage in enumerate(self.stages):
-            for block in stage:
-                x = self._residual(x, block, cursor, adapt=depth == 3)
-            skips.append(x)
-        skips.pop()
-        for upsample, block in zip(self.upsamples, self.decoders, strict=True):
+        for block in range(8):
+            x = self._residual(x, block, cursor)
+            if block % 2 and block < 7:
+                skips.append(x)
+        for block, upsample in enumerate(self.upsamples):
             x = upsample(x)
             if skips:
                 x = torch.cat([skips.pop(), x], 1)
-            for convolution in block:
-                x = F.relu(cursor.style(cursor.adapted(convolution, x)))
-        return self.head(x)
+            for index in (2 * block, 2 * block + 1):
+                x = F.relu(cursor.style(cursor.adapted(self.decoder[index], x)))
+        out: Tensor = self.head(x)
+        return out
 
-    @staticmethod
-    def _residual(x: Tensor, block: nn.Module, cursor: StyleCursor, adapt: bool) -> Tensor:
-        first, second = block[0], block[1]  # type: ignore[index]  # a ModuleList of two
+    def _residual(self, x: Tensor, block: int, cursor: StyleCursor) -> Tensor:
+        first, second = self.residual[2 * block], self.residual[2 * block + 1]
+        adapt = block >= 6  # the last stage
         y = F.relu(cursor.style(cursor.adapted(first, x) if adapt else first(x)))
         y = cursor.style(cursor.adapted(second, y) if adapt else second(y))
         if y.shape != x.shape:  # the parameter-free shortcut: every second voxel, missing channels zero
-            step = (slice(None), slice(None), *(slice(None, None, 2) for _ in x.shape[2:]))
-            x = F.pad(x[step], (0, 0) * (x.ndim - 2) + (0, y.shape[1] - x.shape[1]))
+            x = F.pad(every_nth(x, 2), (0, 0) * (x.ndim - 2) + (0, y.shape[1] - x.shape[1]))
         return F.relu(x + y)
+
+
+def every_nth(x_BCS: Tensor, step: int) -> Tensor:
+    """Every step-th voxel along each spatial axis."""
+    return x_BCS[..., ::step, ::step] if x_BCS.ndim == 4 else x_BCS[..., ::step, ::step, ::step]
 
 
 def build(config: ExpertAdaptiveConfig) -> StyledNetwork:

@@ -72,7 +72,9 @@ class Personalisation:
         self.predictor = Predictor(self.network, config, device)
         self.consensus = self.table.mean(0)
         patients = len({reading.patient for reading in corrections})
-        self.trains_adapter = bool(replay) and config.adapter and config.recipe == "nearest" and patients >= config.adapter_after
+        self.trains_adapter = (
+            bool(replay) and config.adapter and config.recipe == "nearest" and patients >= config.adapter_after
+        )
         self.total = config.row_steps + (config.adapter_steps if self.trains_adapter else 0)
 
     def result(self) -> Personalised:
@@ -80,7 +82,9 @@ class Personalisation:
         config = self.config
         if not self.corrections:
             report = GateReport(True, "No corrections yet: the average style of all experts.", "none", {})
-            return Personalised(self.consensus, None, "consensus", {}, report, {name: 1 / len(self.names) for name in self.names})
+            return Personalised(
+                self.consensus, None, "consensus", {}, report, {name: 1 / len(self.names) for name in self.names}
+            )
         self.progress(0, self.total, {}, "comparing styles")
         self.pool = Pool(self.corrections, config, self.device)
         everything = range(len(self.corrections))
@@ -168,7 +172,9 @@ class Personalisation:
             return (losses * weight_of[batch.reading].to(self.device)).sum() / config.row_batch
 
         points = schedule_points(config.row_steps, STOP_POINTS if config.recipe == "nearest" else 1)
-        schedule = Schedule(config.row_steps, config.row_learning_rate, config.row_ema, _row_optimiser(config), snapshots=points)
+        schedule = Schedule(
+            config.row_steps, config.row_learning_rate, config.row_ema, _row_optimiser(config), snapshots=points
+        )
         run = Run(self.randomness, self.progress, self.should_stop, phase="learning the style", total=self.total)
         outcome = descend({"rows": table}, loss_of, schedule, run)
         stops = sorted(points) if config.recipe == "nearest" and split.folds else [config.row_steps]
@@ -206,7 +212,12 @@ class Personalisation:
 
         schedule = Schedule(config.adapter_steps, config.adapter_learning_rate, config.row_ema)
         run = Run(
-            self.randomness, self.progress, self.should_stop, phase="learning the adapter", before=config.row_steps, total=self.total
+            self.randomness,
+            self.progress,
+            self.should_stop,
+            phase="learning the adapter",
+            before=config.row_steps,
+            total=self.total,
         )
         return descend({"adapter": adapter}, loss_of, schedule, run).tensors["adapter"].cpu()
 
@@ -246,20 +257,27 @@ class Personalisation:
         rate = config.learning_rate if config.recipe == "scratch" else config.row_learning_rate
         run = Run(self.randomness, self.progress, self.should_stop, phase="retraining", total=steps)
         owner = [0] * len(self.corrections)
-        rows, loss = train_shared(network, network.neutral_row()[None], self.pool, among, owner, steps, config.row_batch, rate, run)
+        rows, loss = train_shared(
+            network, network.neutral_row()[None], self.pool, among, owner, steps, config.row_batch, rate, run
+        )
         retrained = Predictor(network, config, self.device)
         test = [i for i in kept if i not in among]
         if test:
             start = self.table[self._nearest(among)]
             readings = [self.corrections[i] for i in test]
-            own = gate.measure(retrained, readings, [{"candidate": self._case(i, rows[0])} for i in test], config.labels)
+            own = gate.measure(
+                retrained, readings, [{"candidate": self._case(i, rows[0])} for i in test], config.labels
+            )
             others = gate.measure(self.predictor, readings, [self._rivals(i, start) for i in test], config.labels)
             cases = [
-                replace(a, dice=a.dice | b.dice, hd95_mm=a.hd95_mm | b.hd95_mm) for a, b in zip(own, others, strict=True)
+                replace(a, dice=a.dice | b.dice, hd95_mm=a.hd95_mm | b.hd95_mm)
+                for a, b in zip(own, others, strict=True)
             ]
             report = self._judge(cases, "patients")
         else:
-            report = GateReport(False, f"Too few patients to judge the recipe {config.recipe}; it is for comparison only.", "none", {})
+            report = GateReport(
+                False, f"Too few patients to judge the recipe {config.recipe}; it is for comparison only.", "none", {}
+            )
         weights = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
         facts = {"corrections": float(len(kept)), "loss": loss, "row_steps": float(steps)}
         return replace(self._personalised(rows[0], None, "row", facts, report, {}), weights=weights)
@@ -291,7 +309,13 @@ class Personalisation:
         return gate.judge(cases, "candidate", rivals, held_out, self.verdicts)
 
     def _personalised(
-        self, row: Tensor, adapter: Tensor | None, origin: str, facts: dict[str, float], report: GateReport, blend: dict[str, float]
+        self,
+        row: Tensor,
+        adapter: Tensor | None,
+        origin: str,
+        facts: dict[str, float],
+        report: GateReport,
+        blend: dict[str, float],
     ) -> Personalised:
         metrics = facts | {f"dice/{name}": value for name, value in report.candidates.items()}
         return Personalised(row, adapter, origin, metrics, report, blend, self.suspect_revisions)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
-from monai.inferers import sliding_window_inference
+from monai.inferers.utils import sliding_window_inference
 from torch import Tensor
 
 from worker.learning.config import ExpertAdaptiveConfig
@@ -79,9 +79,16 @@ class Predictor:
         if padded[0].numel() <= WHOLE_VOLUME_FRAMES * np.prod(self.frame):
             logits = self._forward(padded[None], [case])
         else:
-            logits = sliding_window_inference(
-                image[None], self.frame, 2, lambda patches: self._forward(patches, [case] * len(patches)), 0.5, "gaussian"
+            blended = sliding_window_inference(
+                image[None],
+                self.frame,
+                2,
+                lambda patches: self._forward(patches, [case] * len(patches)),
+                0.5,
+                "gaussian",
             )
+            assert isinstance(blended, Tensor)
+            logits = blended
         depth, height, width = image.shape[1:]
         return logits[0, :, :depth, :height, :width].float()
 
@@ -96,7 +103,9 @@ class Predictor:
         return logits.float()
 
 
-def predictor_from_weights(weights: dict[str, Tensor], config: ExpertAdaptiveConfig, device: str | torch.device) -> Predictor:
+def predictor_from_weights(
+    weights: dict[str, Tensor], config: ExpertAdaptiveConfig, device: str | torch.device
+) -> Predictor:
     """Build the config's network, fill it and put it on the device. Raises StyleMismatch on another network's weights."""
     network = build(config)
     load_weights(network, weights)

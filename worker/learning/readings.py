@@ -66,7 +66,9 @@ class Reading:
                 f"and label map [D, H, W] is {list(self.labels_DHW.shape)}; they must lie on one grid."
             )
         if not np.isfinite(self.image_CDHW).all():
-            raise InvalidReading(f"Revision {self.revision}: the image has values that are not finite; import it again.")
+            raise InvalidReading(
+                f"Revision {self.revision}: the image has values that are not finite; import it again."
+            )
 
 
 class Case(NamedTuple):

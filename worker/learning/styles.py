@@ -33,7 +33,7 @@ class Fit:
 
 @torch.no_grad()
 def fit_of_rows(
-    network: StyledNetwork, pool: Pool, indices: Sequence[int], rows_KP: Tensor, adapter_A: Tensor | None = None
+    network: StyledNetwork, pool: Pool, indices: Sequence[int], rows_KP: Tensor, adapter: Tensor | None = None
 ) -> Fit:
     """Forward passes of every row over every given reading, at the working resolution. Nothing is trained."""
     config, rows = pool.config, rows_KP.to(pool.device)
@@ -46,7 +46,7 @@ def fit_of_rows(
             for start in range(0, len(whole.image), FORWARD_BATCH):
                 part = slice(start, start + FORWARD_BATCH)
                 count = len(whole.image[part])
-                adapters = None if adapter_A is None else adapter_A.to(pool.device).expand(count, -1)
+                adapters = None if adapter is None else adapter.to(pool.device).expand(count, -1)
                 with autocast(config, pool.device, training=False):
                     logits = network(whole.image[part], row.expand(count, -1), adapters)
                 loss.append(segmentation_loss(logits, whole.target[part], whole.weight[part], config.loss))
@@ -68,15 +68,19 @@ def _hard_overlap(logits: Tensor, target: Tensor, weight: Tensor, labels: int) -
         classes = torch.cat([1 - probability.sum(1, keepdim=True), probability], 1).argmax(1)
         predicted = one_hot(classes, labels).flatten(2)
     inside = weight.flatten(1)[:, None]
-    return torch.stack([(predicted * drawn * inside).sum((0, 2)), (predicted * inside).sum((0, 2)), (drawn * inside).sum((0, 2))])
+    return torch.stack(
+        [(predicted * drawn * inside).sum((0, 2)), (predicted * inside).sum((0, 2)), (drawn * inside).sum((0, 2))]
+    )
 
 
-def _dice(overlap_3L: Tensor) -> Tensor:
-    both, predicted, drawn = overlap_3L
+def _dice(overlap: Tensor) -> Tensor:
+    """Hard Dice from [3, L] overlaps, averaged over the labels present; 1 where there is none."""
+    both, predicted, drawn = overlap
     present = (predicted + drawn) > 0
     if not present.any():
-        return torch.ones((), device=overlap_3L.device)
-    return (2 * both[present] / (predicted + drawn)[present]).mean()
+        return torch.ones((), device=overlap.device)
+    scores: Tensor = 2 * both[present] / (predicted + drawn)[present]
+    return scores.mean()
 
 
 def nearest(loss_NK: Tensor, readings_behind: Sequence[int] | None = None) -> int:
@@ -116,7 +120,11 @@ def suspects(fit: Fit, has_label: Sequence[bool]) -> list[int]:
 
 
 def loss_on(
-    network: StyledNetwork, config: ExpertAdaptiveConfig, batch: tuple[Tensor, Tensor, Tensor], rows: Tensor, adapters: Tensor | None
+    network: StyledNetwork,
+    config: ExpertAdaptiveConfig,
+    batch: tuple[Tensor, Tensor, Tensor],
+    rows: Tensor,
+    adapters: Tensor | None,
 ) -> Tensor:
     """The config's loss per sample [B] in training precision; batch = (image, target, weight)."""
     image, target, weight = batch

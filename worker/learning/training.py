@@ -19,7 +19,9 @@ from worker.learning.checkpoints import Checkpoints
 from worker.learning.readings import Diverged, Progress, ShouldStop, Stopped, never_stop, no_progress
 
 BAD_STEPS = 3  # losses in a row that are not finite before a roll-back
-CLIP = 5.0  # gradient norm, where shared weights are trained; rows are never clipped together: that would couple experts
+CLIP = (
+    5.0  # gradient norm, where shared weights are trained; rows are never clipped together: that would couple experts
+)
 PROGRESS_EVERY = 10
 
 
@@ -87,13 +89,17 @@ class _State:
     snapshots: dict[int, dict[str, Tensor]] = field(default_factory=dict)
 
 
-def descend(trained: dict[str, Tensor], loss_of: Callable[[Randomness], Tensor], schedule: Schedule, run: Run) -> Outcome:
+def descend(
+    trained: dict[str, Tensor], loss_of: Callable[[Randomness], Tensor], schedule: Schedule, run: Run
+) -> Outcome:
     """Minimise loss_of over the leaf tensors `trained`, which are changed in place.
 
     loss_of draws a batch from the generators it is given and returns a scalar; it is called once a step. Raises Stopped (after
     saving a checkpoint) and Diverged. Never touches a tensor that is not in `trained`.
     """
-    state = _State(trained, {name: tensor.detach().clone() for name, tensor in trained.items()}, _optimiser(trained, schedule))
+    state = _State(
+        trained, {name: tensor.detach().clone() for name, tensor in trained.items()}, _optimiser(trained, schedule)
+    )
     resumed_at = _resume(state, run)
     good = _pack(state, run.randomness)
     bad = 0

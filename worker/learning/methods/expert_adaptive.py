@@ -80,7 +80,9 @@ class ExpertAdaptive:
         pool = Pool(readings, config, where)
         owner = [experts.index(reading.expert) if reading.expert in experts else 0 for reading in readings]
         start = network.neutral_row().repeat(len(experts), 1)
-        rows, loss = train_shared(network, start, pool, among, owner, config.steps, config.batch, config.learning_rate, run)
+        rows, loss = train_shared(
+            network, start, pool, among, owner, config.steps, config.batch, config.learning_rate, run
+        )
         table = dict(zip(experts, rows, strict=True))
         predictor = Predictor(network, config, where)
         metrics = {"loss": loss} | _figures(predictor, readings, table, held_out, config)

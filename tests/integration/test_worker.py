@@ -1,0 +1,243 @@
+"""Real worker processes on the filesystem transport: a tiny network is pretrained, personalised and used, and killed meanwhile."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import UUID
+
+import psutil
+import pytest
+from sqlalchemy import text
+
+from backend import queue
+from backend.accounts.rules import SYSTEM
+from backend.blobs import Blobs
+from backend.database import Database
+from backend.imaging.labels import decompress
+from backend.jobs import rules as jobs
+from backend.projects import rules as projects
+from backend.settings import Settings
+from tests.running import eventually
+from tests.worlds import EDGE, World, disc, draw, make_world
+
+TINY = {"steps": 60, "batch": 4, "row_steps": 24, "checkpoint_every": 10, "size": 32}
+HANDS = {"Small": -2.0, "Large": 2.0, "New": 2.0}
+
+
+class Workers:
+    """The worker processes of one test."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("CONSILIUM_")},
+            "CONSILIUM_DATA": str(settings.data),
+            "CONSILIUM_DATABASE_URL": settings.database_url,
+            "CONSILIUM_THREADS": "1",
+            "CONSILIUM_JOB_LEASE_SECONDS": "3",
+            "CONSILIUM_REAPER_SECONDS": "0.5",
+            "CONSILIUM_PERSONALISE_AFTER": "5",
+            "CONSILIUM_PERSONALISE_QUIET_SECONDS": "0",
+        }
+        self.running: list[subprocess.Popen[bytes]] = []
+
+    def start(self, name: str) -> "subprocess.Popen[bytes]":
+        process = subprocess.Popen([sys.executable, "-m", "worker.app", name], env=self.environment)
+        self.running.append(process)
+        return process
+
+    def stop(self) -> None:
+        for process in self.running:
+            if process.poll() is None:
+                process.terminate()
+        for process in self.running:
+            process.wait(timeout=30)
+
+
+@pytest.fixture
+def workers(settings: Settings) -> Iterator[Workers]:
+    queue.connect(settings)
+    started = Workers(settings)
+    yield started
+    started.stop()
+
+
+def ask(database: Database, kind: str, world: World, **more: object) -> UUID:
+    with database.write() as db:
+        return jobs.add_job(db, kind, project_id=world.project_id, **more).id  # type: ignore[arg-type]  # a test's words
+
+
+def row(database: Database, job_id: UUID) -> dict[str, object]:
+    with database.read() as db:
+        return dict(db.execute(text("SELECT * FROM jobs WHERE id = :id"), {"id": job_id}).mappings().one())
+
+
+def scalar(database: Database, question: str, **values: object) -> object:
+    with database.read() as db:
+        return db.execute(text(question), values).scalar_one_or_none()
+
+
+def ended(database: Database, job_id: UUID) -> Callable[[], dict[str, object] | None]:
+    def look() -> dict[str, object] | None:
+        job = row(database, job_id)
+        return job if job["state"] in ("done", "failed", "cancelled") else None
+
+    return look
+
+
+def child_of(worker: "subprocess.Popen[bytes]", job: Callable[[], dict[str, object]]) -> psutil.Process:
+    """The busy child of a training worker: the one that has used the most processor time."""
+    children = [one for one in psutil.Process(worker.pid).children() if "worker.run_job" in " ".join(one.cmdline())]
+    return max(children, key=lambda one: one.cpu_times().user)
+
+
+@pytest.fixture
+def world(database: Database, blobs: Blobs) -> World:
+    made = make_world(database, blobs, HANDS, images=10)
+    for name in ("Small", "Large"):
+        draw(database, blobs, made, name, made.images[:6], HANDS[name])
+    return made
+
+
+def step_of(database: Database, job_id: UUID) -> int:
+    progress = row(database, job_id)["progress"]
+    return int(progress["step"]) if isinstance(progress, dict) else 0
+
+
+def test_from_pretraining_over_corrections_to_a_better_prediction(
+    database: Database, blobs: Blobs, world: World, workers: Workers
+) -> None:
+    workers.start("training")
+    workers.start("interactive")
+
+    pretrained = eventually("pretraining", ended(database, ask(database, "pretrain", world, params={"config": TINY})), 180)
+    assert pretrained["state"] == "done", pretrained["error"]
+    with database.write() as db:
+        projects.assign_images(db, SYSTEM, world.project_id, world.images[9:], [world.experts["New"]])
+    first = eventually("the first prediction", lambda: prediction(database, blobs, world, "New", world.images[9]), 30)
+    draw(database, blobs, world, "New", world.images[:5], HANDS["New"])
+    style = eventually("the new expert's own style", lambda: judged_style(database, world), 120)
+    eventually("the newer prediction", lambda: prediction_by(database, world, world.images[9], style["id"]), 30)
+    second = prediction(database, blobs, world, "New", world.images[9])
+
+    y, x, radius = world.discs[world.images[9]]
+    truth = disc(y, x, radius + HANDS["New"])
+    print(f"first {dice(first, truth):.3f}, own {dice(second, truth):.3f}, gate {style['gate']}")
+    assert style["state"] == "live", style["gate"]
+    assert dice(second, truth) > dice(first, truth)
+
+
+def judged_style(database: Database, world: World) -> dict[str, object] | None:
+    with database.read() as db:
+        found = db.execute(
+            text("SELECT id, state, gate FROM styles WHERE expert_id = :e AND gate IS NOT NULL"),
+            {"e": world.experts["New"]},
+        ).mappings().first()  # fmt: skip
+        return dict(found) if found else None
+
+
+def prediction_by(database: Database, world: World, image_id: UUID, style_id: object) -> object:
+    question = "SELECT id FROM segmentations WHERE author = 'model' AND image_id = :i AND style_id = :s"
+    return scalar(database, question, i=image_id, s=style_id)
+
+
+def prediction(database: Database, blobs: Blobs, world: World, expert: str, image_id: UUID) -> object:
+    """What the expert's live style drew on an image, or None."""
+    question = (
+        "SELECT r.labels_sha256 FROM segmentations s JOIN revisions r ON r.id = s.head_revision_id "
+        "JOIN live_styles l ON l.style_id = s.style_id WHERE s.image_id = :i AND l.expert_id = :e"
+    )
+    sha256 = scalar(database, question, i=image_id, e=world.experts[expert])
+    return None if sha256 is None else Labels(decompress(blobs.read(str(sha256)), (1, EDGE, EDGE), "uint8"))
+
+
+class Labels:
+    """A label map that is true as an answer even when it is all background."""
+
+    def __init__(self, array: object) -> None:
+        self.array = array
+
+
+def dice(found: object, truth: object) -> float:
+    a, b = found.array > 0, truth > 0  # type: ignore[attr-defined, operator]  # both are label maps
+    return float(2 * (a & b).sum() / max(1, a.sum() + b.sum()))
+
+
+def test_killing_the_child_half_way_resumes_from_its_checkpoint_and_publishes_once(
+    database: Database, blobs: Blobs, world: World, workers: Workers, settings: Settings
+) -> None:
+    worker = workers.start("training")
+    job_id = ask(database, "pretrain", world, params={"config": {**TINY, "steps": 400}})
+    manifest = settings.work_folder / "jobs" / str(job_id) / "manifest.json"
+    eventually("a checkpoint", manifest.exists, 90)
+    eventually("progress past it", lambda: step_of(database, job_id) > 10, 60)
+
+    child_of(worker, lambda: row(database, job_id)).kill()
+    eventually("the second attempt", lambda: row(database, job_id)["attempt"] == 2, 30)
+    done = eventually("the end", ended(database, job_id), 180)
+
+    assert done["state"] == "done", done["error"]
+    assert scalar(database, "SELECT count(*) FROM model_versions WHERE job_id = :j", j=job_id) == 1
+    resumed_at = scalar(database, "SELECT min(step) FROM job_metrics WHERE job_id = :j AND attempt = 2", j=job_id)
+    assert isinstance(resumed_at, int) and resumed_at > 10, f"the second attempt began again at step {resumed_at}"
+    assert not manifest.parent.exists()
+
+
+def test_killing_the_whole_worker_takes_its_child_along_and_another_worker_finishes(
+    database: Database, world: World, workers: Workers
+) -> None:
+    first = workers.start("training")
+    job_id = ask(database, "pretrain", world, params={"config": {**TINY, "steps": 200}})
+    eventually("progress", lambda: step_of(database, job_id) > 0, 90)
+    child = child_of(first, lambda: row(database, job_id))
+
+    first.kill()
+    first.wait()
+    eventually("the child's end", lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 5)
+    workers.start("training")
+    done = eventually("the end", ended(database, job_id), 180)
+
+    assert (done["state"], done["attempt"]) == ("done", 2), done["error"]
+
+
+def test_stopping_the_worker_requeues_within_ten_seconds_with_a_checkpoint(
+    database: Database, world: World, workers: Workers, settings: Settings
+) -> None:
+    worker = workers.start("training")
+    job_id = ask(database, "pretrain", world, params={"config": {**TINY, "steps": 5000, "checkpoint_every": 5000}})
+    eventually("progress", lambda: step_of(database, job_id) > 0, 90)
+
+    worker.send_signal(signal.SIGTERM)
+    eventually("the job back in the queue", lambda: row(database, job_id)["state"] == "queued", 10)
+    worker.wait(timeout=20)
+
+    assert row(database, job_id)["lost"] == 0
+    assert (settings.work_folder / "jobs" / str(job_id) / "manifest.json").exists()
+
+
+def test_cancelling_a_training_ends_it_within_seconds(database: Database, world: World, workers: Workers) -> None:
+    workers.start("training")
+    job_id = ask(database, "pretrain", world, params={"config": {**TINY, "steps": 5000}})
+    eventually("progress", lambda: step_of(database, job_id) > 0, 90)
+
+    with database.write() as db:
+        jobs.cancel(db, SYSTEM, job_id)
+
+    assert eventually("the end", ended(database, job_id), 10)["state"] == "cancelled"
+
+
+def test_a_reading_that_cannot_be_learned_from_fails_in_plain_words(
+    database: Database, blobs: Blobs, workers: Workers
+) -> None:
+    empty = make_world(database, blobs, {"Nobody": 0}, images=1)
+    workers.start("training")
+
+    failed = eventually("the end", ended(database, ask(database, "pretrain", empty)), 60)
+
+    assert failed["state"] == "failed"
+    assert isinstance(failed["error"], dict)
+    assert "submit" in failed["error"]["message"].lower()
+    assert Path(str(failed["error"]["remedy"])) != Path()
