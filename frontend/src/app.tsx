@@ -11,10 +11,12 @@ import {
   countUnsent,
   isProblem,
   listenToServer,
+  noteGesture,
   onSignedOut,
   type SessionOut,
   sessionQuery,
   signOut,
+  watchPresence,
 } from "./api";
 import { LoginPage, SignInAgain, WelcomePage } from "./features/login";
 import { WorklistPage } from "./features/worklist";
@@ -114,6 +116,8 @@ function WithSession({ session }: { session: SessionOut }) {
   const cache = useQueryClient();
   const [ended, setEnded] = useState(false);
   useEffect(() => listenToServer(cache), [cache]);
+  // A report that fails changes nothing: the next request finds out by itself.
+  useEffect(() => watchPresence(() => void noteGesture().catch(() => undefined)), []);
   useEffect(() => onSignedOut(() => setEnded(true)), []);
   const renewed = (next: SessionOut) => {
     cache.setQueryData(sessionQuery.queryKey, next);

@@ -22,6 +22,9 @@ export const signIn = (name: string, password: string) =>
 
 export const signOut = () => body(api.DELETE("/api/v1/session"));
 
+/** Tells the server that somebody is at work though nothing needed it. */
+export const noteGesture = () => body(api.POST("/api/v1/session/gestures"));
+
 export const redeemLink = (secret: string, password: string) =>
   body(api.POST("/api/v1/one-time-links/redeem", { body: { secret, password } }));
 

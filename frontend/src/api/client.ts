@@ -5,6 +5,7 @@
  * listeners, so the page can ask for the password again without losing what is on the screen.
  */
 import createClient from "openapi-fetch";
+import { backgroundHeader, isBackground } from "./presence";
 import { ApiProblem, problemFrom } from "./problem";
 import type { paths } from "./schema";
 
@@ -18,10 +19,11 @@ export function onSignedOut(listener: () => void): () => void {
   return () => signedOutListeners.delete(listener);
 }
 
-async function reach(request: Request | string, init?: RequestInit): Promise<Response> {
+async function reach(request: Request): Promise<Response> {
   let response: Response;
+  if (isBackground()) request.headers.set(backgroundHeader, "1");
   try {
-    response = await fetch(request, { credentials: "same-origin", ...init });
+    response = await fetch(request);
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new ApiProblem(
@@ -58,7 +60,7 @@ async function parsed(response: Response): Promise<unknown> {
 
 /** Bytes as the browser decompressed them. Throws an `ApiProblem` for anything but 200. */
 export async function bytes(path: string, signal?: AbortSignal): Promise<ArrayBuffer> {
-  const response = await reach(base + path, signal ? { signal } : {});
+  const response = await reach(new Request(base + path, { credentials: "same-origin", ...(signal && { signal }) }));
   if (!response.ok) throw problemFrom(response.status, await parsed(response));
   return response.arrayBuffer();
 }

@@ -11,6 +11,7 @@ export {
   type PostAnswer,
   type SaveState,
 } from "./outbox";
+export { watchPresence } from "./presence";
 export { ApiProblem, asProblem, isProblem } from "./problem";
 export * from "./queries";
 export { countUnsent, forgetOutbox, trackOutbox } from "./unsent";

@@ -5,8 +5,8 @@
  * page with cursors; where a page shows a whole small list (labels' experts, members), one page of 200 is asked for.
  */
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
-import { api, body } from "./client";
-import type { JobOut } from "./wire";
+import { api, body, bytes } from "./client";
+import type { AssignmentOut, JobOut, SystemOut } from "./wire";
 
 const whole = 200;
 
@@ -53,7 +53,7 @@ export const imagesQuery = (projectId: string) =>
     getNextPageParam: (page) => page.next_cursor,
   });
 
-export type AssignmentFilter = { projectId: string | null; state: string | null };
+export type AssignmentFilter = { projectId: string | null; state: AssignmentOut["state"] | null };
 
 export const assignmentsQuery = ({ projectId, state }: AssignmentFilter) =>
   infiniteQueryOptions({
@@ -132,31 +132,23 @@ export const tokensQuery = queryOptions({
 
 export const systemQuery = queryOptions({
   queryKey: ["system"],
-  queryFn: () => body(api.GET("/api/v1/system")),
+  queryFn: async (): Promise<SystemOut> => JSON.parse(new TextDecoder().decode(await bytes("/system"))),
   refetchInterval: 5000,
 });
 
-/** `/readyz` answers 503 with the same body while something is missing, so it is read whatever its status. */
+/** What can work now. `/readyz` answers 503 with the same members while something is missing. */
 export const readyQuery = queryOptions({
   queryKey: ["readyz"],
-  queryFn: async (): Promise<{ ready: boolean; checks: Record<string, string> }> => {
+  queryFn: async (): Promise<Record<string, boolean>> => {
     const response = await fetch("/readyz", { cache: "no-store" });
     const answer: unknown = await response.json().catch(() => null);
-    return { ready: response.ok, checks: flatten(answer) };
+    const members = typeof answer === "object" && answer !== null ? Object.entries(answer) : [];
+    const checks = members.filter((entry): entry is [string, boolean] => typeof entry[1] === "boolean");
+    return { answers: true, ...Object.fromEntries(checks) };
   },
   refetchInterval: 5000,
 });
 
 function cursor(pageParam: string | null): { cursor?: string } {
   return pageParam ? { cursor: pageParam } : {};
-}
-
-function flatten(answer: unknown): Record<string, string> {
-  if (typeof answer !== "object" || answer === null) return {};
-  const checks: Record<string, string> = {};
-  for (const [name, value] of Object.entries(answer)) {
-    if (typeof value === "object" && value !== null) Object.assign(checks, flatten(value));
-    else checks[name] = String(value);
-  }
-  return checks;
 }

@@ -507,6 +507,12 @@ const en = {
     disk: "Free disk",
     database: "Database",
     checks: "Checks",
+    check: {
+      answers: "The service answers",
+      database: "The database answers",
+      schema_is_current: "The database's schema is of this version",
+      blobs: "The data folder can be written",
+    } as Readonly<Record<string, string>>,
     queues: "Queues",
     waiting: (n: number) => (n === 0 ? "nothing waits" : `${plural(n, "job waits", "jobs wait")}`),
     workers: "Workers",

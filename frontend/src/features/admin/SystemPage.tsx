@@ -12,6 +12,8 @@ const scarce_bytes = 5 * 2 ** 30;
 export function SystemPage() {
   const system = useQuery(systemQuery);
   const ready = useQuery(readyQuery);
+  const checks = Object.entries(ready.data ?? {});
+  const isReady = checks.length > 1 && checks.every(([, works]) => works);
   return (
     <Page title={t.nav.system}>
       {system.error && <Problem problem={asProblem(system.error)} retry={() => void system.refetch()} />}
@@ -19,7 +21,7 @@ export function SystemPage() {
       {system.data && (
         <SimpleGrid cols={{ base: 1, sm: 2, md: 4 }}>
           <Fact title={t.system.ready}>
-            <Light good={ready.data?.ready ?? false} words={ready.data?.ready ? t.system.yes : t.system.no} />
+            <Light good={isReady} words={isReady ? t.system.yes : t.system.no} />
           </Fact>
           <Fact title={t.system.version}>{system.data.version}</Fact>
           <Fact title={t.system.disk}>
@@ -31,9 +33,10 @@ export function SystemPage() {
           <Fact title={t.system.database}>{t.units.bytes(system.data.database_bytes)}</Fact>
         </SimpleGrid>
       )}
-      {ready.data && Object.keys(ready.data.checks).length > 0 && (
-        <Facts title={t.system.checks} facts={Object.entries(ready.data.checks)} />
-      )}
+      <Facts
+        title={t.system.checks}
+        facts={checks.map(([name, works]) => [t.system.check[name] ?? name, works ? t.system.yes : t.system.no])}
+      />
       {system.data && (
         <>
           <Facts

@@ -21,7 +21,7 @@ const states = ["assigned", "opened", "drafting", "submitted"] as const;
 export function WorklistPage() {
   const [search, setSearch] = useSearchParams();
   const projectId = search.get("project");
-  const state = search.get("state");
+  const state = states.find((name) => name === search.get("state")) ?? null;
   const projects = useQuery(projectsQuery);
   const reads = useInfiniteQuery(assignmentsQuery({ projectId, state }));
   const rows = reads.data?.pages.flatMap((page) => page.items) ?? [];
