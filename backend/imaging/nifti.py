@@ -34,6 +34,8 @@ REFUSED_KINDS = {
     2304: "RGBA",
 }
 UNITS = {1: "metres", 3: "micrometres"}
+VERSION_1 = (b"\x5c\x01\0\0", b"\0\0\x01\x5c")  # the header's own size, 348, in either byte order
+VERSION_2 = (b"\x1c\x02\0\0", b"\0\0\x02\x1c")
 CHUNK = 1 << 20
 TRAILING_LOOK = 1 << 16  # how far beyond the voxels a gzip is followed to find its checksum
 SCALE_RANGE = (1e-30, 1e30)
@@ -87,19 +89,26 @@ class NiftiVolume:
 
 def looks_like(head: bytes) -> bool:
     """Whether these first bytes (unpacked) are a NIfTI header of either version and either byte order."""
-    return len(head) >= 348 and head[:4] in (b"\x5c\x01\0\0", b"\0\0\x01\x5c", b"\x1c\x02\0\0", b"\0\0\x02\x1c")
+    return len(head) >= 348 and head[:4] in (*VERSION_1, *VERSION_2)
 
 
-def unpacked_head(path: Path, size: int = 540) -> bytes:
-    """The first bytes of a file, unpacked if it is gzip; empty when it is a gzip that does not unpack."""
+def unpacked_head(path: Path) -> bytes:
+    """The header of a file, unpacked if it is gzip: 348 bytes, 540 of NIfTI-2; less when the file has less.
+
+    Takes no byte more from a gzip than the header needs: what is wrong behind it is for the unpacking to find.
+    """
     with path.open("rb") as file:
         head = file.read(1 << 14)
     if not head.startswith(b"\x1f\x8b"):
-        return head[:size]
+        return head[:540]
+    unpacker = zlib.decompressobj(wbits=31)
     try:
-        return zlib.decompressobj(wbits=31).decompress(head, size)
+        header = unpacker.decompress(head, 348)
+        if header[:4] in VERSION_2:
+            header += unpacker.decompress(unpacker.unconsumed_tail, 540 - 348)
     except zlib.error:
         return b""
+    return header
 
 
 # -------------------------------------------------------------------------------------------------------------- header

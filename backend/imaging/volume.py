@@ -107,11 +107,14 @@ def choose_mapping(found: Range, slope: float, intercept: float) -> tuple[Mappin
     warnings = []
     if found.not_finite:
         warnings.append(f"not_finite: {found.not_finite} voxels are not numbers; they show as the lowest value")
-    if found.whole and high - low <= INT16[1] - INT16[0]:
+    if found.whole and high - low <= INT16[1] - INT16[0] and max(-low, high) < 1 << 53:
         fits = low >= INT16[0] and high <= INT16[1]
         shift = 0.0 if fits else float(32768 if low >= 0 and high <= 65535 else int(low) - INT16[0])
         lowest = int(low - shift)
         return Mapping(shift, 1.0, slope, intercept + slope * shift, exact=True, lowest=lowest), warnings
+    if low == high:  # every voxel is stored as 0; the step only keeps a window of width 1 apart from nothing
+        step = max(1.0, abs(low) * 1e-6)
+        return Mapping(low, step, step * slope, intercept + slope * low, exact=False, lowest=0), warnings
     step = (high - low) / STEPS
     if not (math.isfinite(step) and step > 0 and math.isfinite(step * slope) and step * slope != 0):
         raise Refusal("value_range", f"the values reach from {low:g} to {high:g}, too far apart to be shown")
