@@ -14,7 +14,7 @@ export class LabelVolume {
   readonly size: number;
   private readonly perLabel: Float64Array;
   private readonly perSlice: readonly [Uint32Array, Uint32Array, Uint32Array];
-  private readonly touched = new Set<number>();
+  private readonly touched: Uint8Array;
 
   constructor(
     readonly nx: number,
@@ -26,6 +26,7 @@ export class LabelVolume {
     this.voxels = makeLabelArray(dtype, this.size);
     this.perLabel = new Float64Array(dtype === "uint8" ? 256 : 65536);
     this.perLabel[0] = this.size;
+    this.touched = new Uint8Array(nz);
     this.perSlice = [new Uint32Array(nx), new Uint32Array(ny), new Uint32Array(nz)];
   }
 
@@ -53,7 +54,7 @@ export class LabelVolume {
     if (before === value) return;
     this.voxels[index] = value;
     this.count(i, j, k, before, value);
-    this.touched.add(k);
+    this.touched[k] = 1;
   }
 
   private count(i: number, j: number, k: number, before: number, after: number): void {
@@ -115,9 +116,12 @@ export class LabelVolume {
 
   /** CRC-32 of the axial slices touched since the last call, ascending. */
   takeChecksums(): readonly SliceChecksum[] {
-    const slices = [...this.touched].sort((a, b) => a - b);
-    this.touched.clear();
-    return slices.map((z) => ({ z, crc32: this.checksum(z) }));
+    const checksums: SliceChecksum[] = [];
+    this.touched.forEach((isTouched, z) => {
+      if (isTouched === 1) checksums.push({ z, crc32: this.checksum(z) });
+    });
+    this.touched.fill(0);
+    return checksums;
   }
 
   private checksum(z: number): number {

@@ -44,11 +44,12 @@ export function acceptProposal(draft: EditDraft, proposal: RowRuns, choice: Acce
 /** One dense row of the proposal, reused. `read` says whether any label is on it. */
 function makeRow(nx: number): { labels: Uint16Array; read(proposal: RowRuns, j: number, k: number): boolean } {
   const labels = new Uint16Array(nx);
+  let filled = false;
   return {
     labels,
     read(proposal, j, k) {
-      labels.fill(0);
-      let filled = false;
+      if (filled) labels.fill(0);
+      filled = false;
       proposal.forEachRun(j, k, (start, end, value) => {
         labels.fill(value, start, end);
         filled = true;

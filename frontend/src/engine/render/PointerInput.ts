@@ -88,7 +88,7 @@ export class PointerInput {
     if (event.pointerType !== "touch") this.hover(event);
   }
 
-  private hover(event: PointerEvent): void {
+  private hover(event: MouseEvent): void {
     this.host.hover(this.view, this.view.sample(event.clientX, event.clientY), event.shiftKey);
   }
 
@@ -131,7 +131,7 @@ export class PointerInput {
     if (event.ctrlKey) {
       const px = event.deltaMode === WheelEvent.DOM_DELTA_PIXEL ? delta : delta * 30;
       this.view.zoom(Math.exp(-px / WHEEL_ZOOM_PX), this.view.sample(event.clientX, event.clientY).at);
-      this.hover(event as unknown as PointerEvent);
+      this.hover(event);
       return;
     }
     const steps = this.countSteps(event, delta);

@@ -15,11 +15,12 @@ import {
   type ScreenPoint,
   screenToVoxel,
   type ViewTransform,
+  voxelToScreen,
   zoomView,
 } from "../geometry/viewTransform";
 import type { RowRuns } from "../labels/RowRuns";
 import type { Sample } from "../tools/Gesture";
-import type { Plane } from "../types";
+import type { Plane, Point3 } from "../types";
 import { getContext } from "./canvas";
 import { ActiveLayer } from "./layers/ActiveLayer";
 import {
@@ -146,11 +147,20 @@ export class SliceView {
 
   /** Where the brush cursor is; null when the pointer is elsewhere. */
   moveCursor(at: ScreenPoint | null): void {
-    const before = this.boundCursor();
+    this.invalidateCursor();
     this.cursor = at;
-    const after = this.boundCursor();
-    if (before !== null) this.invalidateRect(before);
-    if (after !== null) this.invalidateRect(after);
+    this.invalidateCursor();
+  }
+
+  /** Drawing by keyboard: the brush cursor stands on a voxel. */
+  moveCursorTo(ijk: Point3): void {
+    this.moveCursor(voxelToScreen(this.view, ijk));
+  }
+
+  /** Call before and after the brush changes its size, its colour or its presence. */
+  invalidateCursor(): void {
+    const bounds = this.boundCursor();
+    if (bounds !== null) this.invalidateRect(bounds);
   }
 
   forgetReference(runs: RowRuns): void {

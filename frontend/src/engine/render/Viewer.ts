@@ -5,12 +5,11 @@
  * SliceView, what pointers mean in PointerInput. Fails closed: without a completely loaded active map nothing can be
  * drawn, and a map that did not load completely is not shown as if it were empty.
  */
-import { computeMetric, toMm } from "../geometry/affine";
+import { computeMetric } from "../geometry/affine";
 import type { VoxelBox } from "../geometry/box";
 import { computeOrientation, type PlaneAxes } from "../geometry/planes";
 import { toJournal } from "../labels/EditHistory";
-import { RowRuns } from "../labels/RowRuns";
-import { boundEdit, DrawingBoard, type DrawingTool } from "../tools/DrawingBoard";
+import { boundEdit, DrawingBoard, type DrawingTool, makeSettings } from "../tools/DrawingBoard";
 import type { Gesture, Sample, ViewChange } from "../tools/Gesture";
 import { clampToGrid, startCrosshair, startPan, startWindow, startZoom } from "../tools/navigation";
 import type {
@@ -34,18 +33,20 @@ import type {
 import { ImageVolume } from "../volume/ImageVolume";
 import { buildWindowTable, normaliseWindow, type Window } from "../volume/windowTable";
 import { SlabDecoder } from "../workers/SlabDecoder";
-import { type Feed, feedImage, feedLabels, feedRowRuns } from "./feeds";
-import type { ReferenceMap } from "./layers/ReferenceLayers";
+import { type Feed, feedImage, feedLabels } from "./feeds";
 import { type PointerHost, PointerInput, type PressKind } from "./PointerInput";
+import { ReferenceMaps } from "./ReferenceMaps";
+import { describeCursor, makeState } from "./report";
 import { findSlice, makeColours, type Scene } from "./Scene";
 import { SliceView } from "./SliceView";
 import { FrameScheduler } from "./scheduler";
+import { makeUuid } from "./uuid";
 
 const MIN_RADIUS_MM = 0.1;
 const MAX_RADIUS_MM = 50;
 const WHEEL_RADIUS_FACTOR = 1.12;
+const ERASER_COLOUR = "#ffffff";
 const DRAWING_TOOLS: readonly string[] = ["brush", "eraser", "fill", "fill3d"] satisfies readonly DrawingTool[];
-const EVERYTHING: PaintLimits = { over: "everything", range: null, eraseAnyLabel: false };
 
 type MutableScene = { -readonly [Key in keyof Scene]: Scene[Key] };
 
@@ -55,31 +56,22 @@ interface Running {
   readonly view: SliceView | null;
 }
 
-interface Reference {
-  readonly map: ReferenceMap;
-  readonly revisionId: string;
-  readonly feed: Feed;
-}
-
 export class Viewer implements ViewerDoor {
   private readonly scene: MutableScene;
+  private readonly size: Point3;
   private readonly scheduler = new FrameScheduler();
   private readonly decoder = new SlabDecoder();
   private readonly imageFeed: Feed;
   private activeFeed: Feed | null = null;
   private readonly attached = new Map<SliceView, PointerInput>();
-  private readonly layers = new Map<string, Reference>();
+  private readonly references: ReferenceMaps;
   private board: DrawingBoard | null = null;
   private running: Running | null = null;
-  private hovered: Sample | null = null;
-  private hoveredView: SliceView | null = null;
+  /** what the cursor line speaks of: the pointer, or the crosshair after a key */
+  private pointed: Sample | null = null;
   private window: Window;
-  private infos: readonly LabelInfo[] = [];
-  private limits: PaintLimits = EVERYTHING;
-  private activeLabel = 1;
   private tool: ToolName = "brush";
-  private radiusMm = 4;
-  private isBall = false;
+  private readonly settings = makeSettings();
   private snapshot: ViewerState | null = null;
   private toldCrosshair: Point3;
   private readonly tellState = (): void => this.sayState();
@@ -88,10 +80,10 @@ export class Viewer implements ViewerDoor {
   constructor(private readonly options: ViewerOptions) {
     const { image, startIjk } = options;
     const volume = new ImageVolume(image);
-    const size: Point3 = [image.nx, image.ny, image.nz];
+    this.size = [image.nx, image.ny, image.nz];
     const middle: Point3 = [(image.nx - 1) / 2, (image.ny - 1) / 2, (image.nz - 1) / 2];
     this.window = normaliseWindow({ low: image.windowLow, high: image.windowHigh }, image);
-    this.toldCrosshair = clampToGrid(startIjk ?? middle, size);
+    this.toldCrosshair = clampToGrid(startIjk ?? middle, this.size);
     this.scene = {
       volume,
       orientation: computeOrientation(image),
@@ -109,6 +101,16 @@ export class Viewer implements ViewerDoor {
       brushCursor: null,
     };
     this.updateBrushCursor();
+    this.references = new ReferenceMaps(this.size, image.slabDepth, this.decoder, {
+      changed: (maps) => {
+        this.scene.references = maps;
+        this.invalidate();
+      },
+      removed: (runs) => {
+        for (const view of this.attached.keys()) view.forgetReference(runs);
+      },
+      failed: (sentence) => options.onProblem?.(sentence),
+    });
     this.imageFeed = feedImage(volume, options.fetchSlab, this.toldCrosshair[2], this.decoder, {
       arrived: () => this.noteSlab(),
       failed: (sentence) => options.onProblem?.(sentence),
@@ -126,7 +128,7 @@ export class Viewer implements ViewerDoor {
       cancel: () => this.cancel(),
       hover: (hovered, sample, isShift) => this.hover(hovered, sample, isShift),
       wheelSlices: (wheeled, steps) => this.scroll(wheeled.plane, steps),
-      wheelBrush: (steps) => this.setBrush(this.radiusMm * WHEEL_RADIUS_FACTOR ** steps),
+      wheelBrush: (steps) => this.setBrush(this.settings.radiusMm * WHEEL_RADIUS_FACTOR ** steps),
     };
     this.attached.set(view, new PointerInput(view, host));
     return {
@@ -184,12 +186,11 @@ export class Viewer implements ViewerDoor {
   }
 
   goTo(ijk: Point3): void {
-    const { nx, ny, nz } = this.scene.volume.info;
-    this.scene.crosshairIjk = clampToGrid(ijk, [nx, ny, nz]);
+    this.scene.crosshairIjk = clampToGrid(ijk, this.size);
     const slice = this.scene.crosshairIjk[2];
     this.imageFeed.focus(slice);
     this.activeFeed?.focus(slice);
-    for (const { feed } of this.layers.values()) feed.focus(slice);
+    this.references.focus(slice);
     this.invalidate();
     this.stateChanged();
   }
@@ -199,21 +200,21 @@ export class Viewer implements ViewerDoor {
     const ijk: [number, number, number] = [...this.scene.crosshairIjk];
     ijk[sliceAxis as 0 | 1 | 2] += slices;
     this.goTo(ijk);
-    this.followHover();
+    this.followScroll();
   }
 
   // ---------------------------------------------------------------------------------------------- tools
 
   setLabels(labels: readonly LabelInfo[]): void {
-    this.infos = labels;
+    this.settings.labelInfos = labels;
     this.scene.colours = makeColours(labels, this.scene.colours.version + 1);
-    this.configureBoard();
+    this.updateBrushCursor();
     this.invalidate();
   }
 
   setActiveLabel(value: number): void {
-    this.activeLabel = value;
-    this.configureBoard();
+    this.settings.activeLabel = value;
+    this.updateBrushCursor();
     this.stateChanged();
   }
 
@@ -224,34 +225,23 @@ export class Viewer implements ViewerDoor {
   }
 
   setBrush(radiusMm: number, options?: { readonly ball: boolean }): void {
-    this.radiusMm = Math.min(MAX_RADIUS_MM, Math.max(MIN_RADIUS_MM, radiusMm));
-    this.isBall = options?.ball ?? this.isBall;
-    this.configureBoard();
+    this.settings.radiusMm = Math.min(MAX_RADIUS_MM, Math.max(MIN_RADIUS_MM, radiusMm));
+    this.settings.isBall = options?.ball ?? this.settings.isBall;
+    this.updateBrushCursor();
     this.stateChanged();
   }
 
   setPaintLimits(limits: PaintLimits): void {
-    this.limits = limits;
-    this.configureBoard();
-  }
-
-  private configureBoard(): void {
-    this.updateBrushCursor();
-    if (this.board === null) return;
-    this.board.labelInfos = this.infos;
-    this.board.activeLabel = this.activeLabel;
-    this.board.limits = this.limits;
-    this.board.radiusMm = this.radiusMm;
-    this.board.isBall = this.isBall;
+    this.settings.limits = limits;
   }
 
   private updateBrushCursor(): void {
-    const colour = this.tool === "eraser" ? "#ffffff" : (this.scene.colours.css(this.activeLabel) ?? "#ffffff");
+    const { activeLabel, radiusMm } = this.settings;
+    for (const view of this.attached.keys()) view.invalidateCursor();
+    const colour = this.tool === "eraser" ? ERASER_COLOUR : (this.scene.colours.css(activeLabel) ?? ERASER_COLOUR);
     const isBrush = this.tool === "brush" || this.tool === "eraser";
-    // Twice, so that the circle's old and its new bounds are both painted again.
-    this.hoveredView?.moveCursor(this.hovered?.at ?? null);
-    this.scene.brushCursor = isBrush ? { radiusMm: this.radiusMm, colour } : null;
-    this.hoveredView?.moveCursor(this.hovered?.at ?? null);
+    this.scene.brushCursor = isBrush ? { radiusMm, colour } : null;
+    for (const view of this.attached.keys()) view.invalidateCursor();
   }
 
   private press(view: SliceView, kind: PressKind, sample: Sample): void {
@@ -323,8 +313,11 @@ export class Viewer implements ViewerDoor {
     this.goTo(ijk);
     const sample = this.sampleCrosshair(axes);
     if (this.running?.view === null) this.drag([sample]);
-    this.hovered = sample;
-    this.scheduler.ask(this.tellCursor);
+    for (const view of this.attached.keys()) {
+      if (view.plane === plane) view.moveCursorTo(sample.ijk);
+      else view.moveCursor(null);
+    }
+    this.point(sample);
   }
 
   toggleToolAtCrosshair(plane: Plane): void {
@@ -345,22 +338,23 @@ export class Viewer implements ViewerDoor {
   }
 
   private hover(view: SliceView, sample: Sample | null, isShift: boolean): void {
-    if (this.hoveredView !== view) this.hoveredView?.moveCursor(null);
-    this.hoveredView = sample === null ? null : view;
-    this.hovered = sample;
-    view.moveCursor(sample?.at ?? null);
+    for (const other of this.attached.keys()) other.moveCursor(other === view ? (sample?.at ?? null) : null);
     if (isShift && sample !== null && this.running === null) this.goTo(sample.ijk);
+    this.point(sample);
+  }
+
+  private point(sample: Sample | null): void {
+    this.pointed = sample;
     this.scheduler.ask(this.tellCursor);
   }
 
   /** After scrolling, the pointer is over another voxel without having moved. */
-  private followHover(): void {
-    if (this.hovered === null) return;
-    const slice = findSlice(this.scene, this.hovered.axes);
-    const ijk: [number, number, number] = [...this.hovered.ijk];
-    ijk[this.hovered.axes.sliceAxis as 0 | 1 | 2] = slice;
-    this.hovered = { ...this.hovered, ijk, slice };
-    this.scheduler.ask(this.tellCursor);
+  private followScroll(): void {
+    if (this.pointed === null) return;
+    const slice = findSlice(this.scene, this.pointed.axes);
+    const ijk: [number, number, number] = [...this.pointed.ijk];
+    ijk[this.pointed.axes.sliceAxis as 0 | 1 | 2] = slice;
+    this.point({ ...this.pointed, ijk, slice });
   }
 
   // ---------------------------------------------------------------------------------------------- the active map
@@ -370,7 +364,7 @@ export class Viewer implements ViewerDoor {
     this.activeFeed?.stop();
     this.board = null;
     this.scene.labels = null;
-    const board = new DrawingBoard(this.scene.volume, source.dtype, makeUuid);
+    const board = new DrawingBoard(this.scene.volume, source.dtype, this.settings, makeUuid);
     const problems: string[] = [];
     if (source.fetchSlab !== null) {
       const { slabDepth } = this.scene.volume.info;
@@ -384,10 +378,8 @@ export class Viewer implements ViewerDoor {
     }
     if (problems.length > 0) throw new Error(`${problems[0]} Reload the page to try again.`);
     for (const edit of source.edits) board.history.replay(edit);
-    board.labels.takeChecksums();
     this.board = board;
     this.scene.labels = board.labels;
-    this.configureBoard();
     this.invalidate();
     this.stateChanged();
   }
@@ -396,8 +388,7 @@ export class Viewer implements ViewerDoor {
     const unfinished = this.finishGesture();
     const mine = unfinished === null ? pending : [...pending, toJournal(unfinished)];
     const kept = this.requireBoard().applyRemote(edit, mine);
-    const { nx, ny, nz } = this.scene.volume.info;
-    this.touch({ min: [0, 0, 0], max: [nx - 1, ny - 1, nz - 1] });
+    this.touch(this.wholeGrid());
     this.stateChanged();
     return kept;
   }
@@ -414,30 +405,29 @@ export class Viewer implements ViewerDoor {
 
   acceptLayer(id: string, scope: AcceptScope): Edit | null {
     this.finishGesture();
-    const layer = this.layers.get(id);
-    if (layer === undefined || this.board === null) return null;
-    if (!layer.map.runs.isComplete) {
-      this.options.onProblem?.("The proposal is still loading: accept it when all of it is here.");
+    const layer = this.references.find(id);
+    if (layer === null || this.board === null) return null;
+    if (!layer.runs.isComplete) {
+      this.options.onProblem?.("Not all of the proposal is here yet: accept it when it has loaded.");
       return null;
     }
-    const { nx, ny, nz } = this.scene.volume.info;
-    const [min, max]: [[number, number, number], [number, number, number]] = [
-      [0, 0, 0],
-      [nx - 1, ny - 1, nz - 1],
-    ];
+    const { min, max } = this.wholeGrid();
     if (scope.slices !== undefined) {
       const axis = this.scene.orientation.planes[scope.slices.plane].sliceAxis as 0 | 1 | 2;
       min[axis] = Math.max(0, scope.slices.from);
       max[axis] = Math.min(max[axis], scope.slices.to);
     }
-    return this.publish(this.board.accept(layer.map.runs, layer.revisionId, scope, { min, max }));
+    return this.publish(this.board.accept(layer.runs, layer.revisionId, scope, { min, max }));
+  }
+
+  private wholeGrid(): { readonly min: [number, number, number]; readonly max: [number, number, number] } {
+    return { min: [0, 0, 0], max: [this.size[0] - 1, this.size[1] - 1, this.size[2] - 1] };
   }
 
   /** An edit that has been applied and recorded: paint it, tell the page. */
   private publish(edit: Edit | null): Edit | null {
     if (edit === null) return null;
-    const { nx, ny, nz } = this.scene.volume.info;
-    this.touch(boundEdit(edit, [nx, ny, nz]));
+    this.touch(boundEdit(edit, this.size));
     this.stateChanged();
     this.options.onEdit?.(edit);
     return edit;
@@ -463,73 +453,22 @@ export class Viewer implements ViewerDoor {
   // ---------------------------------------------------------------------------------------------- read-only maps
 
   async addLayer(source: LayerSource): Promise<void> {
-    this.removeLayer(source.id);
-    const { nx, ny, nz, slabDepth } = this.scene.volume.info;
-    const runs = new RowRuns(nx, ny, nz, slabDepth);
-    const focus = this.scene.crosshairIjk[2];
-    const feed = feedRowRuns(runs, source.fetchSlab, source.dtype, focus, this.decoder, {
-      arrived: () => this.changeLayer(source.id, {}),
-      failed: (sentence) => this.options.onProblem?.(sentence),
-    });
-    const map: ReferenceMap = { id: source.id, runs, look: source.look, version: 0 };
-    this.layers.set(source.id, { map, revisionId: source.revisionId, feed });
-    await feed.finished;
+    await this.references.add(source, this.scene.crosshairIjk[2]);
   }
 
   updateLayer(id: string, look: Partial<LayerLook>): void {
-    this.changeLayer(id, look);
+    this.references.update(id, look);
   }
 
   removeLayer(id: string): void {
-    const layer = this.layers.get(id);
-    if (layer === undefined) return;
-    layer.feed.stop();
-    this.layers.delete(id);
-    for (const view of this.attached.keys()) view.forgetReference(layer.map.runs);
-    this.publishLayers();
-  }
-
-  private changeLayer(id: string, look: Partial<LayerLook>): void {
-    const layer = this.layers.get(id);
-    if (layer === undefined) return;
-    const map = { ...layer.map, look: { ...layer.map.look, ...look }, version: layer.map.version + 1 };
-    this.layers.set(id, { ...layer, map });
-    this.publishLayers();
-  }
-
-  private publishLayers(): void {
-    this.scene.references = [...this.layers.values()].map((layer) => layer.map);
-    this.invalidate();
+    this.references.remove(id);
   }
 
   // ---------------------------------------------------------------------------------------------- telling the page
 
   get state(): ViewerState {
-    this.snapshot ??= this.makeState();
+    this.snapshot ??= makeState(this.scene, this.board, this.settings, this.tool, this.window);
     return this.snapshot;
-  }
-
-  private makeState(): ViewerState {
-    const { scene, board } = this;
-    const { planes, shown, tiltDegrees } = scene.orientation;
-    const locate = (plane: Plane) => ({ index: findSlice(scene, planes[plane]), count: planes[plane].slices });
-    return {
-      planes: shown,
-      slices: { axial: locate("axial"), sagittal: locate("sagittal"), coronal: locate("coronal") },
-      crosshairIjk: scene.crosshairIjk,
-      crosshairMm: toMm(scene.volume.info.affine, scene.crosshairIjk),
-      window: this.window,
-      tool: this.tool,
-      activeLabel: this.activeLabel,
-      brushRadiusMm: this.radiusMm,
-      brushIsBall: this.isBall,
-      undoDepth: board?.history.undoDepth ?? 0,
-      redoDepth: board?.history.redoDepth ?? 0,
-      slabsLoaded: scene.volume.slabsLoaded,
-      slabCount: scene.volume.slabCount,
-      canDraw: board !== null,
-      tiltDegrees,
-    };
   }
 
   private stateChanged(): void {
@@ -547,33 +486,13 @@ export class Viewer implements ViewerDoor {
   }
 
   private sayCursor(): void {
-    if (this.options.onCursor === undefined) return;
-    const { volume, labels } = this.scene;
-    const { nx, ny, nz, affine } = volume.info;
-    const position = this.hovered;
-    const ijk = position === null ? null : clampToGrid(position.ijk, [nx, ny, nz]);
-    if (
-      position === null ||
-      ijk === null ||
-      ijk.some((n, axis) => Math.abs(n - (position.ijk[axis] as number)) > 0.5)
-    ) {
-      this.options.onCursor(null);
-      return;
-    }
-    const [i, j, k] = ijk;
-    this.options.onCursor({
-      plane: position.axes.plane,
-      ijk,
-      mm: toMm(affine, position.ijk),
-      values: volume.readDisplayed(i, j, k),
-      label: labels?.voxels[i + nx * (j + ny * k)] ?? 0,
-    });
+    this.options.onCursor?.(this.pointed === null ? null : describeCursor(this.scene, this.pointed));
   }
 
   destroy(): void {
     this.running = null;
     for (const view of [...this.attached.keys()]) this.detach(view);
-    for (const id of [...this.layers.keys()]) this.removeLayer(id);
+    this.references.removeAll();
     this.imageFeed.stop();
     this.activeFeed?.stop();
     this.activeFeed = null;
@@ -581,13 +500,4 @@ export class Viewer implements ViewerDoor {
     this.scheduler.stop();
     this.board = null;
   }
-}
-
-/** UUIDv4 without `crypto.randomUUID`, which plain HTTP lacks. */
-function makeUuid(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = ((bytes[6] as number) & 0x0f) | 0x40;
-  bytes[8] = ((bytes[8] as number) & 0x3f) | 0x80;
-  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }

@@ -6,7 +6,7 @@ import { LabelVolume } from "../labels/LabelVolume";
 import { buildRowRuns, RowRuns } from "../labels/RowRuns";
 import type { AcceptScope, Edit, ImageInfo, JournalEdit, LabelArray, LabelInfo, Point3 } from "../types";
 import { ImageVolume } from "../volume/ImageVolume";
-import { boundEdit, DrawingBoard, type DrawingTool } from "./DrawingBoard";
+import { boundEdit, DrawingBoard, type DrawingTool, makeSettings } from "./DrawingBoard";
 import type { Gesture, Sample } from "./Gesture";
 
 const IMAGE: ImageInfo = {
@@ -43,7 +43,7 @@ function makeBoard(prefix = "edit"): DrawingBoard {
     volume.putSlab(slab, voxels.buffer);
   }
   let made = 0;
-  return new DrawingBoard(volume, "uint8", () => `${prefix}-${++made}`);
+  return new DrawingBoard(volume, "uint8", makeSettings(), () => `${prefix}-${++made}`);
 }
 
 function sampleAt(ijk: Point3, plane: "axial" | "sagittal" | "coronal" = "axial"): Sample {
@@ -74,10 +74,10 @@ function makeProposal(random: (below: number) => number): RowRuns {
 
 /** One random gesture of any tool, in any plane, or an accepted proposal. */
 function gesture(board: DrawingBoard, random: (below: number) => number): Edit | null {
-  board.activeLabel = 1 + random(3);
-  board.radiusMm = 0.3 + random(30) / 10;
-  board.isBall = random(4) === 0;
-  board.limits = {
+  board.settings.activeLabel = 1 + random(3);
+  board.settings.radiusMm = 0.3 + random(30) / 10;
+  board.settings.isBall = random(4) === 0;
+  board.settings.limits = {
     over: (["everything", "background", { label: 2 }] as const)[random(3)] ?? "everything",
     range: random(3) === 0 ? { low: 20, high: 80 } : null,
     eraseAnyLabel: random(2) === 0,
@@ -161,7 +161,7 @@ describe("undo", () => {
 
   it("leaves voxels alone that somebody else changed after me", () => {
     const board = makeBoard();
-    board.radiusMm = 0.1;
+    board.settings.radiusMm = 0.1;
     click(board, "brush", [3, 3, 3]);
     const running = begin(board, "brush", sampleAt([5, 5, 3]));
     running.move([sampleAt([8, 5, 3])]);
@@ -253,8 +253,8 @@ describe("somebody else's edit", () => {
 
   it("is counted where mine stayed", () => {
     const [mine, theirs] = [makeBoard(), makeBoard()];
-    mine.radiusMm = theirs.radiusMm = 0.1;
-    theirs.activeLabel = 2;
+    mine.settings.radiusMm = theirs.settings.radiusMm = 0.1;
+    theirs.settings.activeLabel = 2;
     const stroke = begin(mine, "brush", sampleAt([2, 2, 2]));
     stroke.move([sampleAt([6, 2, 2])]);
     const pending = mine.finish(stroke) as Edit;
@@ -279,24 +279,24 @@ const label = (value: number, locked: boolean): LabelInfo => ({
 describe("what may change", () => {
   it("is no voxel of a locked label", () => {
     const board = makeBoard();
-    board.radiusMm = 3;
-    board.activeLabel = 2;
+    board.settings.radiusMm = 3;
+    board.settings.activeLabel = 2;
     const first = click(board, "brush", [8, 7, 4]);
-    board.labelInfos = [label(1, false), label(2, true)];
-    board.activeLabel = 1;
+    board.settings.labelInfos = [label(1, false), label(2, true)];
+    board.settings.activeLabel = 1;
     click(board, "brush", [10, 7, 4]);
     expect(board.labels.countVoxels().get(2)).toBe(first?.voxels);
-    board.activeLabel = 2;
+    board.settings.activeLabel = 2;
     expect(board.begin("brush", sampleAt([1, 1, 1]))).toContain("label 2 is locked");
   });
 
   it("is only background in that mode, and only values inside the range", () => {
     const board = makeBoard();
-    board.radiusMm = 3;
+    board.settings.radiusMm = 3;
     click(board, "brush", [8, 7, 4]);
     const before = board.labels.countVoxels().get(1);
-    board.activeLabel = 2;
-    board.limits = { over: "background", range: { low: 10, high: 20 }, eraseAnyLabel: false };
+    board.settings.activeLabel = 2;
+    board.settings.limits = { over: "background", range: { low: 10, high: 20 }, eraseAnyLabel: false };
     const edit = click(board, "brush", [10, 7, 4]) as Edit;
     expect(board.labels.countVoxels().get(1)).toBe(before);
     expect(edit.voxels).toBeGreaterThan(0);
@@ -309,11 +309,11 @@ describe("what may change", () => {
 
   it("is the active label alone for the eraser, unless asked otherwise", () => {
     const board = makeBoard();
-    board.radiusMm = 2;
+    board.settings.radiusMm = 2;
     click(board, "brush", [8, 7, 4]);
-    board.activeLabel = 2;
+    board.settings.activeLabel = 2;
     expect(click(board, "eraser", [8, 7, 4])).toBeNull();
-    board.limits = { ...board.limits, eraseAnyLabel: true };
+    board.settings.limits = { ...board.settings.limits, eraseAnyLabel: true };
     expect(click(board, "eraser", [8, 7, 4])?.voxels).toBeGreaterThan(0);
     expect(board.labels.countVoxels().size).toBe(0);
   });
@@ -336,11 +336,11 @@ describe("a cancelled stroke", () => {
 describe("fill", () => {
   it("stops at other labels, in the slice or through the volume", () => {
     const board = makeBoard();
-    board.radiusMm = 0.1;
+    board.settings.radiusMm = 0.1;
     const wall = begin(board, "brush", sampleAt([-1, 7, 4]));
     wall.move([sampleAt([18, 7, 4])]);
     board.finish(wall);
-    board.activeLabel = 2;
+    board.settings.activeLabel = 2;
     expect(click(board, "fill", [0, 0, 4])?.voxels).toBe(18 * 7);
     board.history.undo();
     expect(click(board, "fill3d", [0, 0, 4])?.voxels).toBe(18 * 15 * 9 - 18);
@@ -349,7 +349,7 @@ describe("fill", () => {
   it("does nothing outside the grid or on its own label", () => {
     const board = makeBoard();
     expect(click(board, "fill", [-5, 3, 2])).toBeNull();
-    board.radiusMm = 2;
+    board.settings.radiusMm = 2;
     click(board, "brush", [8, 7, 4]);
     expect(click(board, "fill", [8, 7, 4])).toBeNull();
   });

@@ -22,12 +22,21 @@ import type { Gesture, Sample } from "./Gesture";
 
 export type DrawingTool = "brush" | "eraser" | "fill" | "fill3d";
 
+/** What the next gesture will do; the page changes it at any time, a running gesture keeps what it began with. */
+export interface DrawingSettings {
+  labelInfos: readonly LabelInfo[];
+  activeLabel: number;
+  limits: PaintLimits;
+  radiusMm: number;
+  isBall: boolean;
+}
+
+export function makeSettings(): DrawingSettings {
+  const limits: PaintLimits = { over: "everything", range: null, eraseAnyLabel: false };
+  return { labelInfos: [], activeLabel: 1, limits, radiusMm: 4, isBall: false };
+}
+
 export class DrawingBoard {
-  labelInfos: readonly LabelInfo[] = [];
-  activeLabel = 1;
-  limits: PaintLimits = { over: "everything", range: null, eraseAnyLabel: false };
-  radiusMm = 4;
-  isBall = false;
   readonly labels: LabelVolume;
   readonly history: EditHistory;
   private readonly metric: Metric;
@@ -35,6 +44,7 @@ export class DrawingBoard {
   constructor(
     private readonly image: ImageVolume,
     dtype: LabelType,
+    readonly settings: DrawingSettings,
     private readonly makeId: () => string,
   ) {
     const { nx, ny, nz, affine } = image.info;
@@ -43,19 +53,15 @@ export class DrawingBoard {
     this.metric = computeMetric(affine);
   }
 
-  get size(): Point3 {
-    return [this.labels.nx, this.labels.ny, this.labels.nz];
-  }
-
   /** Begins a gesture. A sentence instead when it cannot begin, for the person drawing. */
   begin(tool: DrawingTool, sample: Sample): Gesture | string {
-    const value = tool === "eraser" ? 0 : this.activeLabel;
-    const rule = compilePaintRule(value, this.activeLabel, this.limits, this.labelInfos, this.image);
+    const { activeLabel, limits, labelInfos, radiusMm, isBall } = this.settings;
+    const value = tool === "eraser" ? 0 : activeLabel;
+    const rule = compilePaintRule(value, activeLabel, limits, labelInfos, this.image);
     if (!rule.mayWrite) return `Label ${this.nameLabel(value)} is locked: unlock it or choose another one.`;
     const order = { value, rule, editId: this.makeId() };
     if (tool === "brush" || tool === "eraser") {
-      const { radiusMm, isBall, metric } = this;
-      return startBrush(this.labels, { ...order, radiusMm, isBall, metric }, sample);
+      return startBrush(this.labels, { ...order, radiusMm, isBall, metric: this.metric }, sample);
     }
     const fill = startFill(this.labels, { ...order, is3D: tool === "fill3d" }, sample);
     return fill ?? "This region has more than 5 million voxels, so nothing was filled: close its outline first.";
@@ -69,7 +75,7 @@ export class DrawingBoard {
 
   /** Takes over a proposal within a scope; `range` is the scope's part of the grid. */
   accept(proposal: RowRuns, revisionId: string, scope: AcceptScope, range: VoxelRange): Edit | null {
-    const locked = new Set(this.labelInfos.filter((label) => label.locked).map((label) => label.value));
+    const locked = new Set(this.settings.labelInfos.filter((label) => label.locked).map((label) => label.value));
     const chosen = scope.labels === "all" ? null : new Set(scope.labels);
     const draft = new EditDraft(this.labels);
     acceptProposal(draft, proposal, {
@@ -90,7 +96,7 @@ export class DrawingBoard {
   }
 
   private nameLabel(value: number): string {
-    return this.labelInfos.find((label) => label.value === value)?.name ?? String(value);
+    return this.settings.labelInfos.find((label) => label.value === value)?.name ?? String(value);
   }
 }
 
