@@ -161,7 +161,7 @@ class PostgresServer:
             )
             said = child.communicate()[0].decode(errors="replace")
         if child.returncode != 0:
-            raise CannotStart(f"PostgreSQL could not make its data folder {self.cluster}: {_last_line(said)}")
+            raise CannotStart(f"PostgreSQL could not make its data folder {self.cluster}: {_complaint(said)}")
         unfinished.rename(self.cluster)
 
     def _run(self, programs: Path, identity: Identity | None) -> None:
@@ -189,7 +189,7 @@ class PostgresServer:
                 self._child = child
                 return
             if time.monotonic() > give_up:
-                said = _last_line(self.log.read_text(errors="replace"))
+                said = _complaint(self.log.read_text(errors="replace"))
                 raise CannotStart(f"PostgreSQL in {self.cluster} does not start: {said} The whole log is {self.log}.")
             time.sleep(0.2)
 
@@ -397,6 +397,8 @@ def _environment() -> dict[str, str]:
     return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 
-def _last_line(said: str) -> str:
-    lines = [line for line in said.strip().splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing."
+def _complaint(said: str) -> str:
+    """The first line that names an error, else the last one: what follows a failure is mostly tidying up."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    errors = [line for line in lines if "error:" in line or "FATAL:" in line or "PANIC:" in line]
+    return (errors or lines[-1:] or ["it said nothing."])[0]

@@ -31,7 +31,8 @@ from backend.embedded.postgres import OWNER_URL_FILE, URL_FILE, PostgresServer
 from backend.embedded.processes import CannotStart, spawn, stop
 from backend.settings import PREFIX, Settings
 
-DEMO_DONE = "demo-loaded"  # a file in the data folder
+DEMO_DONE = "demo-loaded"  # a file in the data folder, written by `demo`
+_DEMO_QUIET_SECONDS = "2"
 _READY_SECONDS = 120.0
 _LONG_LIFE_SECONDS = 30.0
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -247,6 +248,8 @@ def _data_folder(settings: Settings) -> Path:
 def _children_environment(settings: Settings, data: Path, postgres: PostgresServer | None) -> Mapping[str, str]:
     """Our own environment, with the data folder made absolute and the embedded server's URLs as secret files."""
     environment = {**os.environ, f"{PREFIX}DATA": str(data), "PYTHONUNBUFFERED": "1"}
+    if settings.demo:  # whoever tries it out waits for the first style of their own, not for a quiet minute
+        environment.setdefault(f"{PREFIX}PERSONALISE_QUIET_SECONDS", _DEMO_QUIET_SECONDS)
     if postgres is not None:
         postgres.prepare()
         environment[f"{PREFIX}DATABASE_URL_FILE"] = str(data / "secrets" / URL_FILE)
