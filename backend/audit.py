@@ -129,6 +129,11 @@ def head(db: AnySession) -> tuple[int, str]:
     return (row.seq, row.sha256) if row else (0, FIRST)
 
 
+def hash_of(db: AnySession, seq: int) -> str | None:
+    """The stored hash of one row, or None when there is no such row."""
+    return db.scalar(select(AuditRow.sha256).where(AuditRow.seq == seq))
+
+
 def _in_order() -> Select[Any]:
     return select(*AuditRow.__table__.columns).order_by(AuditRow.seq)
 

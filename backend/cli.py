@@ -95,11 +95,16 @@ def import_folder(
 
 @audit.command("verify")
 def verify_audit() -> None:
-    """Prove the audit chain; names the first row that was changed, moved or removed."""
+    """Prove the audit chain, also against the heads written down outside the database; names the first bad row."""
+    from backend.app.witness import contradicted_head, heads_file
     from backend.audit import head, verify
 
-    with _database(_settings()) as database, database.read() as db:
+    settings = _settings()
+    with _database(settings, statement_seconds=0) as database, database.read() as db:
         bad, (seq, sha256) = verify(db), head(db)
+        rebuilt = contradicted_head(db, heads_file(settings.data))
+    if rebuilt is not None:
+        _fail(f"Row {rebuilt} of the audit is not the one written down in {heads_file(settings.data).name}.")
     if bad is not None:
         _fail(f"The audit chain is broken at row {bad}: it, or the row before it, was changed or removed.")
     print(f"The audit chain is whole: {seq} rows, head {sha256}.")

@@ -153,6 +153,13 @@ class Throttled(ConsiliumError):
     code = "too-many-attempts"
 
 
+class HeadersTooLarge(ConsiliumError):
+    """The request's headers are too large."""
+
+    status = 431
+    code = "headers-too-large"
+
+
 class Unavailable(ConsiliumError):
     """Consilium cannot do this at the moment; please try again shortly."""
 

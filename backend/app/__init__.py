@@ -20,6 +20,7 @@ from backend.accounts.api import router as accounts_router
 from backend.app import health, logs, pages, problems
 from backend.app.document import VERSION, as_text, make_document
 from backend.app.edge import Edge
+from backend.app.witness import Witness, heads_file
 from backend.blobs import Blobs
 from backend.database import Database
 from backend.events import Events
@@ -81,8 +82,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings.work_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     queue.connect(settings)
     app.state.events.start()
+    witness = Witness(app.state.database, heads_file(settings.data))
+    witness.start()
     log.info("ready")
     yield
+    witness.stop()
     app.state.events.stop()
     app.state.database.close()
 

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from backend.app import strict
 from backend.app.headers import new_nonce, secure
 from backend.app.problems import InternalError, problem_response
-from backend.errors import BadRequest, ConsiliumError, CrossSite, RequestTimeout, TooLarge, Unsupported
+from backend.errors import BadRequest, ConsiliumError, CrossSite, HeadersTooLarge, RequestTimeout, TooLarge, Unsupported
 from backend.settings import LOOPBACK, Settings
 
 log = structlog.get_logger("consilium.requests")
@@ -30,6 +30,8 @@ MIB: Final = 1024 * 1024
 JSON_LIMIT: Final = 1 * MIB
 EDIT_LIMIT: Final = 8 * MIB
 UPLOADS: Final = "/api/v1/imports"
+HEADERS_BYTES: Final = 16 * 1024
+HEADERS: Final = 100
 BODY_SECONDS: Final = 30.0  # for a whole JSON body, and for the pause between two chunks of an upload
 SAFE: Final = ("GET", "HEAD", "OPTIONS", "TRACE")
 _FORMS: Final = ("text/plain", "application/x-www-form-urlencoded")
@@ -83,6 +85,9 @@ class Edge:
     def _check_head(self, scope: Scope) -> None:
         """Host, cross-site and content type: what can be judged without the body."""
         headers = Headers(scope=scope)
+        size = sum(len(name) + len(value) for name, value in scope["headers"]) + len(scope.get("query_string", b""))
+        if size > HEADERS_BYTES or len(scope["headers"]) > HEADERS:
+            raise HeadersTooLarge(f"At most {HEADERS} headers of {HEADERS_BYTES // 1024} KiB together.")
         if _host_name(headers.get("host", "")) not in self.hosts:
             raise BadRequest("This server does not answer to that host name; see CONSILIUM_TRUSTED_HOSTS.")
         if scope["method"] in SAFE:
@@ -160,12 +165,20 @@ def _route(scope: Scope) -> str:
 
 
 def _counting(receive: Receive, limit: int) -> Receive:
-    received = 0
+    """A receive that refuses the byte too many and the pause too long; after the body's end it only waits for the client."""
+    received, more = 0, True
 
     async def receive_counted() -> Message:
-        nonlocal received
-        message = await receive()
+        nonlocal received, more
+        if not more:
+            return await receive()
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                message = await receive()
+        except TimeoutError:
+            raise RequestTimeout(f"Nothing arrived for {BODY_SECONDS:.0f} seconds.") from None
         received += len(message.get("body", b""))
+        more = message.get("more_body", False)
         if received > limit:
             raise TooLarge(f"A request here has at most {limit // MIB} MiB.")
         return message

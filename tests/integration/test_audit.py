@@ -2,6 +2,7 @@
 
 import random
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from uuid import uuid4
 
 import psycopg
@@ -11,6 +12,7 @@ from sqlalchemy import text
 
 from backend import audit
 from backend.accounts.rules import Actor
+from backend.app.witness import contradicted_head, write_head
 from backend.database import Database
 from tests.conftest import Urls, sign_in
 
@@ -142,3 +144,17 @@ def test_signing_in_and_out_and_failing_to_are_events_with_an_address(client: Te
         ("admin", "success", "testclient"),
         ("nobody", "refused", "testclient"),
     ]
+
+
+def test_rows_cut_off_the_end_are_missed_by_the_witness(
+    database: Database, owner: psycopg.Connection[tuple[object, ...]], tmp_path: Path
+) -> None:
+    write_events(database, 5)
+    write_head(database, tmp_path / "heads")
+    write_head(database, tmp_path / "heads")
+    owner.execute("DELETE FROM audit WHERE seq >= 4")
+
+    with database.read() as db:
+        assert audit.verify(db) is None  # the chain alone cannot know
+        assert contradicted_head(db, tmp_path / "heads") == 5
+    assert len((tmp_path / "heads").read_text().splitlines()) == 1

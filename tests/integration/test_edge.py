@@ -1,5 +1,6 @@
 """The edge and the transaction: what every request meets before a route and every answer before it leaves."""
 
+import asyncio
 import json
 import re
 from typing import Annotated, Any
@@ -208,6 +209,38 @@ class TestBodies:
 
         assert larger.status_code != 413
         assert largest.status_code == 413
+
+    @pytest.mark.parametrize("headers", [{"X-Long": "x" * 17_000}, {f"X-{n}": "x" for n in range(101)}])
+    def test_too_many_or_too_long_headers_are_refused(self, client: TestClient, headers: dict[str, str]) -> None:
+        assert client.get("/healthz", headers=headers).status_code == 431
+
+    @pytest.mark.parametrize("media_type", ["application/json", "application/octet-stream"])
+    def test_a_body_that_never_ends_is_given_up(
+        self, client: TestClient, monkeypatch: pytest.MonkeyPatch, media_type: str
+    ) -> None:
+        """The head promises more than is sent; an ASGI server would wait for it."""
+        monkeypatch.setattr("backend.app.edge.BODY_SECONDS", 0.1)
+
+        async def ask() -> int:
+            headers = {"host": "127.0.0.1", "origin": ORIGIN, "content-type": media_type, "content-length": "10"}
+            scope = {
+                "type": "http", "method": "POST", "path": f"{API}/experts", "raw_path": b"", "query_string": b"",
+                "headers": [(name.encode(), value.encode()) for name, value in headers.items()], "client": ("1.1.1.1", 1),
+                "scheme": "http", "server": ("127.0.0.1", 8000), "http_version": "1.1", "root_path": "", "asgi": {},
+            }  # fmt: skip
+            statuses: list[int] = []
+
+            async def receive() -> dict[str, Any]:
+                await asyncio.sleep(60)
+                return {"type": "http.disconnect"}
+
+            async def send(message: Any) -> None:
+                statuses.append(message.get("status", 0))
+
+            await client.app(scope, receive, send)  # type: ignore[operator]
+            return statuses[0]
+
+        assert asyncio.run(ask()) == 408
 
     def test_a_compressed_body_is_refused(self, client: TestClient) -> None:
         answer = client.post(
