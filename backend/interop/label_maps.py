@@ -15,7 +15,7 @@ from backend.imaging.labels import LabelArray, count_values
 from backend.imaging.refusal import Refusal
 from backend.projects.rules import LabelView
 from backend.studies.ingest import ParsedImage, label_grid_difference
-from backend.studies.store import Image
+from backend.studies.rules import Image
 
 MOST_VALUES: Final = 64
 COLOURS: Final = ("#e6194b", "#3cb44b", "#4363d8", "#f58231", "#911eb4", "#42d4f4", "#f032e6", "#bfef45", "#469990")

@@ -2,9 +2,10 @@
 
 from backend.studies.rules.keeping import KeptBytes, find_same, hash_originals, keep_image, lock_door, store_bytes
 from backend.studies.rules.pixels import Slab, corrupt_blobs, load_slab, make_thumbnail, read_slice, write_png
-from backend.studies.store import ImageRow, find_image, images_of_studies, list_images, list_studies, load_series
+from backend.studies.store import Image, ImageRow, find_image, images_of_studies, list_images, list_studies, load_series
 
 __all__ = [
+    "Image",
     "ImageRow",
     "KeptBytes",
     "Slab",
