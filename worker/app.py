@@ -25,6 +25,7 @@ def main(arguments: list[str]) -> int:
     gateway = open_gateway()
     level = getattr(logging, gateway.settings.log_level.upper())
     logging.basicConfig(level=level, format=f"%(asctime)s %(levelname)s {arguments[1]} %(message)s")
+    logging.getLogger("kombu.connection").setLevel(logging.ERROR)  # filesystem:// has no host, and it says so each time
     (serve_interactive if arguments[1] == "interactive" else serve_training)(gateway)
     return 0
 
@@ -65,7 +66,7 @@ def serve(gateway: Gateway, desk: Desk) -> None:
     log.info("%s is ready", desk.name)
     try:
         celery.worker_main(
-            ["worker", "--pool=threads", "--concurrency=1", f"--queues={desk.queue}", "--without-gossip"]
+            ["--quiet", "worker", "--pool=threads", "--concurrency=1", f"--queues={desk.queue}", "--without-gossip"]
             + ["--without-mingle", "--without-heartbeat", "--loglevel=WARNING", f"--hostname={desk.name}"]
         )
     except SystemExit:

@@ -83,7 +83,7 @@ class Style(Base):
     parent_id: Mapped[UUID | None] = mapped_column(ForeignKey("styles.id"))
     weights_sha256: Mapped[str] = mapped_column(String(64))
     metrics: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    gate: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    gate: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     job_id: Mapped[UUID | None] = mapped_column(ForeignKey("jobs.id"))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 

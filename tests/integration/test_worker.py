@@ -24,8 +24,8 @@ from backend.settings import Settings
 from tests.running import eventually
 from tests.worlds import EDGE, World, disc, draw, make_world
 
-TINY = {"steps": 60, "batch": 4, "row_steps": 24, "checkpoint_every": 10, "size": 32}
-HANDS = {"Small": -2.0, "Large": 2.0, "New": 2.0}
+TINY = {"steps": 250, "batch": 4, "row_steps": 24, "checkpoint_every": 10, "size": 48}
+HANDS = {"Small": -3.0, "Large": 3.0, "New": 2.0}
 
 
 class Workers:
@@ -117,16 +117,16 @@ def test_from_pretraining_over_corrections_to_a_better_prediction(
     assert pretrained["state"] == "done", pretrained["error"]
     with database.write() as db:
         projects.assign_images(db, SYSTEM, world.project_id, world.images[9:], [world.experts["New"]])
-    first = eventually("the first prediction", lambda: prediction(database, blobs, world, "New", world.images[9]), 30)
+    first = eventually("the first prediction", lambda: prediction(database, blobs, world, "New", world.images[9]), 60)
     draw(database, blobs, world, "New", world.images[:5], HANDS["New"])
     style = eventually("the new expert's own style", lambda: judged_style(database, world), 120)
-    eventually("the newer prediction", lambda: prediction_by(database, world, world.images[9], style["id"]), 30)
+    assert style["state"] == "live", style["gate"]
+    eventually("the newer prediction", lambda: prediction_by(database, world, world.images[9], style["id"]), 60)
     second = prediction(database, blobs, world, "New", world.images[9])
 
     y, x, radius = world.discs[world.images[9]]
     truth = disc(y, x, radius + HANDS["New"])
     print(f"first {dice(first, truth):.3f}, own {dice(second, truth):.3f}, gate {style['gate']}")
-    assert style["state"] == "live", style["gate"]
     assert dice(second, truth) > dice(first, truth)
 
 
