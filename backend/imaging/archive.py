@@ -80,7 +80,7 @@ def _check(infos: list[zipfile.ZipInfo], entries: int) -> None:
 def _write(archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, left: int) -> int:
     """Inflate one member, counting; the size in the directory is compared at the end, never trusted."""
     written = 0
-    with archive.open(info) as source, target.open("xb") as file:
+    with archive.open(info) as source, target.open("wb") as file:
         while piece := source.read(CHUNK):
             written += len(piece)
             if written > left:
