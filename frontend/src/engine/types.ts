@@ -208,7 +208,10 @@ export interface ViewerDoor {
   /** abandon the gesture under way */
   cancel(): void;
   loadActive(source: ActiveSource): Promise<void>;
-  /** somebody else's edit (not undoable here). Voxels of `pending` (mine, not yet acknowledged) stay mine; returns how many did. */
+  /**
+   * Somebody else's edit (not undoable here). Voxels of `pending` (mine, not yet acknowledged) stay mine; returns how
+   * many did. Ends a gesture under way first, whose edit arrives by `onEdit`: ask for what is pending anew each time.
+   */
   applyRemote(edit: JournalEdit, pending: readonly JournalEdit[]): number;
   addLayer(source: LayerSource): Promise<void>;
   updateLayer(id: string, look: Partial<LayerLook>): void;

@@ -39,7 +39,7 @@ export interface Orientation {
   /** planes worth showing, the acquisition plane (through k) first */
   readonly shown: readonly Plane[];
   readonly tiltDegrees: number;
-  /** tilted above 5° or sheared: views wear a badge and a second letter */
+  /** tilted above 5° or sheared: views wear a second letter, the page a badge */
   readonly isTilted: boolean;
 }
 

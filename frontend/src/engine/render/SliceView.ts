@@ -26,7 +26,6 @@ import { ActiveLayer } from "./layers/ActiveLayer";
 import {
   type BrushShape,
   computeBrushEllipse,
-  drawBadge,
   drawBrushCursor,
   drawCrosshair,
   drawLetters,
@@ -270,8 +269,6 @@ export class SliceView {
     drawCrosshair(context, view, scene.crosshairIjk, size);
     drawLetters(context, this.axes, size);
     if (geometry === "regular" || geometry === "sheared") drawScaleBar(context, view, size);
-    const badge = describeGeometry(scene);
-    if (badge !== null) drawBadge(context, badge);
     const brush = this.findBrush();
     if (this.cursor !== null && brush !== null) {
       drawBrushCursor(context, view, brush, this.cursor, scene.brushCursor?.colour ?? "#fff");
@@ -282,13 +279,4 @@ export class SliceView {
     const { brushCursor, metric } = this.scene;
     return brushCursor === null ? null : { radiusMm: brushCursor.radiusMm, metric };
   }
-}
-
-/** The warning a view wears when its grid is not the plain patient grid. */
-function describeGeometry(scene: Scene): string | null {
-  const { geometry } = scene.volume.info;
-  if (geometry === "uncalibrated") return "uncalibrated: no lengths, no orientation";
-  if (geometry === "irregular") return "irregular slice spacing: no lengths or volumes";
-  if (!scene.orientation.isTilted) return null;
-  return `native grid, tilted ${scene.orientation.tiltDegrees.toFixed(0)}°`;
 }

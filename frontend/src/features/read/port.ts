@@ -55,15 +55,15 @@ export class SegmentationPort implements OutboxPort {
     const segmentation = await getSegmentation(this.segmentationId);
     const missed = await listEdits(this.segmentationId, this.#knownSeq);
     // From here on nothing may be awaited: strokes that end now must see the merged map.
-    const pending = waiting().map(asJournalEdit);
-    const mine = new Set(pending.map((edit) => edit.editId));
+    const mine = new Set(waiting().map((edit) => edit.editId));
     let kept = 0;
     let strokes = 0;
     for (const edit of missed) {
       this.#knownSeq = Math.max(this.#knownSeq, edit.seq);
       if (mine.has(edit.edit_id)) continue;
       strokes += 1;
-      kept += this.viewer?.applyRemote(fromWire(edit), pending) ?? 0;
+      // Asked anew each time: the first merge ends a stroke under way, which then waits too.
+      kept += this.viewer?.applyRemote(fromWire(edit), waiting().map(asJournalEdit)) ?? 0;
     }
     if (strokes > 0 && this.viewer) this.onMerge(strokes, kept);
     return {

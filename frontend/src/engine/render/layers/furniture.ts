@@ -1,4 +1,5 @@
-/** What stands around the image in a view: orientation letters, scale bar, crosshair, tilt badge, brush cursor. */
+/** What stands around the image in a view: orientation letters, scale bar, crosshair, brush cursor.
+ *  Words (tilt, geometry) are the page's, which has them in one catalogue. */
 import type { Metric } from "../../geometry/affine";
 import type { PlaneAxes } from "../../geometry/planes";
 import {
@@ -69,13 +70,6 @@ export function drawScaleBar(context: CanvasRenderingContext2D, view: ViewTransf
   context.textAlign = "left";
   context.textBaseline = "alphabetic";
   drawText(context, mm >= 10 ? `${mm / 10} cm` : `${mm} mm`, x, y - 8);
-}
-
-export function drawBadge(context: CanvasRenderingContext2D, text: string): void {
-  context.font = "12px system-ui, sans-serif";
-  context.textAlign = "left";
-  context.textBaseline = "top";
-  drawText(context, text, 8, 8);
 }
 
 /** Two lines that leave the voxel itself free. */

@@ -1,0 +1,106 @@
+/**
+ * The engine on a bare page, for tests/acceptance/test_engine.py and benchmarks/viewer.py: a phantom with a known value
+ * in every voxel, no server, no React. What the test asks for stands in the page's address.
+ */
+import { type CursorInfo, type Edit, encodeRuns, type ImageInfo, type Plane, Viewer } from "../../src/engine";
+
+const wanted = JSON.parse(decodeURIComponent(location.hash.slice(1))) as {
+  size: [number, number, number];
+  affine: number[];
+  geometry: ImageInfo["geometry"];
+  experts: number;
+  drawn: boolean;
+};
+const [nx, ny, nz] = wanted.size;
+const slabDepth = 8;
+
+/** Stored value of a voxel: a ramp that never repeats along a line, so that a shifted or flipped picture shows. */
+const phantom = (x: number, y: number, z: number): number => 1024 - 150 + ((x * 5 + y * 11 + z * 17) % 380);
+
+function fetchSlab(slab: number): Promise<ArrayBuffer> {
+  const depth = Math.min(slabDepth, nz - slab * slabDepth);
+  const planes = new Uint8Array(2 * nx * ny * depth);
+  let at = 0;
+  for (let z = slab * slabDepth; z < slab * slabDepth + depth; z++)
+    for (let y = 0; y < ny; y++)
+      for (let x = 0; x < nx; x++, at++) {
+        const stored = phantom(x, y, z);
+        planes[at] = stored & 255;
+        planes[nx * ny * depth + at] = stored >> 8;
+      }
+  return Promise.resolve(planes.buffer);
+}
+
+/** Two balls of labels 1 and 2; `shift` moves them, so that readers differ. */
+function fetchLabels(slab: number, shift: number): Promise<ArrayBuffer> {
+  const depth = Math.min(slabDepth, nz - slab * slabDepth);
+  const labels = new Uint8Array(nx * ny * depth);
+  const isInside = (x: number, y: number, z: number, cx: number, cy: number, cz: number, radius: number): boolean =>
+    (x / nx - cx) ** 2 + (y / ny - cy) ** 2 + (z / nz - cz) ** 2 < radius * radius;
+  let at = 0;
+  for (let z = slab * slabDepth; z < slab * slabDepth + depth; z++)
+    for (let y = 0; y < ny; y++)
+      for (let x = 0; x < nx; x++, at++) {
+        if (isInside(x, y, z, 0.35 + shift, 0.5, 0.5, 0.15)) labels[at] = 1;
+        else if (isInside(x, y, z, 0.7, 0.4 + shift, 0.6, 0.08)) labels[at] = 2;
+      }
+  return Promise.resolve(labels.buffer);
+}
+
+const edits: (Edit & { wire: string })[] = [];
+const problems: string[] = [];
+let cursor: CursorInfo | null = null;
+
+const viewer = new Viewer({
+  image: {
+    nx,
+    ny,
+    nz,
+    channels: 1,
+    affine: wanted.affine,
+    geometry: wanted.geometry,
+    slope: 1,
+    intercept: -1024,
+    windowLow: -160,
+    windowHigh: 240,
+    slabDepth,
+  },
+  fetchSlab,
+  onEdit: (edit) => edits.push({ ...edit, wire: encodeRuns(edit.runs) }),
+  onCursor: (now) => {
+    cursor = now;
+  },
+  onProblem: (sentence) => problems.push(sentence),
+});
+for (const plane of ["axial", "coronal", "sagittal"] satisfies Plane[]) {
+  viewer.attach(document.getElementById(plane) as HTMLCanvasElement, plane);
+}
+viewer.setLabels([
+  { value: 1, name: "one", colour: "#E69F00", visible: true, locked: false },
+  { value: 2, name: "two", colour: "#56B4E9", visible: true, locked: false },
+]);
+
+const colours = ["#D55E00", "#009E73", "#CC79A7", "#F0E442"] as const;
+const dashes = ["solid", "long", "dots", "dash-dot"] as const;
+
+async function load(): Promise<void> {
+  const own = wanted.drawn ? (slab: number) => fetchLabels(slab, 0) : null;
+  await viewer.loadActive({ dtype: "uint8", fetchSlab: own, edits: [] });
+  for (let n = 0; n < wanted.experts; n++) {
+    await viewer.addLayer({
+      id: `expert ${n}`,
+      revisionId: `revision ${n}`,
+      dtype: "uint8",
+      fetchSlab: (slab) => fetchLabels(slab, 0.02 * (n + 1)),
+      look: {
+        kind: "outline",
+        colour: colours[n % 4] ?? null,
+        dash: dashes[n % 4] ?? "solid",
+        opacity: 1,
+        visible: true,
+      },
+    });
+  }
+}
+
+Object.assign(window, { viewer, edits, problems, phantom, readCursor: () => cursor, loaded: load() });

@@ -1,0 +1,80 @@
+"""The slice engine on a bare page, built by Vite and served under a strict policy: no backend, no database.
+
+`tests/acceptance/test_engine.py` and `benchmarks/viewer.py` use it where the whole application would only add noise.
+"""
+
+import functools
+import http.server
+import json
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from playwright.sync_api import Page
+
+FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; worker-src 'self'"
+)
+
+
+class _Strict(http.server.SimpleHTTPRequestHandler):
+    def end_headers(self) -> None:
+        self.send_header("Content-Security-Policy", POLICY)
+        super().end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Silent: the test says what matters."""
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[int]:
+    """Build the page into a folder and serve it on 127.0.0.1; gives the port."""
+    build = [
+        "npx",
+        "vite",
+        "build",
+        "--config",
+        "tests/engine/vite.config.ts",
+        "--outDir",
+        str(folder),
+        "--logLevel",
+        "error",
+    ]
+    subprocess.run(build, cwd=FRONTEND, check=True, timeout=120)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Strict, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
+
+
+def open_phantom(
+    page: Page,
+    origin: str,
+    size: tuple[int, int, int],
+    affine: tuple[float, ...],
+    *,
+    geometry: str = "regular",
+    experts: int = 0,
+    drawn: bool = False,
+) -> None:
+    """Show the phantom and wait until image and label maps are there. affine: 12 numbers, voxel → RAS mm."""
+    wanted = {"size": size, "affine": affine, "geometry": geometry, "experts": experts, "drawn": drawn}
+    page.goto("about:blank")
+    page.goto(f"{origin}/index.html#{quote(json.dumps(wanted))}")
+    page.evaluate(
+        """async () => {
+            await loaded;
+            while (viewer.state.slabsLoaded < viewer.state.slabCount) await new Promise((done) => setTimeout(done, 20));
+        }"""
+    )
+    next_frame(page)
+
+
+def next_frame(page: Page) -> None:
+    """Until what was asked for has been painted and reported."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
