@@ -31,6 +31,7 @@ audit = typer.Typer(no_args_is_help=True, help="The audit trail.")
 app.add_typer(user, name="user")
 app.add_typer(audit, name="audit")
 
+ALIVE_SECONDS = 60
 Name = Annotated[str, typer.Argument(help="The account's name, as typed when signing in.")]
 
 
@@ -111,13 +112,17 @@ def verify_audit() -> None:
 
 
 @app.command()
-def fsck() -> None:
-    """Check every promise the data must keep; changes nothing. Prints one line per fault, ends with 1 if there is any."""
-    from backend.app.fsck import examine
+def fsck(
+    sweep: Annotated[bool, typer.Option("--sweep", help="Also delete blobs that no row has named for a day.")] = False,
+) -> None:
+    """Check every promise the data must keep. Prints one line per fault and ends with 1 if there is any."""
+    from backend.app import fsck as checker
 
     settings = _settings()
     with _database(settings, statement_seconds=0) as database:
-        report = examine(database, settings)
+        report = checker.examine(database, settings)
+        if sweep and not report.faults:
+            report.counts["swept"] = checker.sweep(database, settings)
     for fault in report.faults:
         print(fault)
     print(json.dumps(report.counts, sort_keys=True))

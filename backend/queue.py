@@ -97,7 +97,9 @@ def ring_after_commit(db: WriteSession, job_id: UUID | str, queue: str) -> None:
 
 def _transport(settings: Settings) -> dict[str, object]:
     if not settings.broker_url.startswith("filesystem:"):
-        return {"socket_timeout": 2, "socket_connect_timeout": 1, "visibility_timeout": 3600}
+        # One further try at once: kombu's own patience would hold up a request for six seconds while Redis is away.
+        patience = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
+        return {"socket_timeout": 2, "socket_connect_timeout": 1, "visibility_timeout": 3600, **patience}
     folder = settings.broker_folder.absolute()
     (folder / "control").mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / "messages").mkdir(mode=0o700, exist_ok=True)
