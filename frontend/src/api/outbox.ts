@@ -5,7 +5,8 @@
  * recognises before it judges `If-Match`; a true 412 means another window of the same reader was faster, so the owner
  * is asked to `rebase` (bring in what was missed, put mine back on top) and everything waiting is sent again on the
  * new revision. Fails closed: an edit the server refuses for good stops the queue and says so; nothing behind it is
- * sent, because later strokes assume the earlier ones.
+ * sent, because later strokes assume the earlier ones. Nothing is kept in browser storage: that needs a key the server
+ * hands out (VIEWER.md, section 8), and there is none yet. Each stroke is posted at once; a crash loses what waits here.
  */
 
 export type OutgoingEdit = {
@@ -40,14 +41,6 @@ export interface OutboxPort {
    * `waiting` is a function because strokes may end while the missed edits travel.
    */
   rebase(waiting: () => readonly OutgoingEdit[]): Promise<Position>;
-}
-
-/** Where unsent edits survive a crash, if anywhere (see journal.ts). */
-export interface Journal {
-  /** False where the connection offers no encryption: strokes then live in memory only, and the screen says so. */
-  readonly survives: boolean;
-  put(edit: OutgoingEdit): Promise<void>;
-  remove(editId: string): Promise<void>;
 }
 
 export type SaveState =
@@ -85,7 +78,6 @@ export class Outbox {
     position: Position,
     private readonly port: OutboxPort,
     private readonly clock: OutboxClock,
-    private readonly journal: Journal | null = null,
   ) {
     this.#position = position;
   }
@@ -112,8 +104,6 @@ export class Outbox {
   add(edit: OutgoingEdit): void {
     if (this.#closed) throw new Error("This outbox is closed; open the case again before drawing.");
     this.#waiting.push(edit);
-    // A failed journal write loses nothing by itself: the edit stays in memory and is on its way to the server.
-    void this.journal?.put(edit).catch(() => undefined);
     if (this.#state.kind !== "saved") this.#publish({ ...this.#state, waiting: this.#waiting.length });
     this.#start();
   }
@@ -130,7 +120,7 @@ export class Outbox {
     this.#position = position;
   }
 
-  /** Stop sending. Unsent edits stay in the journal. */
+  /** Stop sending; what still waits is given up, so drain first. */
   close(): void {
     this.#closed = true;
     this.#listeners.clear();
@@ -174,7 +164,7 @@ export class Outbox {
         this.#waiting = this.#waiting.map((waiting) => ({ ...waiting, checksums: null }));
         return "stale";
       }
-      this.#acknowledge(edit, answer);
+      this.#acknowledge(answer);
       return "done";
     } catch {
       // The server could not be reached; the edit is still first in the queue and keeps its id.
@@ -182,10 +172,9 @@ export class Outbox {
     }
   }
 
-  #acknowledge(edit: OutgoingEdit, answer: { seq: number; etag: string }): void {
+  #acknowledge(answer: { seq: number; etag: string }): void {
     this.#waiting.shift();
     this.#position = { ...this.#position, seq: answer.seq, etag: answer.etag };
-    void this.journal?.remove(edit.editId).catch(() => undefined);
   }
 
   #publish(state: SaveState): void {

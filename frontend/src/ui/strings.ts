@@ -400,7 +400,14 @@ const en = {
     place: (n: number) => (n === 1 ? "Next in the queue" : `Place ${n} in the queue`),
     waiting: "Waiting for a worker",
     starting: "Starting",
-    step: (phase: string, step: number, steps: number) => `${phase || "Working"}: step ${step} of ${steps}`,
+    phases: {
+      loading: "Loading readings",
+      pretraining: "Training",
+    } as Readonly<Record<string, string>>,
+    step: (phase: string, step: number, steps: number) => {
+      const name = phase === "" ? "Working" : phase.charAt(0).toUpperCase() + phase.slice(1);
+      return steps > 0 ? `${name}: step ${step.toLocaleString("en")} of ${steps.toLocaleString("en")}` : name;
+    },
     estimating: "Estimating the time left",
     left: (duration: string) => `About ${duration} left`,
     took: (duration: string) => `Took ${duration}`,

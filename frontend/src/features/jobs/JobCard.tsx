@@ -85,7 +85,10 @@ function JobProgress({ job }: { job: JobOut }) {
     <Stack gap={4}>
       <Group justify="space-between">
         <Text size="sm" role="status">
-          {progress ? progress.message || t.jobs.step(progress.phase, progress.step, progress.steps) : t.jobs.starting}
+          {progress
+            ? progress.message ||
+              t.jobs.step(t.jobs.phases[progress.phase] ?? progress.phase, progress.step, progress.steps)
+            : t.jobs.starting}
         </Text>
         <Text size="sm" c="dimmed" className="tabular" data-testid="time-left">
           {left === null || left === undefined ? t.jobs.estimating : t.jobs.left(t.units.duration(left))}

@@ -5,6 +5,7 @@ import { type FormEvent, useState } from "react";
 import { useNavigate, useSearchParams } from "react-router";
 import { sessionQuery, signIn, useAction } from "../../api";
 import { PlainFrame, Problem, t } from "../../ui";
+import { ownAddress } from "./ownAddress";
 
 export function LoginPage() {
   const [name, setName] = useState("");
@@ -65,9 +66,4 @@ export function LoginPage() {
       </Paper>
     </PlainFrame>
   );
-}
-
-/** Only addresses of our own origin: `next` comes from the address bar and may be anything. */
-export function ownAddress(next: string | null): string {
-  return next?.startsWith("/") && !/^\/[/\\]/.test(next) ? next : "/";
 }

@@ -4,6 +4,7 @@ import { Plus, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { type LabelOut, type ProjectOut, setLabels, useAction } from "../../api";
 import { EmptyState, okabeIto, Problem, say, t } from "../../ui";
+import { faultOf } from "./labelFaults";
 
 export function LabelsTab({ project, manages }: { project: ProjectOut; manages: boolean }) {
   const [labels, setDraft] = useState(project.labels);
@@ -107,14 +108,4 @@ function freshLabel(labels: readonly LabelOut[]): LabelOut {
   const value = 1 + Math.max(0, ...labels.map((label) => label.value));
   const colour = okabeIto[labels.length % okabeIto.length] ?? okabeIto[0];
   return { value, name: "", colour, code_scheme: null, code_value: null, code_meaning: null };
-}
-
-/** What is wrong with a label set, in words; null when it may be saved. */
-export function faultOf(labels: readonly LabelOut[]): string | null {
-  const values = labels.map((label) => label.value);
-  if (labels.some((label) => label.name.trim() === "")) return t.labels.nameless;
-  if (values.some((value) => !Number.isInteger(value) || value < 1 || value > 255)) return t.labels.badValue;
-  if (new Set(values).size < values.length) return t.labels.twice;
-  if (labels.some((label) => !/^#[0-9a-f]{6}$/.test(label.colour))) return t.labels.badColour;
-  return null;
 }

@@ -67,8 +67,8 @@ function cursorWords({ ijk, mm, values, label }: CursorInfo): string {
   const value = values ? values.map((one) => Number(one.toPrecision(5))).join(", ") + unit : "…";
   const name = labels.find((one) => one.value === label)?.name;
   const trusted = facts?.image.geometry !== "uncalibrated" && facts?.image.geometry !== "irregular";
-  const place = trusted ? `   RAS ${mm.map((one) => one.toFixed(1)).join(", ")} mm` : "";
-  return `${value}   ${name ? `${name}   ` : ""}[${ijk.join(", ")}]${place}`;
+  const place = trusted ? `RAS ${mm.map((one) => one.toFixed(1)).join(", ")} mm` : null;
+  return [value, name, `[${ijk.join(", ")}]`, place].filter(Boolean).join(" · ");
 }
 
 function LoadingShare() {

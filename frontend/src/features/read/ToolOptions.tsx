@@ -37,6 +37,7 @@ function BrushOptions() {
         step={0.5}
         decimalScale={1}
         clampBehavior="blur"
+        onKeyDown={(event) => event.key === "Enter" && event.currentTarget.blur()}
         value={Number(radius.toFixed(1))}
         onChange={(value) => Number(value) >= 0.1 && session.viewer.setBrush(Number(value), { ball })}
       />
