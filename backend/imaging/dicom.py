@@ -13,7 +13,8 @@ from typing import TypeAlias
 import numpy as np
 
 from backend.imaging import geometry
-from backend.imaging.dicom_header import DicomFile, FrameInfo
+from backend.imaging.dicom_frames import FrameInfo
+from backend.imaging.dicom_header import DicomFile
 from backend.imaging.geometry import Geometry
 
 ORIENTATION_DEGREES = 0.1

@@ -72,7 +72,14 @@ class NiftiVolume:
     intercept: float
     warnings: tuple[str, ...]
     channels: int = 1
-    stored_range: tuple[int, int] | None = None
+
+    @property
+    def stored_range(self) -> tuple[int, int] | None:
+        """Known without reading only for the types that fit int16 anyway."""
+        dtype = self.array_zyx.dtype
+        if dtype.kind not in "iu" or dtype.itemsize > (2 if dtype.kind == "i" else 1):
+            return None
+        return int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
 
     @property
     def count(self) -> int:

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from backend.imaging import archive, dicom_header, nifti, part10, raster, volume
-from backend.imaging.dicom_header import PixelLayout
+from backend.imaging.dicom_frames import PixelLayout
 from backend.imaging.geometry import to_rows
 from backend.imaging.pixels import BadFrame, DicomSource, PlacedFrame
 from backend.imaging.refusal import Refusal

@@ -17,7 +17,7 @@ import imagecodecs
 import numpy as np
 import numpy.typing as npt
 
-from backend.imaging.dicom_header import JPEG, NATIVE, RLE, PixelLayout
+from backend.imaging.dicom_frames import JPEG, NATIVE, RLE, PixelLayout
 from backend.imaging.part10 import BIG_ENDIAN, DEFLATED, read_part10
 from backend.imaging.refusal import Refusal
 

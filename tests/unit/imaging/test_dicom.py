@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from backend.imaging import dicom, dicom_header, geometry, part10, pixels
+from backend.imaging import dicom, dicom_frames, dicom_header, geometry, part10, pixels
 from backend.imaging.dicom_header import DicomFile
 from backend.imaging.refusal import Refusal
 from tests import factories
@@ -252,12 +252,12 @@ def test_names_are_read_in_their_character_set_and_never_stop_an_import(charset:
 # -------------------------------------------------------------------------------------------------------------- pixels
 
 
-def layout(**changes: Any) -> dicom_header.PixelLayout:
+def layout(**changes: Any) -> dicom_frames.PixelLayout:
     base = {
         "syntax": part10.EXPLICIT, "rows": 2, "columns": 3, "samples": 1, "photometric": "MONOCHROME2", "planar": 0,
         "kind": "integer", "bits_allocated": 16, "bits_stored": 16, "signed": False, "swapped_bytes": False, "palette": None,
     }  # fmt: skip
-    return dicom_header.PixelLayout(**(base | changes))
+    return dicom_frames.PixelLayout(**(base | changes))
 
 
 def test_bits_above_the_stored_ones_are_no_value() -> None:
