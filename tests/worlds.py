@@ -93,7 +93,13 @@ def add_image(database: Database, blobs: Blobs, world: World, generator: np.rand
 
 
 def draw(
-    database: Database, blobs: Blobs, world: World, expert: str, images: Sequence[UUID], hand: float, nonsense: bool = False
+    database: Database,
+    blobs: Blobs,
+    world: World,
+    expert: str,
+    images: Sequence[UUID],
+    hand: float,
+    nonsense: bool = False,
 ) -> None:
     """Let an expert submit a reading of each of these images, `hand` voxels larger than the truth."""
     for image_id in images:

@@ -58,10 +58,7 @@ def serve(gateway: Gateway, desk: Desk) -> None:
     """Listen for the doorbell until a signal; then let go of what is in hand, in order."""
     celery = queue.make_celery(gateway)
 
-    @celery.task(name=queue.TASK)
-    def work(job_id: str) -> None:
-        desk.ring()
-
+    queue.answer_bell(celery, desk.ring)
     desk.start()
     log.info("%s is ready", desk.name)
     try:

@@ -182,4 +182,6 @@ class Desk:
 
 def unexpected(job_id: UUID) -> JobFailure:
     """What a person reads when we did not foresee what happened; the log has the rest, under the same id."""
-    return JobFailure("internal-error", f"Something unforeseen ended job {job_id}; the worker's log has the details.", REMEDY)
+    return JobFailure(
+        "internal-error", f"Something unforeseen ended job {job_id}; the worker's log has the details.", REMEDY
+    )

@@ -26,7 +26,13 @@ class Reporter:
         self.gateway, self.job, self.stop = gateway, job, stop
         self.courtesy = Courtesy(gateway.courtesy_file)
         self._figures: list[tuple[int, str, float]] = []
-        self._progress: dict[str, object] = {"step": 0, "steps": 0, "phase": "loading", "seconds_left": None, "message": ""}
+        self._progress: dict[str, object] = {
+            "step": 0,
+            "steps": 0,
+            "phase": "loading",
+            "seconds_left": None,
+            "message": "",
+        }
         self._first: tuple[str, int, float] | None = None
         self._written_at = 0.0
         self._checkpoint_seen = self._checkpoint()
@@ -35,7 +41,9 @@ class Reporter:
         self._write()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Nothing is open."""
 
     def __call__(self, step: int, steps: int, metrics: dict[str, float], phase: str) -> None:

@@ -237,13 +237,17 @@ def in_words(problem: Exception) -> JobFailure:
     if isinstance(problem, Refused):
         return JobFailure(problem.code, problem.detail, "Put that right, then start the job again.")
     if isinstance(problem, InvalidReading):
-        return JobFailure("invalid-reading", str(problem), "Correct or withdraw that reading, then start the job again.")
+        return JobFailure(
+            "invalid-reading", str(problem), "Correct or withdraw that reading, then start the job again."
+        )
     if isinstance(problem, Diverged):
         return JobFailure("diverged", str(problem), "Start again with a lower learning_rate.")
     if isinstance(problem, LearningError | ValueError):
         return JobFailure("learning-refused", str(problem), "Change the job's options, then start it again.")
     if isinstance(problem, torch.OutOfMemoryError | MemoryError):
-        return JobFailure("gpu_oom", "The device's memory does not suffice.", "Start again with a smaller size or batch.")
+        return JobFailure(
+            "gpu_oom", "The device's memory does not suffice.", "Start again with a smaller size or batch."
+        )
     return JobFailure(
         "internal-error",
         f"The training ended unexpectedly ({type(problem).__name__}).",

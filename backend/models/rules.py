@@ -21,6 +21,25 @@ from backend.models import store
 from backend.models.store import ModelVersion, ProjectFacts, Style, StyleRow, StyleSight
 from backend.paging import Page, decode_cursor, page_of
 
+__all__ = [
+    "ModelVersion",
+    "NewStyle",
+    "NewVersion",
+    "OPEN",
+    "StyleRow",
+    "give_average_style",
+    "list_models",
+    "list_styles",
+    "project_facts",
+    "promote_model",
+    "promote_style",
+    "publish_style",
+    "publish_version",
+    "sees_everyone",
+    "style_label",
+    "style_sight",
+]
+
 BASE_ORIGINS = ("pretrained", "consensus")
 OPEN = "open"
 

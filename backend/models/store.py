@@ -104,7 +104,7 @@ class StyleLineage(Base):
 
     __tablename__ = "style_lineage"
     __table_args__ = (
-        CheckConstraint('"use" IN (\'train\', \'gate\')', name="use"),
+        CheckConstraint("\"use\" IN ('train', 'gate')", name="use"),
         Index("ix_style_lineage_revision_id", "revision_id"),
     )
 
@@ -211,7 +211,9 @@ def live_styles(db: AnySession, project_id: UUID) -> dict[UUID, Style]:
 
 def styles_of_version(db: AnySession, version_id: UUID) -> list[Style]:
     """Every style on this model version, newest first."""
-    query = select(Style).where(Style.model_version_id == version_id).order_by(Style.created_at.desc(), Style.number.desc())
+    query = (
+        select(Style).where(Style.model_version_id == version_id).order_by(Style.created_at.desc(), Style.number.desc())
+    )
     return list(db.scalars(query))
 
 

@@ -157,7 +157,9 @@ def test_a_style_on_a_version_that_is_not_live_cannot_be_promoted(database: Data
 def test_weights_whose_figures_are_not_finite_are_never_published(database: Database, world: World) -> None:
     with pytest.raises(Invalid, match="not a finite number"), database.write() as db:
         job = jobs.add_job(db, "pretrain", project_id=world.project_id)
-        new = NewVersion(world.project_id, job.id, "expert_adaptive", {}, FILE, FILE, FILE, {"loss": float("nan")}, {}, [])
+        new = NewVersion(
+            world.project_id, job.id, "expert_adaptive", {}, FILE, FILE, FILE, {"loss": float("nan")}, {}, []
+        )
         rules.publish_version(db, new, [], goes_live=True)
 
 

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
@@ -88,7 +87,7 @@ def ended(database: Database, job_id: UUID) -> Callable[[], dict[str, object] | 
     return look
 
 
-def child_of(worker: "subprocess.Popen[bytes]", job: Callable[[], dict[str, object]]) -> psutil.Process:
+def child_of(worker: "subprocess.Popen[bytes]") -> psutil.Process:
     """The busy child of a training worker: the one that has used the most processor time."""
     children = [one for one in psutil.Process(worker.pid).children() if "worker.run_job" in " ".join(one.cmdline())]
     return max(children, key=lambda one: one.cpu_times().user)
@@ -113,7 +112,9 @@ def test_from_pretraining_over_corrections_to_a_better_prediction(
     workers.start("training")
     workers.start("interactive")
 
-    pretrained = eventually("pretraining", ended(database, ask(database, "pretrain", world, params={"config": TINY})), 180)
+    pretrained = eventually(
+        "pretraining", ended(database, ask(database, "pretrain", world, params={"config": TINY})), 180
+    )
     assert pretrained["state"] == "done", pretrained["error"]
     with database.write() as db:
         projects.assign_images(db, SYSTEM, world.project_id, world.images[9:], [world.experts["New"]])
@@ -126,8 +127,7 @@ def test_from_pretraining_over_corrections_to_a_better_prediction(
 
     y, x, radius = world.discs[world.images[9]]
     truth = disc(y, x, radius + HANDS["New"])
-    print(f"first {dice(first, truth):.3f}, own {dice(second, truth):.3f}, gate {style['gate']}")
-    assert dice(second, truth) > dice(first, truth)
+    assert dice(second, truth) > dice(first, truth), style["gate"]
 
 
 def judged_style(database: Database, world: World) -> dict[str, object] | None:
@@ -175,7 +175,7 @@ def test_killing_the_child_half_way_resumes_from_its_checkpoint_and_publishes_on
     eventually("a checkpoint", manifest.exists, 90)
     eventually("progress past it", lambda: step_of(database, job_id) > 10, 60)
 
-    child_of(worker, lambda: row(database, job_id)).kill()
+    child_of(worker).kill()
     eventually("the second attempt", lambda: row(database, job_id)["attempt"] == 2, 30)
     done = eventually("the end", ended(database, job_id), 180)
 
@@ -192,7 +192,7 @@ def test_killing_the_whole_worker_takes_its_child_along_and_another_worker_finis
     first = workers.start("training")
     job_id = ask(database, "pretrain", world, params={"config": {**TINY, "steps": 200}})
     eventually("progress", lambda: step_of(database, job_id) > 0, 90)
-    child = child_of(first, lambda: row(database, job_id))
+    child = child_of(first)
 
     first.kill()
     first.wait()

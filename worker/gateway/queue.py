@@ -1,6 +1,6 @@
 """Jobs as a worker sees them: each call is one short transaction on the domains' rules."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +29,15 @@ def make_celery(gateway: Gateway) -> Celery:
     return bells.make_celery(gateway.settings)
 
 
+def answer_bell(celery: Celery, ring: Callable[[], None]) -> None:
+    """Register the one task there is. The id it carries is not looked at: a look claims the job whose turn it is."""
+
+    def work(job_id: str) -> None:
+        ring()
+
+    celery.task(work, name=TASK)
+
+
 def claim(gateway: Gateway, queue: str, worker: str) -> Claimed | None:
     """Take the next job of a queue, or None."""
     with gateway.database.write() as db:
@@ -48,7 +57,12 @@ def renew(gateway: Gateway, held: Sequence[tuple[UUID, int]]) -> dict[UUID, bool
 
 
 def report(
-    gateway: Gateway, job: Claimed, progress: Mapping[str, Any], figures: Sequence[tuple[int, str, float]], *, kept: bool
+    gateway: Gateway,
+    job: Claimed,
+    progress: Mapping[str, Any],
+    figures: Sequence[tuple[int, str, float]],
+    *,
+    kept: bool,
 ) -> None:
     """Progress, figures of the curve, and whether a checkpoint was kept since the last report. Raises LeaseLost."""
     with gateway.database.write() as db:

@@ -146,7 +146,9 @@ def publish_pretrained(
                 UUID(expert),
                 "pretrained",
                 gateway.blobs.put(save_safetensors({"row": row}, card)),
-                {"held_out_dice": trained.metrics[figure]} if (figure := f"held_out_dice/{expert}") in trained.metrics else {},
+                {"held_out_dice": trained.metrics[figure]}
+                if (figure := f"held_out_dice/{expert}") in trained.metrics
+                else {},
                 lineage=_lineage(work.readings, expert, held_out),
             )
             for expert, row in trained.rows.items()

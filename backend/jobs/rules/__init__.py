@@ -33,15 +33,11 @@ from backend.jobs.rules.seeing import (
     sieve,
     workers,
 )
-from backend.jobs.store import Job, JobMetric, WorkerHeartbeat
 from backend.jobs.rules.work import (
     ImageFacts,
-    NewStyle,
-    NewVersion,
     PersonalisePlan,
     PredictPlan,
     PretrainPlan,
-    ReadingRow,
     StyleFacts,
     VersionFacts,
     live_rows,
@@ -53,6 +49,9 @@ from backend.jobs.rules.work import (
     publish_predictions,
     publish_pretrained,
 )
+from backend.jobs.store import Job, JobMetric, WorkerHeartbeat
+from backend.jobs.store.learning import ReadingRow
+from backend.models.rules import NewStyle, NewVersion
 
 __all__ = [
     "Job",

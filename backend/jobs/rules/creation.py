@@ -102,9 +102,7 @@ def _create_personalise(
     return job
 
 
-def create_prediction(
-    db: WriteSession, actor: Actor, project_id: UUID, expert_id: UUID, image_ids: list[UUID]
-) -> Job:
+def create_prediction(db: WriteSession, actor: Actor, project_id: UUID, expert_id: UUID, image_ids: list[UUID]) -> Job:
     """Queue predictions of some of the project's images in an expert's live style.
 
     Raises Conflict where no style is live yet, Forbidden where the project shows no predictions.

@@ -223,9 +223,7 @@ def publish_personalised(
     """Append the style, let it go live if it passed the gate, and end the job, once. Raises Conflict (models.rules)."""
     hold(db, job)
     expected = None if plan.live is None else plan.live.style_id
-    style = models.publish_style(
-        db, plan.version.version_id, new, job_id=job.id, expected_live=expected, passed=passed
-    )
+    style = models.publish_style(db, plan.version.version_id, new, job_id=job.id, expected_live=expected, passed=passed)
     finish(db, job, {**result, "style_id": str(style.id), "live": passed})
     return style.id
 

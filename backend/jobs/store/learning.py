@@ -7,7 +7,6 @@ tables of another expert: every query names whose it is.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, String, and_, cast, exists, func, or_, select
@@ -67,7 +66,7 @@ class MissingPrediction:
     image_id: UUID
 
 
-def _newest_submitted() -> Select[Any]:
+def _newest_submitted() -> "Select[UUID, UUID, UUID | None, UUID, UUID, str, str, bool, datetime | None]":
     """Readings, one row each: the newest submitted revision, except where the expert was withdrawn."""
     withdrawn = (
         select(Assignment.id)

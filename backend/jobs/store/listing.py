@@ -27,7 +27,9 @@ class JobSight:
     def predicate(self) -> ColumnElement[bool]:
         """The same, as a filter on jobs."""
         mine = and_(Job.owner_id.is_not(None), Job.owner_id == self.user_id)
-        own = and_(Job.project_id.in_(self.own_projects), Job.expert_id.is_not(None), Job.expert_id == self.own_expert_id)
+        own = and_(
+            Job.project_id.in_(self.own_projects), Job.expert_id.is_not(None), Job.expert_id == self.own_expert_id
+        )
         return or_(Job.project_id.in_(self.whole_projects), mine, own)
 
 
@@ -67,7 +69,8 @@ def metrics(db: AnySession, job_id: UUID, after: int, limit: int) -> list[JobMet
 
 def clock(db: AnySession) -> datetime:
     """The database's clock, the only one events are numbered by."""
-    return db.scalars(select(func.clock_timestamp())).one()
+    now: datetime = db.scalars(select(func.clock_timestamp())).one()
+    return now
 
 
 def changed_since(db: AnySession, since: datetime, limit: int) -> list[dict[str, Any]]:

@@ -155,7 +155,7 @@ def add_metrics(
     ]
     if rows:
         db.execute(insert(JobMetric), rows)
-    return [row["seq"] for row in rows]
+    return list(range(last + 1, last + 1 + len(rows)))
 
 
 def request_cancel(db: WriteSession, job_id: UUID) -> Job | None:
