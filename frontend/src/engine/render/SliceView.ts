@@ -25,6 +25,7 @@ import { getContext } from "./canvas";
 import { ActiveLayer } from "./layers/ActiveLayer";
 import {
   type BrushShape,
+  CROSSHAIR_GAP_PX,
   computeBrushEllipse,
   drawBrushCursor,
   drawCrosshair,
@@ -132,6 +133,29 @@ export class SliceView {
   /** Everything may look different. */
   invalidate(): void {
     this.invalidateRect({ left: 0, top: 0, right: this.size.width, bottom: this.size.height });
+  }
+
+  /**
+   * The crosshair went elsewhere. Another slice repaints all; otherwise only the band that its lines swept, which keeps
+   * the two small views almost free while the large one is scrolled.
+   */
+  followCrosshair(before: Point3, after: Point3): void {
+    const moved = (axis: number): boolean => before[axis as 0 | 1 | 2] !== after[axis as 0 | 1 | 2];
+    const { sliceAxis, columnAxis, rowAxis } = this.axes;
+    if (moved(sliceAxis) || (moved(columnAxis) && moved(rowAxis))) {
+      this.invalidate();
+      return;
+    }
+    const [from, to] = [voxelToScreen(this.view, before), voxelToScreen(this.view, after)];
+    const { width, height } = this.size;
+    const reach = CROSSHAIR_GAP_PX;
+    if (moved(columnAxis)) {
+      const [left, right] = [Math.min(from.x, to.x) - reach, Math.max(from.x, to.x) + reach];
+      this.invalidateRect({ left, right, top: 0, bottom: height });
+    } else if (moved(rowAxis)) {
+      const [top, bottom] = [Math.min(from.y, to.y) - reach, Math.max(from.y, to.y) + reach];
+      this.invalidateRect({ left: 0, right: width, top, bottom });
+    }
   }
 
   /** Labels in this box changed. */

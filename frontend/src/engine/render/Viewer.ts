@@ -186,12 +186,13 @@ export class Viewer implements ViewerDoor {
   }
 
   goTo(ijk: Point3): void {
+    const before = this.scene.crosshairIjk;
     this.scene.crosshairIjk = clampToGrid(ijk, this.size);
     const slice = this.scene.crosshairIjk[2];
     this.imageFeed.focus(slice);
     this.activeFeed?.focus(slice);
     this.references.focus(slice);
-    this.invalidate();
+    for (const view of this.attached.keys()) view.followCrosshair(before, this.scene.crosshairIjk);
     this.stateChanged();
   }
 

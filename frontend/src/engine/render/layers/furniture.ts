@@ -14,7 +14,8 @@ import type { Point3 } from "../../types";
 const TEXT_COLOUR = "#e8e8e8";
 const SHADOW_COLOUR = "rgba(0, 0, 0, 0.85)";
 const CROSSHAIR_COLOUR = "rgba(86, 180, 233, 0.7)";
-const CROSSHAIR_GAP_PX = 12;
+/** The lines leave this much free around their voxel. */
+export const CROSSHAIR_GAP_PX = 12;
 const SCALE_BAR_MM = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200] as const;
 
 export interface Box {

@@ -1,0 +1,117 @@
+"""The viewer's budgets (VIEWER section 10) in a real Chromium without WebGL: scrolling, brush, undo, memory.
+
+`python -m benchmarks.viewer [--small | --full]`: the engine alone on a phantom with a full label map and three readers' outlines;
+256×256×100 (small) or 512×512×300 (full), three views on a 1400×880 page. Script time is what the engine spends in animation frames
+and pointer events; frame time also holds the browser's painting and whatever else the machine does, so the load average is printed
+beside it: the limits are for two cores that do nothing else.
+"""
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+from benchmarks.figures import Figure, percentile, report, say
+from tests.acceptance.conftest import FLAGS, chromium_path
+from tests.acceptance.engine_page import next_frame, open_phantom, served
+
+AFFINE = (-0.7, 0.0, 0.0, 180.0, 0.0, -0.7, 0.0, 180.0, 0.0, 0.0, 1.0, -100.0)
+STEPS = 100
+WATCH = """
+window.spent = { frame: [], move: [] };
+const ask = window.requestAnimationFrame.bind(window);
+window.plainFrame = ask;
+const timed = (list, work) => function (event) {
+  const began = performance.now();
+  work.call(this, event);
+  list.push(performance.now() - began);
+};
+window.requestAnimationFrame = (work) => ask(timed(window.spent.frame, work));
+const listen = EventTarget.prototype.addEventListener;
+EventTarget.prototype.addEventListener = function (name, work, options) {
+  return listen.call(this, name, name === "pointermove" ? timed(window.spent.move, work) : work, options);
+};
+"""
+SCROLL = """async ([plane, steps]) => {
+  const frames = [];
+  let last = 0;
+  for (let n = 0; n < steps; n++) {
+    await new Promise((done) => plainFrame((now) => { if (last) frames.push(now - last); last = now; done(); }));
+    viewer.scroll(plane, n < steps / 2 ? 1 : -1);
+  }
+  return frames;
+}"""
+UNDO = "() => { const began = performance.now(); viewer.undo(); return performance.now() - began; }"
+
+
+def main() -> int:
+    """Measure and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--small", action="store_true")
+    size = (512, 512, 300) if parser.parse_args().full else (256, 256, 100)
+    flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS
+    with (
+        tempfile.TemporaryDirectory(prefix="consilium-viewer-") as folder,
+        served(Path(folder)) as port,
+        sync_playwright() as playwright,
+    ):
+        browser = playwright.chromium.launch(executable_path=chromium_path(), headless=True, args=flags)
+        page = browser.new_page(viewport={"width": 1400, "height": 880})
+        page.add_init_script(WATCH)
+        say(f"loading a phantom of {size[0]}×{size[1]}×{size[2]}")
+        open_phantom(page, f"http://127.0.0.1:{port}", size, AFFINE, experts=3, drawn=True)
+        figures = [*measure_scrolling(page), *measure_brush(page), measure_heap(page)]
+        browser.close()
+    return report("viewer", figures, volume=list(size), load_average=round(os.getloadavg()[0], 1))
+
+
+def measure_scrolling(page: Page) -> list[Figure]:
+    """Median and 95th percentile of the time from frame to frame while every frame brings another slice."""
+    figures = []
+    for plane, median_ms, p95_ms in (("axial", 25.0, 60.0), ("coronal", 33.5, None), ("sagittal", 33.5, None)):
+        page.evaluate(SCROLL, [plane, 10])  # the first frames compile; a reader feels the rest
+        frames = page.evaluate(SCROLL, [plane, STEPS])
+        say(f"{plane}: {percentile(frames, 0.5):.1f} ms a slice")
+        figures.append(Figure(f"{plane} scroll, median", round(percentile(frames, 0.5), 1), "ms", median_ms))
+        if p95_ms:
+            figures.append(Figure(f"{plane} scroll, p95", round(percentile(frames, 0.95), 1), "ms", p95_ms))
+    return figures
+
+
+def measure_brush(page: Page) -> list[Figure]:
+    """Script time of a 10 mm brush: per frame, per pointer event, and to take the stroke back."""
+    page.evaluate(
+        "viewer.setTool('brush'); viewer.setActiveLabel(2); viewer.setBrush(10); spent.frame.length = spent.move.length = 0"
+    )
+    page.mouse.move(300, 300)
+    page.mouse.down()
+    for step in range(STEPS):
+        page.mouse.move(300 + 3 * step, 300 + step % 20 * 10)
+    page.mouse.up()
+    next_frame(page)
+    frames, moves = page.evaluate("[spent.frame, spent.move]")
+    undo_ms = page.evaluate(UNDO)
+    voxels = page.evaluate("edits[0].voxels")
+    say(f"brush: {percentile(frames, 0.5):.1f} ms of script a frame, {voxels} voxels, undone in {undo_ms:.1f} ms")
+    return [
+        Figure("brush frame, script, median", round(percentile(frames, 0.5), 2), "ms", 8.0),
+        Figure("brush frame, script, p95", round(percentile(frames, 0.95), 2), "ms", 16.0),
+        Figure("brush pointer event, script, p95", round(percentile(moves, 0.95), 2), "ms"),
+        Figure("undo of a stroke", round(undo_ms, 2), "ms", 16.0),
+    ]
+
+
+def measure_heap(page: Page) -> Figure:
+    """Script heap and typed arrays together, after a collection."""
+    session = page.context.new_cdp_session(page)
+    session.send("HeapProfiler.collectGarbage")
+    usage = session.send("Runtime.getHeapUsage")
+    size_mb = (usage["usedSize"] + usage.get("backingStorageSize", 0)) / 1e6
+    return Figure("heap with the active map and three readers", round(size_mb, 1), "MB", 350.0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
