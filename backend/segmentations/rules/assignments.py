@@ -22,6 +22,7 @@ from backend.projects import rules as projects
 from backend.projects import store as project_store
 from backend.segmentations import store
 from backend.segmentations.rules.keeping import keep_labels
+from backend.segmentations.store import Sight
 
 BLINDED = (
     "This project is blinded: those who run it see how many readings are finished "
@@ -85,7 +86,7 @@ def list_assignments(
     after = decode_cursor(cursor, UUID, int, UUID) if cursor else None
     rows = store.assignment_rows(
         db,
-        store.visible_to(actor.user_id, actor.project_id),
+        Sight(actor.user_id, actor.project_id),
         user_id=actor.user_id if is_own else None,
         expert_id=None if is_own else expert_id,
         project_id=project_id if project_id is not None else actor.project_id,
@@ -116,8 +117,7 @@ def next_assignment(db: AnySession, actor: Actor, project_id: UUID | None, after
     if project_id is not None:
         projects.authorize_in(db, actor, "read", "project", project_id)
     place = store.place_of(db, after, actor.user_id) if after is not None else None
-    seen = store.visible_to(actor.user_id, actor.project_id)
-    row = store.next_assignment(db, seen, actor.user_id, project_id, actor.project_id, place)
+    row = store.next_assignment(db, Sight(actor.user_id, actor.project_id), project_id, place)
     return _view(row) if row else None
 
 
@@ -162,8 +162,7 @@ def _begin(db: WriteSession, actor: Actor, blobs: Blobs, row: store.AssignmentRo
 
 
 def _load(db: AnySession, actor: Actor, assignment_id: UUID) -> store.AssignmentRow:
-    seen = store.visible_to(actor.user_id, actor.project_id)
-    rows = store.assignment_rows(db, seen, assignment_id=assignment_id)
+    rows = store.assignment_rows(db, Sight(actor.user_id, actor.project_id), assignment_id=assignment_id)
     if not rows:
         raise NotFound
     db.refresh(rows[0].assignment)

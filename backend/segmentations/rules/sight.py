@@ -8,7 +8,6 @@ where jobs are claimed and published.
 import base64
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from backend.accounts.rules import Actor, Resource, authorize
@@ -18,6 +17,7 @@ from backend.models.rules import style_label
 from backend.paging import Page, decode_cursor, page_of
 from backend.projects import rules as projects
 from backend.segmentations import store
+from backend.segmentations.store import Sight
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,9 @@ class EditPage:
     next_after: int | None
 
 
-def visible(actor: Actor) -> Any:
-    """The filter that leaves only segmentations this actor may know of; None for a job: no filter."""
-    return store.visible_to(actor.user_id, actor.project_id) if actor.kind == "user" else None
+def visible(actor: Actor) -> Sight | None:
+    """What this actor may know of, as a filter for every query; None for a job: no filter."""
+    return Sight(actor.user_id, actor.project_id) if actor.kind == "user" else None
 
 
 def make_etag(head_revision_id: UUID, edit_seq: int) -> str:

@@ -34,7 +34,7 @@ from backend.segmentations.store.queries import (
     set_state,
     sources_of,
 )
-from backend.segmentations.store.sight import visible_to
+from backend.segmentations.store.sight import Sight
 from backend.segmentations.store.tables import Edit, Revision, Segmentation
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "RevisionRow",
     "Segmentation",
     "SegmentationRow",
+    "Sight",
     "Source",
     "add_edit",
     "add_revision",
@@ -71,5 +72,4 @@ __all__ = [
     "set_edit_seq",
     "set_state",
     "sources_of",
-    "visible_to",
 ]

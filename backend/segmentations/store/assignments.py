@@ -4,18 +4,20 @@ The prediction passes the same blinding predicate as any other segmentation. Of 
 else the newest: right after a roll-back the live style's older drawing is the right one.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, case, func, literal, select, true, tuple_, update
+from sqlalchemy import Select, case, func, literal, select, true, tuple_, update
 from sqlalchemy.orm import aliased
 
 from backend.accounts.store import ExpertRow
 from backend.database import AnySession, WriteSession
 from backend.models.store import LiveStyle, Style
 from backend.projects.store import Assignment, Project
+from backend.segmentations.store.sight import Sight, visible
 from backend.segmentations.store.tables import Revision, Segmentation
 from backend.studies.store import Image
 
@@ -34,7 +36,7 @@ class AssignmentRow:
 
 def assignment_rows(
     db: AnySession,
-    seen: ColumnElement[bool],
+    sight: Sight,
     *,
     assignment_id: UUID | None = None,
     user_id: UUID | None = None,
@@ -44,8 +46,8 @@ def assignment_rows(
     after: tuple[UUID, int, UUID] | None = None,
     limit: int = 1,
 ) -> list[AssignmentRow]:
-    """Assignments in reading order, project by project. seen: the caller's blinding predicate on segmentations."""
-    query = _rows(seen).order_by(Assignment.project_id, Assignment.position, Assignment.id).limit(limit)
+    """Assignments in reading order, project by project. sight: the caller's, for the prediction."""
+    query = _rows().order_by(Assignment.project_id, Assignment.position, Assignment.id).limit(limit)
     for column, value in (
         (Assignment.id, assignment_id),
         (ExpertRow.user_id, user_id),
@@ -59,21 +61,19 @@ def assignment_rows(
     if after is not None:
         place = tuple_(*(literal(part) for part in after))
         query = query.where(tuple_(Assignment.project_id, Assignment.position, Assignment.id) > place)
-    return [AssignmentRow(*row) for row in db.execute(query)]
+    return [AssignmentRow(*row) for row in db.execute(query, sight.params)]
 
 
 def next_assignment(
     db: AnySession,
-    seen: ColumnElement[bool],
-    user_id: UUID,
+    sight: Sight,
     project_id: UUID | None,
-    only: UUID | None,
     after: tuple[UUID, int, UUID] | None,
 ) -> AssignmentRow | None:
     """A user's first unfinished assignment after a place, else the first of all; never the one at that place."""
     place = tuple_(Assignment.project_id, Assignment.position, Assignment.id)
-    query = _rows(seen).where(ExpertRow.user_id == user_id, Assignment.state.in_(("assigned", "opened", "drafting")))
-    for bound in (project_id, only):
+    query = _rows().where(ExpertRow.user_id == sight.user_id, Assignment.state.in_(("assigned", "opened", "drafting")))
+    for bound in (project_id, sight.only):
         if bound is not None:
             query = query.where(Assignment.project_id == bound)
     order: list[Any] = [Assignment.project_id, Assignment.position, Assignment.id]
@@ -81,7 +81,7 @@ def next_assignment(
         here = tuple_(*(literal(part) for part in after))
         query = query.where(Assignment.id != after[2])
         order.insert(0, case((place > here, 0), else_=1))
-    row = db.execute(query.order_by(*order).limit(1)).one_or_none()
+    row = db.execute(query.order_by(*order).limit(1), sight.params).one_or_none()
     return AssignmentRow(*row) if row else None
 
 
@@ -105,7 +105,8 @@ def set_assignment_state(db: WriteSession, assignment_id: UUID, state: str, segm
     db.execute(update(Assignment).where(Assignment.id == assignment_id).values(changes))
 
 
-def _rows(seen: ColumnElement[bool]) -> Select[Assignment, Project, Image, ExpertRow, Revision, Style]:
+@functools.cache
+def _rows() -> Select[Assignment, Project, Image, ExpertRow, Revision, Style]:
     live = select(LiveStyle.style_id).where(
         LiveStyle.project_id == Segmentation.project_id, LiveStyle.expert_id == Segmentation.expert_id
     )
@@ -117,7 +118,7 @@ def _rows(seen: ColumnElement[bool]) -> Select[Assignment, Project, Image, Exper
             Segmentation.image_id == Assignment.image_id,
             Segmentation.expert_id == Assignment.expert_id,
             Segmentation.author == "model",
-            seen,
+            visible(),
         )
         .order_by(func.coalesce(is_live, False).desc(), Segmentation.created_at.desc())
         .limit(1)

@@ -1,4 +1,4 @@
-"""Queries on segmentations, revisions and the journal of edits. `seen` is always `visible_to(…)` or None for a job."""
+"""Queries on segmentations, revisions and the journal of edits. `sight` is a user's, or None for a job."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,17 +6,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, literal, select, tuple_, update
+from sqlalchemy import Select, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from backend.accounts.store import ExpertRow
 from backend.database import AnySession, WriteSession
 from backend.models.store import Style
 from backend.projects.store import Assignment
+from backend.segmentations.store.sight import Sight
 from backend.segmentations.store.tables import Edit, Revision, Segmentation
 from backend.studies.store import Image
 
-Seen = ColumnElement[bool] | None
 NOW = func.now()  # for rules that say "now" and mean the database's clock
 
 
@@ -47,31 +47,36 @@ class RevisionRow:
     image: Image
 
 
-def _segmentations(seen: Seen) -> Select[Segmentation, Revision, ExpertRow, Style]:
+def _segmentations(sight: Sight | None) -> Select[Segmentation, Revision, ExpertRow, Style]:
     query = (
         select(Segmentation, Revision, ExpertRow, Style)
         .join(Revision, Revision.id == Segmentation.head_revision_id)
         .outerjoin(ExpertRow, ExpertRow.id == Segmentation.expert_id)
         .outerjoin(Style, Style.id == Segmentation.style_id)
     )
-    return query if seen is None else query.where(seen)
+    return query if sight is None else query.where(sight.predicate)
 
 
-def find_segmentation(db: AnySession, segmentation_id: UUID, seen: Seen) -> SegmentationRow | None:
-    row = db.execute(_segmentations(seen).where(Segmentation.id == segmentation_id)).one_or_none()
+def _params(sight: Sight | None) -> dict[str, UUID | None]:
+    return {} if sight is None else sight.params
+
+
+def find_segmentation(db: AnySession, segmentation_id: UUID, sight: Sight | None) -> SegmentationRow | None:
+    query = _segmentations(sight).where(Segmentation.id == segmentation_id)
+    row = db.execute(query, _params(sight)).one_or_none()
     return SegmentationRow(*row) if row else None
 
 
 def list_segmentations(
     db: AnySession,
-    seen: Seen,
+    sight: Sight | None,
     project_id: UUID | None,
     image_id: UUID | None,
     after: tuple[datetime, UUID] | None,
     limit: int,
 ) -> list[SegmentationRow]:
     """Segmentations a caller may see, in order of creation."""
-    query = _segmentations(seen).order_by(Segmentation.created_at, Segmentation.id).limit(limit)
+    query = _segmentations(sight).order_by(Segmentation.created_at, Segmentation.id).limit(limit)
     if project_id is not None:
         query = query.where(Segmentation.project_id == project_id)
     if image_id is not None:
@@ -79,7 +84,7 @@ def list_segmentations(
     if after is not None:
         later = tuple_(literal(after[0]), literal(after[1]))
         query = query.where(tuple_(Segmentation.created_at, Segmentation.id) > later)
-    return [SegmentationRow(*row) for row in db.execute(query)]
+    return [SegmentationRow(*row) for row in db.execute(query, _params(sight))]
 
 
 def lock_segmentation(db: WriteSession, segmentation_id: UUID) -> Segmentation | None:
@@ -147,14 +152,16 @@ def head_of(db: AnySession, segmentation: Segmentation) -> Revision:
     return db.scalars(select(Revision).where(Revision.id == segmentation.head_revision_id)).one()
 
 
-def find_revision(db: AnySession, revision_id: UUID, seen: Seen) -> RevisionRow | None:
+def find_revision(db: AnySession, revision_id: UUID, sight: Sight | None) -> RevisionRow | None:
     query = (
         select(Revision, Segmentation, Image)
         .join(Segmentation, Segmentation.id == Revision.segmentation_id)
         .join(Image, Image.id == Segmentation.image_id)
         .where(Revision.id == revision_id)
     )
-    row = db.execute(query if seen is None else query.where(seen)).one_or_none()
+    if sight is not None:
+        query = query.where(sight.predicate)
+    row = db.execute(query, _params(sight)).one_or_none()
     return RevisionRow(*row) if row else None
 
 

@@ -12,12 +12,16 @@ Of others' readings (and predictions in others' styles, consensus, proxies) a me
 A prediction in one's own style is offered before the first pass only if the policy says so and, in a blinded
 project, only if neither the style nor its model version learned from another expert's reading of that patient
 (PRODUCT 4.3): a network trained on the first reader's mask would hand it to the second.
+
+The expression is built once, with the reader as a bound parameter: building it took 20 ms, ten times what Postgres needs.
 """
 
+import functools
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, exists, or_, select
+from sqlalchemy import ColumnElement, Uuid, and_, bindparam, case, exists, or_, select
 from sqlalchemy.orm import aliased
 
 from backend.accounts.store import ExpertRow
@@ -26,23 +30,48 @@ from backend.projects.store import Assignment, Member, Project
 from backend.segmentations.store.tables import Revision, Segmentation
 from backend.studies.store import Image, Study
 
+READER = bindparam("sight_user_id", type_=Uuid)
+ONLY = bindparam("sight_project_id", type_=Uuid)
 
-def visible_to(user_id: UUID | None, only: UUID | None = None) -> ColumnElement[bool]:
-    """True for segmentations this user may know of; `only`: nothing outside this project exists (a token's bound)."""
-    own = Segmentation.expert_id.in_(select(ExpertRow.id).where(ExpertRow.user_id == user_id))
-    unblinded = _unblinded(user_id)
+
+@dataclass(frozen=True)
+class Sight:
+    """One user's view of segmentations. only: nothing outside this project exists (a token's bound)."""
+
+    user_id: UUID | None
+    only: UUID | None = None
+
+    @property
+    def predicate(self) -> ColumnElement[bool]:
+        """True for segmentations this user may know of; execute the query it is part of with `params`."""
+        return visible()
+
+    @property
+    def params(self) -> dict[str, UUID | None]:
+        """What the predicate's parameters stand for."""
+        return {"sight_user_id": self.user_id, "sight_project_id": self.only}
+
+
+@functools.cache
+def visible() -> ColumnElement[bool]:
+    """The predicate itself; whoever uses it directly executes with a sight's `params`."""
+    own = Segmentation.expert_id.in_(_own_experts())
+    unblinded = _unblinded()
     seen = or_(
         and_(own, Segmentation.author == "expert"),
         and_(own, Segmentation.author == "model", _prefill(), or_(unblinded, ~_learned_from_others())),
         and_(~own, unblinded, or_(_blinding() == "open", Segmentation.state == "submitted")),
         and_(Segmentation.expert_id.is_(None), unblinded),
     )
-    seen = and_(_member(user_id), seen)
-    return seen if only is None else and_(seen, Segmentation.project_id == only)
+    return and_(_member(), or_(ONLY.is_(None), Segmentation.project_id == ONLY), seen)
 
 
-def _member(user_id: UUID | None, role: str | None = None) -> ColumnElement[bool]:
-    member = exists().where(Member.project_id == Segmentation.project_id, Member.user_id == user_id)
+def _own_experts() -> Any:
+    return select(ExpertRow.id).where(ExpertRow.user_id == READER)
+
+
+def _member(role: str | None = None) -> ColumnElement[bool]:
+    member = exists().where(Member.project_id == Segmentation.project_id, Member.user_id == READER)
     return member if role is None else member.where(Member.role == role)
 
 
@@ -62,8 +91,8 @@ def _asked(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     return exists().where(here, Assignment.state != "withdrawn", *conditions).correlate(Segmentation)
 
 
-def _unblinded(user_id: UUID | None) -> ColumnElement[bool]:
-    mine = Assignment.expert_id.in_(select(ExpertRow.id).where(ExpertRow.user_id == user_id))
+def _unblinded() -> ColumnElement[bool]:
+    mine = Assignment.expert_id.in_(_own_experts())
     own_submitted = _asked(mine, Assignment.state == "submitted")
     all_submitted = ~_asked(Assignment.state != "submitted")
     other = aliased(Segmentation)
@@ -77,7 +106,7 @@ def _unblinded(user_id: UUID | None) -> ColumnElement[bool]:
         (_blinding() == "open", True),
         (_blinding() == "until_own_submitted", or_(own_submitted, and_(~_asked(mine), all_submitted))),
         (_blinding() == "until_all_submitted", all_submitted),
-        (_blinding() == "until_settled", or_(settled, and_(_member(user_id, "adjudicator"), all_submitted))),
+        (_blinding() == "until_settled", or_(settled, and_(_member("adjudicator"), all_submitted))),
         else_=False,
     )
 
