@@ -36,7 +36,8 @@ class World:
 def disc(centre_y: float, centre_x: float, radius: float) -> NDArray[np.uint8]:
     """A filled disc as labels_zyx [1, EDGE, EDGE]."""
     y, x = np.mgrid[:EDGE, :EDGE]
-    return ((y - centre_y) ** 2 + (x - centre_x) ** 2 <= radius**2).astype(np.uint8)[None]
+    labels_zyx: NDArray[np.uint8] = ((y - centre_y) ** 2 + (x - centre_x) ** 2 <= radius**2).astype(np.uint8)[None]
+    return labels_zyx
 
 
 def make_world(

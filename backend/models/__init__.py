@@ -1,0 +1,1 @@
+"""Model versions, styles, and which of them is live."""
