@@ -33,6 +33,8 @@ class ExpertAdaptiveConfig:
     """All choices of the `expert_adaptive` method. Raises ValueError on a value that cannot work.
 
     labels: the label map values to learn, in order; one label is a sigmoid, several are an exclusive softmax.
+    start: the row a new expert begins with: the nearest expert's, the mean of all, plain instance normalisation, or (blend) the
+    best on the corrections of the nearest, the mean and what lies half-way between them.
     size: longest edge of the working frame (2D) or edge of the patch (3D); None lets `resolve` choose. frame: the padded working
     shape, filled in by `resolve`. recipe: see LEARNING 1.1; `nearest` is ours, `paper` is arXiv 2402.07330.
     """
@@ -58,7 +60,8 @@ class ExpertAdaptiveConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     held_out_every: int = 6  # one patient in this many is kept out of pretraining to measure it; 0 trains on all
 
-    row_steps: int = 120
+    start: Literal["blend", "nearest", "mean", "reinit"] = "blend"  # where a new row begins
+    row_steps: int = 60
     row_batch: int = 4
     row_learning_rate: float = 5e-3
     row_ema: float = 0.95
@@ -78,6 +81,8 @@ class ExpertAdaptiveConfig:
             raise ValueError(f'network must be "small" or "resnet18", not "{self.network}".')
         if self.spatial_dims not in (2, 3):
             raise ValueError(f"spatial_dims must be 2 or 3, not {self.spatial_dims}.")
+        if self.start not in ("blend", "nearest", "mean", "reinit"):
+            raise ValueError(f'start must be blend, nearest, mean or reinit, not "{self.start}".')
         if self.recipe not in ("nearest", "paper", "frozen", "scratch"):
             raise ValueError(f'recipe must be nearest, paper, frozen or scratch, not "{self.recipe}".')
         if self.frame is not None and len(self.frame) != self.spatial_dims:

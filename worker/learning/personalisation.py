@@ -23,7 +23,7 @@ from worker.learning.prediction import Predictor
 from worker.learning.readings import Case, GateCase, GateReport, Personalised, Progress, Reading, ShouldStop
 from worker.learning.sampling import Pool
 from worker.learning.shared import train_shared
-from worker.learning.styles import Fit, blends, fit_of_rows, loss_on, nearest, suspects
+from worker.learning.styles import blends, fit_of_rows, loss_on, nearest, suspects
 from worker.learning.training import Randomness, Run, Schedule, descend, schedule_points
 
 STOP_POINTS = 4  # places along the training at which it may be found to have been long enough
@@ -43,10 +43,9 @@ class _Rows:
     """What row training gives: the shipped row, each fold's row at the stop found without that fold, and both starts."""
 
     shipped: Tensor
-    start: Tensor
+    starts: Tensor  # [F + 1, P], the shipped row's first
     steps: int
     fold_rows: list[Tensor]
-    fold_starts: list[Tensor]
     loss: float
 
 
@@ -88,11 +87,11 @@ class Personalisation:
         self.progress(0, self.total, {}, "comparing styles")
         self.pool = Pool(self.corrections, config, self.device)
         everything = range(len(self.corrections))
-        fit = fit_of_rows(self.network, self.pool, everything, torch.cat([self.table, self.consensus[None]]))
-        wrong = suspects(fit, [bool(len(self.pool.drawn[i])) for i in everything])
+        self.mixes = blends(len(self.names))
+        self.fit = fit_of_rows(self.network, self.pool, everything, self.mixes @ self.table)
+        wrong = suspects(self.fit, [bool(len(self.pool.drawn[i])) for i in everything])
         kept = [i for i in everything if i not in wrong]
         self.suspect_revisions = tuple(self.corrections[i].revision for i in wrong)
-        self.fit = Fit(fit.loss[:, :-1], fit.dice[:, :-1])
         if config.recipe in ("paper", "scratch"):
             return self._retrained(kept)
         patients = {self.corrections[i].patient for i in kept}
@@ -104,47 +103,45 @@ class Personalisation:
 
     def _blended(self, kept: list[int]) -> Personalised:
         """The best mix of existing rows; judged by leaving each patient out where there are two or more."""
-        mixes = torch.stack(list(blends(len(self.names), self._nearest(kept))))
-        loss = fit_of_rows(self.network, self.pool, kept, mixes @ self.table).loss
-        mix = mixes[int(loss.mean(0).argmin())]
         patients = [self.corrections[i].patient for i in kept]
-        chosen_without = []
-        for patient in patients:
-            others = [n for n, other in enumerate(patients) if other != patient]
-            chosen_without.append(mixes[int(loss[others].mean(0).argmin())] if others else mix)
+        mix = self._best_mix(kept)
+        chosen_without = [
+            self._best_mix([i for i, other in zip(kept, patients, strict=True) if other != patient] or kept)
+            for patient in patients
+        ]
         several = len(set(patients)) > 1
         candidates = [
-            {"candidate": self._case(i, without @ self.table), **self._rivals(i, None)}
+            {"candidate": self._case(i, without @ self.table), **self._rivals(i, [])}
             for i, without in zip(kept, chosen_without, strict=True)
         ]
         cases = gate.measure(self.predictor, [self.corrections[i] for i in kept], candidates, self.config.labels)
         report = self._judge(cases, "folds" if several else "none")
         if not several:
             report = replace(report, reason="A single correction cannot be held out; " + report.reason)
-        blend = {name: float(weight) for name, weight in zip(self.names, mix, strict=True) if weight > 0}
-        return self._personalised(mix @ self.table, None, "nearest", {"corrections": float(len(kept))}, report, blend)
+        return self._personalised(
+            mix @ self.table, None, "nearest", {"corrections": float(len(kept))}, report, self._shares(mix)
+        )
 
     # Enough corrections: train a row, then perhaps an adapter
 
     def _trained(self, kept: list[int]) -> Personalised:
         split = self._split(kept)
         trained = self._train_rows(split)
-        start_name = self.names[self._nearest(split.support)]
         adapter = self._train_adapter(split, trained.shipped) if self.trains_adapter and split.held_out else None
         cases = self._measure(split, trained, adapter)
         held_out = "patients" if split.held_out else "folds"
         facts = {"corrections": float(len(kept)), "row_steps": float(trained.steps), "loss": trained.loss}
-        blend = {start_name: 1.0}
+        blend = self._shares(self._start_mix(split.support))
         origin = "row" if trained.steps else "nearest"
         if adapter is not None:
             report = self._judge([_as_candidate(case, "adapter") for case in cases], held_out)
             if report.passed:
                 return self._personalised(trained.shipped, adapter, "adapter", facts, report, blend)
         report = self._judge([_as_candidate(case, "row") for case in cases], held_out)
-        if not report.passed and trained.steps and report.candidates["nearest"] > report.candidates["candidate"]:
-            untrained = self._judge([_as_candidate(case, "nearest") for case in cases], held_out)
+        if not report.passed and trained.steps:
+            untrained = self._judge([_as_candidate(case, "start") for case in cases], held_out)
             if untrained.passed:
-                return self._personalised(trained.start, None, "nearest", facts, untrained, blend)
+                return self._personalised(trained.starts[0], None, "nearest", facts, untrained, blend)
         return self._personalised(trained.shipped, None, origin, facts, report, blend)
 
     def _split(self, kept: list[int]) -> _Split:
@@ -156,10 +153,10 @@ class Personalisation:
         return _Split(support, [i for i in kept if i not in support], folds if len(folds) > 1 else [])
 
     def _train_rows(self, split: _Split) -> _Rows:
-        """Row 0 learns from all of support, row f+1 from all but fold f; every row starts from what is nearest to its own readings."""
+        """Row 0 learns from all of support, row f+1 from all but fold f; every row starts from what suits its own readings."""
         config, pool = self.config, self.pool
         learns_from = [split.support, *([i for i in split.support if i not in fold] for fold in split.folds)]
-        starts = torch.stack([self.table[self._nearest(readings)] for readings in learns_from])
+        starts = torch.stack([self._start(readings) for readings in learns_from])
         table = starts.to(self.device).clone().requires_grad_()
         owner = torch.arange(len(learns_from), device=self.device).repeat_interleave(config.row_batch)
         weight_of = torch.tensor([reading.weight for reading in self.corrections])
@@ -188,7 +185,7 @@ class Personalisation:
         for f in range(len(split.folds)):
             others = [g for g in range(len(split.folds)) if g != f] or [f]
             fold_rows.append(at_stop[int(score[others].mean(0).argmax()), f + 1])
-        return _Rows(at_stop[best, 0], starts[0], stops[best], fold_rows, list(starts[1:]), outcome.loss)
+        return _Rows(at_stop[best, 0], starts, stops[best], fold_rows, outcome.loss)
 
     def _train_adapter(self, split: _Split, row: Tensor) -> Tensor:
         """Rank-4 side paths over the frozen network; replayed readings keep their own row, so only what no row can say is learnt."""
@@ -222,22 +219,22 @@ class Personalisation:
         return descend({"adapter": adapter}, loss_of, schedule, run).tensors["adapter"].cpu()
 
     def _measure(self, split: _Split, trained: _Rows, adapter: Tensor | None) -> list[GateCase]:
-        """Every held-out correction as row, nearest, consensus, live (and adapter); in folds by the row that never saw it."""
+        """Every held-out correction in every candidate's style; in folds by the row that never saw it."""
         self.progress(self.total, self.total, {}, "checking")
         order: list[int] = []
         candidates: list[dict[str, Case]] = []
         if split.held_out:
-            for i in split.held_out:
-                by_name = {"row": self._case(i, trained.shipped), **self._rivals(i, trained.start)}
+            tests = [(split.held_out, split.support, trained.shipped, trained.starts[0])]
+        else:
+            learnt_from = [[i for i in split.support if i not in fold] for fold in split.folds]
+            tests = list(zip(split.folds, learnt_from, trained.fold_rows, trained.starts[1:], strict=True))
+        for fold, others, row, start in tests:
+            for i in fold:
+                by_name = {"row": self._case(i, row), "start": self._case(i, start), **self._rivals(i, others)}
                 if adapter is not None:
-                    by_name["adapter"] = self._case(i, trained.shipped, adapter)
+                    by_name["adapter"] = self._case(i, row, adapter)
                 candidates.append(by_name)
                 order.append(i)
-        else:
-            for fold, row, start in zip(split.folds, trained.fold_rows, trained.fold_starts, strict=True):
-                for i in fold:
-                    candidates.append({"row": self._case(i, row), **self._rivals(i, start)})
-                    order.append(i)
         return gate.measure(self.predictor, [self.corrections[i] for i in order], candidates, self.config.labels)
 
     # The recipes that retrain the shared network
@@ -263,12 +260,11 @@ class Personalisation:
         retrained = Predictor(network, config, self.device)
         test = [i for i in kept if i not in among]
         if test:
-            start = self.table[self._nearest(among)]
             readings = [self.corrections[i] for i in test]
             own = gate.measure(
                 retrained, readings, [{"candidate": self._case(i, rows[0])} for i in test], config.labels
             )
-            others = gate.measure(self.predictor, readings, [self._rivals(i, start) for i in test], config.labels)
+            others = gate.measure(self.predictor, readings, [self._rivals(i, among) for i in test], config.labels)
             cases = [
                 replace(a, dice=a.dice | b.dice, hd95_mm=a.hd95_mm | b.hd95_mm)
                 for a, b in zip(own, others, strict=True)
@@ -286,16 +282,33 @@ class Personalisation:
 
     def _nearest(self, readings: Sequence[int]) -> int:
         behind = [sum(r.expert == name for r in self.replay) for name in self.names]
-        return nearest(self.fit.loss[list(readings)], behind)
+        return nearest(self.fit.loss[list(readings), : len(self.names)], behind)
+
+    def _best_mix(self, readings: Sequence[int]) -> Tensor:
+        """The mixing vector with the lowest loss on these corrections; ties to the nearer expert."""
+        return self.mixes[int(self.fit.loss[list(readings)].mean(0).argmin())]
+
+    def _start_mix(self, readings: Sequence[int]) -> Tensor:
+        """The config's start as a mixing vector."""
+        if self.config.start == "blend" and self.config.recipe == "nearest":
+            return self._best_mix(readings)
+        return self.mixes[-1] if self.config.start == "mean" else self.mixes[self._nearest(readings)]
+
+    def _start(self, readings: Sequence[int]) -> Tensor:
+        return self.network.neutral_row() if self.config.start == "reinit" else self._start_mix(readings) @ self.table
+
+    def _shares(self, mix: Tensor) -> dict[str, float]:
+        return {name: round(float(weight), 4) for name, weight in zip(self.names, mix, strict=True) if weight > 0}
 
     def _case(self, index: int, row: Tensor, adapter: Tensor | None = None) -> Case:
         reading = self.corrections[index]
         return Case(reading.image_CDHW, reading.spacing_mm, row, adapter)
 
-    def _rivals(self, index: int, start: Tensor | None) -> dict[str, Case]:
+    def _rivals(self, index: int, learnt_from: Sequence[int]) -> dict[str, Case]:
+        """What a candidate must beat on a correction: the untrained nearest row (chosen without it), the consensus, what is live."""
         rivals = {"consensus": self._case(index, self.consensus)}
-        if start is not None:
-            rivals["nearest"] = self._case(index, start)
+        if learnt_from:
+            rivals["nearest"] = self._case(index, self.table[self._nearest(learnt_from)])
         if self.live is not None:
             rivals["live"] = self._case(index, *self.live)
         return rivals
@@ -327,8 +340,8 @@ def _row_optimiser(config: ExpertAdaptiveConfig) -> Literal["adamw", "radam"]:
 
 
 def _as_candidate(case: GateCase, name: str) -> GateCase:
-    """The case with `name` standing for the candidate; a row is no rival of itself, and the adapter none of the row."""
-    hidden = {"row": ("adapter",), "nearest": ("adapter", "row"), "adapter": ()}[name]
+    """The case with `name` as the candidate, without what is not its rival: only an adapter must beat the row it sits on."""
+    hidden = {"row": ("adapter", "start"), "start": ("adapter", "row", "nearest"), "adapter": ("start",)}[name]
 
     def renamed(values: dict[str, float]) -> dict[str, float]:
         return {("candidate" if key == name else key): value for key, value in values.items() if key not in hidden}

@@ -5,7 +5,7 @@ Everything here is forward passes only: no training, under a second for a handfu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -99,18 +99,15 @@ def mixing_vector(weights: Mapping[str, float], names: Sequence[str]) -> Tensor:
     return torch.tensor([weights.get(name, 0.0) for name in names])
 
 
-def blends(count: int, start: int) -> Iterator[Tensor]:
-    """Candidate mixing vectors [K] around the nearest row: itself, the mean of all, and steps towards each other row."""
+def blends(count: int) -> Tensor:
+    """Candidate mixing vectors [2K + 1, K]: every expert, every expert half-way to the mean, and last the mean of all.
+
+    Shrinking towards the mean helps because every row carries noise of its own, which the mean does not (measured on QUBIQ: the mean
+    beats the nearest row for both new experts).
+    """
     eye = torch.eye(count)
-    yield eye[start]
-    if count > 1:
-        mean = torch.full((count,), 1 / count)
-        yield mean
-        yield 0.5 * eye[start] + 0.5 * mean
-        for other in range(count):
-            if other != start:
-                yield 0.75 * eye[start] + 0.25 * eye[other]
-                yield 0.5 * eye[start] + 0.5 * eye[other]
+    mean = torch.full((1, count), 1 / count)
+    return torch.cat([eye, 0.5 * eye + 0.5 * mean, mean])
 
 
 def suspects(fit: Fit, has_label: Sequence[bool]) -> list[int]:

@@ -1,0 +1,208 @@
+"""The method as its callers see it: experts who draw apart are learnt apart, a new one in their own hand, nobody else changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from tests.unit.learning.conftest import EXPERTS, disc, reading, tiny
+from worker.learning import Case, ExpertAdaptiveConfig, InvalidReading, Trained, methods
+from worker.learning.metrics import mean_dice
+
+METHOD = methods.load("expert_adaptive")
+NEW_OFFSET = 4.0  # draws further out than anybody the network has seen
+UNSEEN = range(100, 106)
+
+
+@pytest.fixture(scope="module")
+def trained() -> Trained:
+    torch.set_num_threads(1)
+    readings = [reading(case, name, offset) for case in range(8) for name, offset in EXPERTS.items()]
+    return METHOD.pretrain(readings, tiny(), generator_seed=1)
+
+
+def score(trained: Trained, row: torch.Tensor, offset: float, adapter: torch.Tensor | None = None) -> float:
+    """Mean Dice in points on unseen discs against somebody who draws at `offset`."""
+    predictor = METHOD.predictor(trained.weights, trained.config)
+    images = [disc(case, offset) for case in UNSEEN]
+    predicted = predictor.predict([Case(image, (1.0, 1.0, 1.0), row, adapter) for image, _ in images])
+    return float(np.mean([100 * mean_dice(p, labels, [1]) for p, (_, labels) in zip(predicted, images, strict=True)]))
+
+
+def test_each_expert_is_predicted_best_in_their_own_row(trained: Trained) -> None:
+    for name, offset in EXPERTS.items():
+        scores = {other: score(trained, row, offset) for other, row in trained.rows.items()}
+        assert max(scores, key=lambda other: scores[other]) == name, scores
+        assert scores[name] > 85
+
+
+def test_predictions_lie_on_the_images_own_grid_whatever_their_shape(trained: Trained) -> None:
+    predictor = METHOD.predictor(trained.weights, trained.config)
+    shapes = [(1, 32, 32), (1, 50, 21), (7, 20, 44)]
+    row = trained.consensus_row()
+
+    predicted = predictor.predict([Case(np.zeros((1, *shape), np.float32), (1.0, 1.0, 1.0), row) for shape in shapes])
+    chances = predictor.probabilities([Case(np.zeros((1, *shapes[2]), np.float32), (1.0, 1.0, 1.0), row)])
+
+    assert [p.shape for p in predicted] == shapes
+    assert all(p.dtype == np.uint8 for p in predicted)
+    assert chances[0].shape == (1, *shapes[2])
+
+
+def test_a_case_is_predicted_the_same_alone_and_among_other_experts(trained: Trained) -> None:
+    predictor = METHOD.predictor(trained.weights, trained.config)
+    cases = [Case(disc(case, 0)[0], (1.0, 1.0, 1.0), row) for case, row in enumerate(trained.rows.values())]
+
+    together = predictor.probabilities(cases)
+    alone = [predictor.probabilities([case])[0] for case in cases]
+
+    assert max(float(np.abs(a - b).max()) for a, b in zip(together, alone, strict=True)) <= 1e-5
+
+
+def test_no_corrections_give_the_average_style(trained: Trained) -> None:
+    style = METHOD.personalise(trained.weights, trained.config, trained.rows, [])
+
+    assert style.origin == "consensus"
+    assert torch.allclose(style.row, trained.consensus_row())
+    assert style.gate.passed
+
+
+def test_few_corrections_give_the_closest_experts_style_without_training(trained: Trained) -> None:
+    corrections = [reading(case, "new", EXPERTS["generous"]) for case in range(20, 23)]
+
+    style = METHOD.personalise(
+        trained.weights, trained.config, trained.rows, corrections, live_row=trained.consensus_row()
+    )
+
+    assert style.origin == "nearest"
+    assert max(style.blend, key=lambda name: style.blend[name]) == "generous"
+    assert style.gate.passed
+    assert style.gate.held_out == "folds"
+
+
+def test_five_corrections_teach_a_new_hand_and_change_nobody_elses(trained: Trained) -> None:
+    before = {name: tensor.clone() for name, tensor in trained.weights.items()}
+    rows = {name: row.clone() for name, row in trained.rows.items()}
+    corrections = [reading(case, "new", NEW_OFFSET) for case in range(20, 25)]
+    seen: list[tuple[int, int, str]] = []
+
+    style = METHOD.personalise(
+        trained.weights, trained.config, trained.rows, corrections, live_row=trained.consensus_row(),
+        progress=lambda step, steps, metrics, phase: seen.append((step, steps, phase)),
+    )  # fmt: skip
+
+    assert style.origin == "row"
+    assert style.gate.passed, style.gate.reason
+    assert style.gate.candidates["candidate"] > style.gate.candidates["nearest"]
+    assert score(trained, style.row, NEW_OFFSET) > score(trained, trained.rows["generous"], NEW_OFFSET) + 2
+    assert all(torch.equal(trained.weights[name], tensor) for name, tensor in before.items())
+    assert all(torch.equal(trained.rows[name], row) for name, row in rows.items())
+    assert seen[-1] == (40, 40, "checking")
+
+
+def test_scrambled_corrections_are_kept_back_with_a_reason(trained: Trained) -> None:
+    corrections = []
+    for case in range(20, 26):
+        good = reading(case, "new", 0.0)
+        corrections.append(replace(good, labels_DHW=np.roll(good.labels_DHW, (case % 3 - 1) * 9, axis=case % 2 + 1)))
+
+    style = METHOD.personalise(
+        trained.weights, trained.config, trained.rows, corrections, live_row=trained.rows["plain"]
+    )
+
+    assert not style.gate.passed
+    assert style.gate.reason.startswith("Kept back")
+
+
+def test_an_outline_around_the_wrong_object_is_set_aside_and_named(trained: Trained) -> None:
+    corrections = [reading(case, "new", NEW_OFFSET) for case in range(20, 26)]
+    wrong = np.zeros_like(corrections[2].labels_DHW)
+    wrong[0, :4, :4] = 1
+    corrections[2] = replace(corrections[2], labels_DHW=wrong)
+
+    style = METHOD.personalise(trained.weights, replace(trained.config, row_steps=5), trained.rows, corrections)
+
+    assert style.suspect_revisions == ("new-22",)
+
+
+def test_many_corrections_hold_patients_out_and_may_grow_an_adapter(trained: Trained) -> None:
+    corrections = [reading(case, "new", NEW_OFFSET) for case in range(20, 42)]
+    replay = [reading(case, name, offset) for case in range(3) for name, offset in EXPERTS.items()]
+
+    style = METHOD.personalise(
+        trained.weights, trained.config, trained.rows, corrections, replay, live_row=trained.consensus_row()
+    )
+
+    assert style.gate.held_out == "patients"
+    assert style.gate.passed, style.gate.reason
+    assert style.origin in ("row", "adapter")
+    assert (style.adapter is not None) == (style.origin == "adapter")
+    assert "row" in style.gate.candidates or style.origin == "row"
+
+
+@pytest.mark.parametrize("recipe", ["paper", "scratch"])
+def test_the_recipes_that_retrain_everything_return_weights_of_their_own(trained: Trained, recipe: str) -> None:
+    before = {name: tensor.clone() for name, tensor in trained.weights.items()}
+    config = replace(trained.config, recipe=recipe, row_steps=5, steps=5)
+
+    style = METHOD.personalise(
+        trained.weights, config, trained.rows, [reading(case, "new", 1.0) for case in range(20, 25)]
+    )
+
+    assert style.weights is not None
+    assert all(torch.equal(trained.weights[name], tensor) for name, tensor in before.items())
+    assert any(not torch.equal(style.weights[name], tensor) for name, tensor in before.items())
+    assert not style.gate.passed
+
+
+def test_several_labels_are_exclusive_and_keep_their_values() -> None:
+    readings = []
+    for case in range(4):
+        image, inner = disc(case, -2.0)
+        labels = disc(case, 2.0)[1] * 5
+        labels[inner == 1] = 9
+        readings.append(reading(case, "a", 0.0, image_CDHW=image, labels_DHW=labels))
+
+    trained = METHOD.pretrain(readings, tiny(labels=(5, 9), steps=200))
+    predicted = METHOD.predictor(trained.weights, trained.config).predict(
+        [Case(readings[0].image_CDHW, (1.0, 1.0, 1.0), trained.rows["a"])]
+    )[0]
+
+    assert set(np.unique(predicted)) == {0, 5, 9}
+    assert mean_dice(predicted, readings[0].labels_DHW, (5, 9)) > 0.7
+
+
+def test_volumes_are_learnt_whole_and_predicted_in_overlapping_patches() -> None:
+    config = tiny(spatial_dims=3, size=16, channels=(4, 8), stem=1, steps=60, batch=4)
+    readings = []
+    for case in range(3):
+        image, labels = disc(case, 0.0, edge=24, depth=20)
+        readings.append(reading(case, "a", 0.0, image_CDHW=image, labels_DHW=labels))
+    large, truth = disc(9, 0.0, edge=44, depth=30)
+
+    trained = METHOD.pretrain(readings, config)
+    predicted = METHOD.predictor(trained.weights, trained.config).predict(
+        [Case(large, (1.0, 1.0, 1.0), trained.rows["a"])]
+    )[0]
+
+    assert trained.config.frame == (16, 16, 16)
+    assert predicted.shape == truth.shape
+    assert mean_dice(predicted, truth, [1]) > 0.6
+
+
+def test_nothing_to_learn_from_is_refused_with_what_to_do() -> None:
+    with pytest.raises(InvalidReading, match="submit at least one"):
+        METHOD.pretrain([], tiny())
+
+
+def test_a_config_survives_its_card_and_names_what_it_does_not_know() -> None:
+    config = tiny(labels=(2, 4), frame=(32, 32))
+
+    assert ExpertAdaptiveConfig.from_dict(config.as_dict()) == config
+    assert ExpertAdaptiveConfig.from_dict(config.as_dict()).sha256() == config.sha256()
+    assert replace(config, steps=7).sha256() != config.sha256()
+    with pytest.raises(ValueError, match="stepps"):
+        ExpertAdaptiveConfig.from_dict({"stepps": 3})
