@@ -9,7 +9,7 @@ import { computeMetric } from "../geometry/affine";
 import type { VoxelBox } from "../geometry/box";
 import { computeOrientation, type PlaneAxes } from "../geometry/planes";
 import { toJournal } from "../labels/EditHistory";
-import { boundEdit, DrawingBoard, type DrawingTool, makeSettings } from "../tools/DrawingBoard";
+import { boundEdit, boundScope, DrawingBoard, type DrawingTool, makeSettings } from "../tools/DrawingBoard";
 import type { Gesture, Sample, ViewChange } from "../tools/Gesture";
 import { clampToGrid, startCrosshair, startPan, startWindow, startZoom } from "../tools/navigation";
 import type {
@@ -389,7 +389,8 @@ export class Viewer implements ViewerDoor {
     const unfinished = this.finishGesture();
     const mine = unfinished === null ? pending : [...pending, toJournal(unfinished)];
     const kept = this.requireBoard().applyRemote(edit, mine);
-    this.touch(this.wholeGrid());
+    const [nx, ny, nz] = this.size;
+    this.touch({ min: [0, 0, 0], max: [nx - 1, ny - 1, nz - 1] });
     this.stateChanged();
     return kept;
   }
@@ -412,17 +413,8 @@ export class Viewer implements ViewerDoor {
       this.options.onProblem?.("Not all of the proposal is here yet: accept it when it has loaded.");
       return null;
     }
-    const { min, max } = this.wholeGrid();
-    if (scope.slices !== undefined) {
-      const axis = this.scene.orientation.planes[scope.slices.plane].sliceAxis as 0 | 1 | 2;
-      min[axis] = Math.max(0, scope.slices.from);
-      max[axis] = Math.min(max[axis], scope.slices.to);
-    }
-    return this.publish(this.board.accept(layer.runs, layer.revisionId, scope, { min, max }));
-  }
-
-  private wholeGrid(): { readonly min: [number, number, number]; readonly max: [number, number, number] } {
-    return { min: [0, 0, 0], max: [this.size[0] - 1, this.size[1] - 1, this.size[2] - 1] };
+    const range = boundScope(scope, this.scene.orientation.planes, this.size);
+    return this.publish(this.board.accept(layer.runs, layer.revisionId, scope, range));
   }
 
   /** An edit that has been applied and recorded: paint it, tell the page. */

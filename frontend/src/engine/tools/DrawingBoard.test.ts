@@ -6,7 +6,7 @@ import { LabelVolume } from "../labels/LabelVolume";
 import { buildRowRuns, RowRuns } from "../labels/RowRuns";
 import type { AcceptScope, Edit, ImageInfo, JournalEdit, LabelArray, LabelInfo, Point3 } from "../types";
 import { ImageVolume } from "../volume/ImageVolume";
-import { boundEdit, DrawingBoard, type DrawingTool, makeSettings } from "./DrawingBoard";
+import { boundEdit, boundScope, DrawingBoard, type DrawingTool, makeSettings } from "./DrawingBoard";
 import type { Gesture, Sample } from "./Gesture";
 
 const IMAGE: ImageInfo = {
@@ -386,13 +386,9 @@ describe("accepting a proposal", () => {
   });
 
   it("is bounded by its slices, for painting too", () => {
+    const scope: AcceptScope = { labels: "all", mode: "add", slices: { plane: "axial", from: 3, to: 4 } };
     const board = makeBoard();
-    const edit = board.accept(
-      makeProposal(makeRandom(5)),
-      "r",
-      { labels: "all", mode: "add" },
-      { min: [0, 0, 3], max: [17, 14, 4] },
-    );
+    const edit = board.accept(makeProposal(makeRandom(5)), "r", scope, boundScope(scope, planes, SIZE));
     expect(board.labels.listDrawnSlices(2).every((k) => k === 3 || k === 4)).toBe(true);
     expect(boundEdit(edit as Edit, SIZE)).toMatchObject({ min: [0, 0, 3], max: [17, 14, 4] });
   });

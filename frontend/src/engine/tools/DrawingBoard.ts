@@ -6,6 +6,7 @@
  */
 import { computeMetric, type Metric } from "../geometry/affine";
 import type { VoxelBox } from "../geometry/box";
+import type { PlaneAxes } from "../geometry/planes";
 import { EditDraft } from "../labels/EditDraft";
 import { EditHistory, mergeRemote } from "../labels/EditHistory";
 import { decodeRuns } from "../labels/editCodec";
@@ -14,7 +15,7 @@ import { compilePaintRule } from "../labels/PaintRule";
 import type { RowRuns } from "../labels/RowRuns";
 import { acceptProposal } from "../ops/accept";
 import type { VoxelRange } from "../ops/capsule";
-import type { AcceptScope, Edit, JournalEdit, LabelInfo, LabelType, PaintLimits, Point3 } from "../types";
+import type { AcceptScope, Edit, JournalEdit, LabelInfo, LabelType, PaintLimits, Plane, Point3 } from "../types";
 import type { ImageVolume } from "../volume/ImageVolume";
 import { startBrush } from "./brush";
 import { startFill } from "./fill";
@@ -107,4 +108,16 @@ export function boundEdit(edit: Edit, size: Point3): VoxelBox {
   const first = Math.floor((edit.runs.starts[0] as number) / slice);
   const end = (edit.runs.starts[last] as number) + (edit.runs.lengths[last] as number) - 1;
   return { min: [0, 0, first], max: [size[0] - 1, size[1] - 1, Math.floor(end / slice)] };
+}
+
+/** The part of the grid that an acceptance is limited to. */
+export function boundScope(scope: AcceptScope, planes: Readonly<Record<Plane, PlaneAxes>>, size: Point3): VoxelRange {
+  const min: [number, number, number] = [0, 0, 0];
+  const max: [number, number, number] = [size[0] - 1, size[1] - 1, size[2] - 1];
+  if (scope.slices !== undefined) {
+    const axis = planes[scope.slices.plane].sliceAxis as 0 | 1 | 2;
+    min[axis] = Math.max(0, scope.slices.from);
+    max[axis] = Math.min(max[axis], scope.slices.to);
+  }
+  return { min, max };
 }
