@@ -60,6 +60,7 @@ const en = {
     name: "Name",
     password: "Password",
     signIn: "Sign in",
+    showPassword: "Show or hide the password",
     noAccount: "No account, or password forgotten? Ask your admin for a one-time link.",
     endedTitle: "Your session has ended",
     ended: (name: string) =>
@@ -189,8 +190,12 @@ const en = {
     submittedLast: "Submitted. That was the last of your reads here.",
     notSubmitted: (why: string) => `Not submitted: ${why}`,
     notLoadedYet: "Your drawing is still loading. Try again in a moment.",
-    merged: (strokes: number, voxels: number) =>
-      `Another window changed this case: ${plural(strokes, "stroke", "strokes")} merged in; where both changed a voxel (${voxels.toLocaleString("en")}), yours was kept.`,
+    merged: (strokes: number, voxels: number) => {
+      const merged = `Another window changed this case: ${plural(strokes, "stroke", "strokes")} merged in.`;
+      return voxels === 0
+        ? merged
+        : `${merged} Where both changed a voxel (${voxels.toLocaleString("en")}), yours was kept.`;
+    },
     leftUnsaved: (why: string) => `The case you left has strokes the server refused: ${why}`,
   },
 

@@ -3,6 +3,7 @@
  * Mantine's `dark` scale is replaced as a whole, so every stock component follows; index 7 is the page.
  */
 import { createTheme, type MantineColorsTuple } from "@mantine/core";
+import { t } from "./strings";
 
 const dark: MantineColorsTuple = [
   "#d3d8df",
@@ -34,6 +35,9 @@ const azure: MantineColorsTuple = [
 export const okabeIto = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#d55e00", "#cc79a7", "#4f9fd8"] as const;
 
 export const theme = createTheme({
+  components: {
+    PasswordInput: { defaultProps: { visibilityToggleButtonProps: { "aria-label": t.login.showPassword } } },
+  },
   colors: { dark, azure },
   primaryColor: "azure",
   primaryShade: { light: 7, dark: 7 },

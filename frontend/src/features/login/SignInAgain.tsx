@@ -2,7 +2,7 @@
 import { Button, Modal, PasswordInput, Stack, Text } from "@mantine/core";
 import { type FormEvent, useState } from "react";
 import { type SessionOut, signIn, useAction } from "../../api";
-import { Problem, t } from "../../ui";
+import { Banner, Problem, t } from "../../ui";
 
 type Props = { session: SessionOut; onSignedIn: (session: SessionOut) => void; onLeave: () => void };
 
@@ -21,11 +21,12 @@ export function SignInAgain({ session, onSignedIn, onLeave }: Props) {
       closeOnEscape={false}
       closeOnClickOutside={false}
       title={t.login.endedTitle}
-      overlayProps={{ backgroundOpacity: 0.96, color: "#0b0d10" }}
+      overlayProps={{ backgroundOpacity: 1, color: "#0b0d10" }}
       centered
     >
       <form onSubmit={submit}>
         <Stack>
+          <Banner />
           <Text size="sm">{t.login.ended(session.user.display_name)}</Text>
           {enter.problem && <Problem problem={enter.problem} />}
           <input type="hidden" name="username" autoComplete="username" value={session.user.name} readOnly />

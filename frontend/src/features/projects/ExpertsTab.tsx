@@ -75,7 +75,7 @@ function AddExpert({ projectId, present }: { projectId: string; present: readonl
     <Group align="end">
       <Select
         label={t.project.addExpert}
-        placeholder={choices.length > 0 ? t.project.chooseExpert : t.project.noOtherExperts}
+        placeholder={experts.data && choices.length === 0 ? t.project.noOtherExperts : t.project.chooseExpert}
         data={choices.map((expert) => ({ value: expert.id, label: expert.name }))}
         searchable
         value={expertId}

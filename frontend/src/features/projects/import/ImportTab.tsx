@@ -270,7 +270,7 @@ function VerdictTable({ verdicts }: { verdicts: readonly VerdictOut[] }) {
               </Badge>
             </Table.Td>
             <Table.Td>
-              <Text size="sm">{verdict.message}</Text>
+              <Text size="sm">{verdict.message === verdict.status ? "" : verdict.message}</Text>
             </Table.Td>
           </Table.Tr>
         ))}
