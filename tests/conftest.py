@@ -6,6 +6,7 @@ administrator would; a test that asks for `database` gets a clone of it (about 3
 
 import itertools
 import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,14 +53,19 @@ class Urls:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """One PostgreSQL for the whole run, in a folder of its own."""
-    data = tmp_path_factory.mktemp("postgres")
-    let_through(data)
-    server = PostgresServer(data, durable=False)
-    server.start()
-    yield server
-    server.stop()
+def postgres() -> Iterator[PostgresServer]:
+    """One PostgreSQL for the whole run, in a folder of its own.
+
+    Not below pytest's own folder: every pytest that starts on this machine makes that one 0700 again, and a server
+    that runs as somebody else (we are root) then loses its data folder in the middle of this run.
+    """
+    with tempfile.TemporaryDirectory(prefix="consilium-tests-", ignore_cleanup_errors=True) as folder:
+        data = Path(folder)
+        let_through(data)
+        server = PostgresServer(data, durable=False)
+        server.start()
+        yield server
+        server.stop()
 
 
 @pytest.fixture(scope="session")

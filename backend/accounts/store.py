@@ -231,6 +231,13 @@ def end_sessions_of(db: WriteSession, user_id: UUID) -> None:
     db.execute(delete(SessionRow).where(SessionRow.user_id == user_id))
 
 
+def forget_expired(db: WriteSession, user_id: UUID) -> None:
+    """Drop this user's sessions and links that cannot be used any more."""
+    db.execute(delete(SessionRow).where(SessionRow.user_id == user_id, SessionRow.expires_at < func.now()))
+    dead = OneTimeLinkRow.expires_at < func.now()
+    db.execute(delete(OneTimeLinkRow).where(OneTimeLinkRow.user_id == user_id, dead))
+
+
 # One-time links
 
 

@@ -1,4 +1,4 @@
-"""`consilium fsck`: checks every promise the stored data must keep, and changes nothing.
+"""`consilium fsck`: checks every promise the stored data must keep; changes nothing unless asked to sweep orphans.
 
 It reads the tables with SQL of its own instead of asking the stores: a checker that shared their code would share
 their mistakes. Rows are read first, bytes after, so no transaction stays open while gigabytes are hashed; a blob
@@ -85,6 +85,18 @@ def examine(database: Database, settings: Settings) -> Report:
             report.counts["label maps"] += 1
             report.faults.extend(_faulty_labels(blobs, dict(row)))
     return report
+
+
+def sweep(database: Database, settings: Settings) -> int:
+    """Delete blobs no row names and abandoned temp files, all older than a day; returns how many.
+
+    The blobs are listed before the rows are read: a row always comes after its blob, so nothing in use is taken.
+    """
+    blobs = Blobs(settings.blobs_folder)
+    stored = set(blobs.names())
+    with database.read() as db:
+        named = {sha256 for _, sha256 in db.execute(text(NAMED_BLOBS))}
+    return blobs.sweep(named | (set(blobs.names()) - stored), ORPHAN_SECONDS)
 
 
 def _faulty_rows(db: ReadSession) -> Iterator[str]:

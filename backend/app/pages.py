@@ -29,7 +29,7 @@ def make_router(dist: Path = DIST) -> Router:
     index = files["index.html"].read_text(encoding="utf-8") if "index.html" in files else _NOT_BUILT
 
     @router.api_route("/{address:path}", methods=["GET", "HEAD"], openapi_extra=policy("public"))
-    def get_page(address: str, request: Request) -> Response:
+    async def get_page(address: str, request: Request) -> Response:
         """A file of the front-end, or its index."""
         if address == "api" or address.startswith("api/"):
             raise NotFound("There is no such address in the API; see /api/v1/openapi.json.")

@@ -18,6 +18,7 @@ from backend.database import ERRORS, AnySession, Database
 log = logging.getLogger("consilium.audit")
 
 EVERY_SECONDS: Final = 600.0
+_FORGIVEN: Final[tuple[type[Exception], ...]] = (*ERRORS, OSError)
 
 
 def heads_file(data: Path) -> Path:
@@ -45,7 +46,7 @@ class Witness:
             is_last = self._stopping.wait(EVERY_SECONDS)
             try:
                 write_head(self._database, self._file)
-            except (*ERRORS, OSError) as problem:
+            except _FORGIVEN as problem:
                 log.warning("The audit's head could not be written down: %s", type(problem).__name__)
             if is_last:
                 return

@@ -388,6 +388,15 @@ class TestHealth:
         assert answer.status_code == 503
         assert (answer.json()["database"], answer.json()["blobs"]) == (True, False)
 
+    def test_pages_and_life_answer_while_the_database_is_away(self, client: TestClient, settings: Settings) -> None:
+        sign_in(client)
+        with psycopg.connect(settings.database_owner_url) as blocker:
+            blocker.execute("LOCK TABLE sessions, users IN ACCESS EXCLUSIVE MODE")
+
+            assert client.get("/").status_code == 200
+            assert client.get("/healthz").status_code == 200
+            assert client.get(f"{API}/session").status_code == 503
+
     def test_figures_are_for_admins_and_name_templates_only(self, client: TestClient) -> None:
         sign_in(client, "expert")
         assert client.get("/metrics").status_code in (403, 404)

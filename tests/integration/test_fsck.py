@@ -1,5 +1,6 @@
 """`consilium fsck` finds each kind of damage, and nothing where there is none."""
 
+import os
 from typing import Any
 from uuid import UUID
 
@@ -7,7 +8,7 @@ import numpy as np
 import psycopg
 import pytest
 
-from backend.app.fsck import Report, examine
+from backend.app.fsck import Report, examine, sweep
 from backend.blobs import Blobs
 from backend.database import Database
 from backend.imaging import labels
@@ -131,3 +132,15 @@ def test_rows_that_cannot_be_true_are_found(
     faults = check(database, settings).faults
 
     assert [fault for fault in faults if sentence in fault], faults
+
+
+def test_sweeping_takes_a_day_old_orphan_and_nothing_that_is_named(
+    database: Database, settings: Settings, revision: UUID, blobs: Blobs
+) -> None:
+    orphan = blobs.put(b"nobody's")
+    for name in blobs.names():
+        os.utime(blobs.path(name), (0, 0))
+
+    assert sweep(database, settings) == 1
+    assert not blobs.exists(orphan)
+    assert check(database, settings).faults == []

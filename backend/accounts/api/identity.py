@@ -17,6 +17,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Request, Response, params
 from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
 
 from backend.accounts import rules
 from backend.accounts.rules import Actor, Answer, Caller, Policy
@@ -66,22 +67,39 @@ def caller_of(request: Request) -> Caller:
     return Caller(address, getattr(request.state, "request_id", None), request.headers.get("user-agent"))
 
 
-def _find_actor(request: Request) -> Actor | None:
-    """Who asks, or None. Takes a database connection only for the look-up and gives it back."""
-    database, settings, caller = of_request(request), settings_of(request), caller_of(request)
-    authorization = request.headers.get("authorization")
-    if authorization is not None:
-        scheme, _, token = authorization.partition(" ")
-        actor = rules.identify_token(database, token.strip(), caller) if scheme.lower() == "bearer" else None
-        if actor is None:
-            raise Unauthenticated("This token is unknown, revoked or expired.")
-    else:
-        secret = request.cookies.get(cookie_name(settings))
-        actor = (
-            rules.identify_session(database, settings, secret, caller, gesture=_is_gesture(request)) if secret else None
+async def _find_actor(request: Request) -> Actor | None:
+    """Who asks, or None. Public routes ask nobody, so pages and health answer while the database is away."""
+    actor = None
+    if _declared(request).kind != "public":
+        authorization, secret = (
+            request.headers.get("authorization"),
+            request.cookies.get(cookie_name(settings_of(request))),
         )
+        if authorization is not None:
+            actor = await run_in_threadpool(_of_token, request, authorization)
+        elif secret:
+            actor = await run_in_threadpool(_of_cookie, request, secret)
     request.state.actor = actor
     return actor
+
+
+def _of_token(request: Request, authorization: str) -> Actor:
+    """Takes a database connection only for the look-up and gives it back; so does `_of_cookie`."""
+    scheme, _, token = authorization.partition(" ")
+    is_bearer = scheme.lower() == "bearer"
+    actor = rules.identify_token(of_request(request), token.strip(), caller_of(request)) if is_bearer else None
+    if actor is None:
+        raise Unauthenticated("This token is unknown, revoked or expired.")
+    return actor
+
+
+def _of_cookie(request: Request, secret: str) -> Actor | None:
+    database, settings, gesture = of_request(request), settings_of(request), _is_gesture(request)
+    return rules.identify_session(database, settings, secret, caller_of(request), gesture=gesture)
+
+
+def _declared(request: Request) -> Policy:
+    return Policy.parse(request.scope["route"].openapi_extra[POLICY])
 
 
 def _is_gesture(request: Request) -> bool:
@@ -105,7 +123,7 @@ CurrentActor = Annotated[Actor, Depends(_require_actor)]
 
 async def _enforce(request: Request, actor: OptionalActor) -> None:
     """Refuse strangers on every route that is not declared public, and tokens without the scope the policy asks for."""
-    declared = Policy.parse(request.scope["route"].openapi_extra[POLICY])
+    declared = _declared(request)
     if declared.kind == "public":
         return
     if actor is None:

@@ -184,6 +184,7 @@ def fold_name(name: str) -> str:
 
 
 def _open_session(db: WriteSession, settings: Settings, user: store.UserRow, caller: Caller, way: str) -> SignedIn:
+    store.forget_expired(db, user.id)
     secret = credentials.make_secret()
     agent = (caller.user_agent or "")[:200] or None
     row = store.add_session(db, user.id, credentials.keep(secret), settings.session_hours, agent)
