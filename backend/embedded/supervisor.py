@@ -36,6 +36,7 @@ _DEMO_QUIET_SECONDS = "2"
 _READY_SECONDS = 120.0
 _LONG_LIFE_SECONDS = 30.0
 _LONGEST_PAUSE_SECONDS = 30.0
+_POSTGRES_PAUSE_SECONDS = 2.0
 _LOG_LIMIT_BYTES = 20 * 1024 * 1024
 Say = Callable[[str], None]
 
@@ -106,8 +107,7 @@ class Supervisor:
         demo = self._helper("demo", self._open_log("demo")) if wanted else None
         while not self._stop_asked.wait(0.1):
             if self._postgres is not None and self._postgres.pid is None:
-                self._say("PostgreSQL ended unexpectedly; starting it again.")
-                self._postgres.start()
+                self._restart(self._postgres)
             for child in self._children:
                 self._keep_alive(child)
             if demo is not None and demo.poll() is not None:
@@ -155,6 +155,18 @@ class Supervisor:
             )
         if now >= child.start_again_at:
             self._start(child)
+
+    def _restart(self, postgres: PostgresServer) -> None:
+        """PostgreSQL again, however long that takes: its orphaned processes may hold on to their memory for a while."""
+        self._say("PostgreSQL ended unexpectedly and is started again.")
+        while not self._stop_asked.is_set():
+            try:
+                postgres.start()
+            except CannotStart as refusal:
+                self._say(f"{refusal} Trying again in {_POSTGRES_PAUSE_SECONDS:.0f} s.")
+                self._stop_asked.wait(_POSTGRES_PAUSE_SECONDS)
+            else:
+                return
 
     def _helper(self, module: str, output: IO[bytes] | int) -> subprocess.Popen[bytes]:
         return spawn([sys.executable, "-m", f"backend.embedded.{module}"], environment=self._environment, output=output)
