@@ -1,0 +1,83 @@
+"""The gate's rule, on figures made by hand."""
+
+from __future__ import annotations
+
+import torch
+
+from worker.learning import GateCase
+from worker.learning.gate import held_out_patients, judge, patient_folds
+
+
+def cases(candidate: list[float], live: list[float], hd95: tuple[float, float] = (3.0, 3.0)) -> list[GateCase]:
+    return [
+        GateCase(f"p{i}", f"r{i}", False, {"candidate": a, "live": b}, {"candidate": hd95[0], "live": hd95[1]})
+        for i, (a, b) in enumerate(zip(candidate, live, strict=True))
+    ]
+
+
+def verdict(given: list[GateCase]) -> tuple[bool, str]:
+    report = judge(given, "candidate", ["live"], "patients", torch.Generator().manual_seed(0))
+    return report.passed, report.reason
+
+
+def test_a_clear_gain_passes_and_says_by_how_much() -> None:
+    passed, reason = verdict(cases([90, 88, 91, 87], [88, 87, 89, 86]))
+
+    assert passed
+    assert reason == "89.0 Dice on 4 held-out patients: +1.5 against the live style."
+
+
+def test_what_is_no_better_than_live_on_average_is_kept_back() -> None:
+    passed, reason = verdict(cases([85, 85, 85], [86, 86, 84.5]))
+
+    assert not passed
+    assert "scored 85.0 where the live style scores 85.5" in reason
+
+
+def test_a_lead_that_hangs_on_one_case_is_kept_back_as_chance() -> None:
+    passed, reason = verdict(cases([95, 85, 85, 85], [88, 86.5, 86.5, 86.5]))
+
+    assert not passed
+    assert "could be chance" in reason
+
+
+def test_one_ruined_case_outweighs_a_better_mean() -> None:
+    passed, reason = verdict(cases([95, 95, 95, 95, 95, 95, 95, 80], [90, 90, 90, 90, 90, 90, 90, 86]))
+
+    assert not passed
+    assert "one case became 6.0 points worse" in reason
+
+
+def test_outlines_that_stray_further_are_kept_back() -> None:
+    passed, reason = verdict(cases([90, 90], [89, 89], hd95=(5.0, 4.0)))
+
+    assert not passed
+    assert "HD95 5.0 against 4.0" in reason
+
+
+def test_several_readings_of_one_patient_count_once() -> None:
+    good = cases([90, 90, 90], [88, 88, 88])
+    repeated = [
+        GateCase("p9", f"s{i}", False, {"candidate": 84, "live": 85}, {"candidate": 3.0, "live": 3.0}) for i in range(9)
+    ]
+
+    report = judge(good + repeated, "candidate", ["live"], "patients", torch.Generator().manual_seed(0))
+
+    assert report.candidates["candidate"] == (90 * 3 + 84) / 4
+
+
+def test_held_out_patients_stay_the_same_as_more_arrive() -> None:
+    patients = [f"patient {i}" for i in range(40)]
+
+    early, late = held_out_patients(patients[:30]), held_out_patients(patients)
+
+    assert set(early) == set(late) & set(patients[:30])
+    assert 4 <= len(late) <= 16
+    assert held_out_patients(patients[:7]) == []
+
+
+def test_folds_share_no_patient_and_miss_none() -> None:
+    folds = patient_folds(["a", "b", "a", "c", "d", "e"], 4)
+
+    assert len(folds) == 4
+    assert sorted(patient for fold in folds for patient in fold) == ["a", "b", "c", "d", "e"]
