@@ -28,7 +28,7 @@ export interface ImageInfo {
   readonly slabDepth: number;
 }
 
-/** Bytes of slab k, already decompressed by the browser. Rejecting is fine: the loader retries twice, then tells `onProblem`. */
+/** Bytes of slab k, already decompressed by the browser; the engine takes the buffer over (it goes to a worker). Rejecting is fine: the loader retries twice, then tells `onProblem`. */
 export type FetchSlab = (slab: number, signal: AbortSignal) => Promise<ArrayBuffer>;
 
 /** Sorted stretches of voxels with the values they take. `values` holds sum(lengths) entries, run after run. */

@@ -36,8 +36,8 @@ function makeRandom(seed: number): (below: number) => number {
 }
 
 /** `prefix` keeps edit ids apart before and after a reload. */
-function makeBoard(prefix = "edit"): DrawingBoard {
-  const volume = new ImageVolume(IMAGE);
+function makeBoard(prefix = "edit", image = IMAGE): DrawingBoard {
+  const volume = new ImageVolume(image);
   for (let slab = 0; slab < volume.slabCount; slab++) {
     const voxels = Int16Array.from({ length: volume.slabVoxels(slab) }, (_, n) => (n * 37) % 101);
     volume.putSlab(slab, voxels.buffer);
@@ -319,6 +319,17 @@ describe("what may change", () => {
   });
 });
 
+describe("uneven slices", () => {
+  it("allow flat tools only", () => {
+    const board = makeBoard("edit", { ...IMAGE, geometry: "irregular" });
+    board.settings.radiusMm = 5;
+    board.settings.isBall = true;
+    click(board, "brush", [8, 7, 4]);
+    expect(board.labels.listDrawnSlices(2)).toEqual([4]);
+    expect(board.begin("fill3d", sampleAt([0, 0, 4]))).toContain("slice by slice");
+  });
+});
+
 describe("a cancelled stroke", () => {
   it("leaves no trace", () => {
     const board = makeBoard();
@@ -383,6 +394,18 @@ describe("accepting a proposal", () => {
   it("only adds, or only removes", () => {
     expect(run("add", [1])).toEqual([1, 1, 1, 1, 2, 2, 3, 1]);
     expect(run("remove", [1])).toEqual([0, 1, 0, 2, 2, 2, 3, 3]);
+  });
+
+  it("leaves labels out that the map cannot hold", () => {
+    const board = makeBoard();
+    const proposal = new RowRuns(...SIZE, IMAGE.slabDepth);
+    for (let slab = 0; slab < 3; slab++) {
+      const dense = new Uint16Array(18 * 15 * Math.min(4, 9 - 4 * slab));
+      if (slab === 0) dense.set([300, 7]);
+      proposal.putSlab(slab, buildRowRuns(dense.buffer, 18, "uint16"));
+    }
+    board.accept(proposal, "r", { labels: "all", mode: "replace" }, WHOLE);
+    expect([...board.labels.countVoxels()]).toEqual([[7, 1]]);
   });
 
   it("is bounded by its slices, for painting too", () => {

@@ -60,9 +60,17 @@ export class DrawingBoard {
     const value = tool === "eraser" ? 0 : activeLabel;
     const rule = compilePaintRule(value, activeLabel, limits, labelInfos, this.image);
     if (!rule.mayWrite) return `Label ${this.nameLabel(value)} is locked: unlock it or choose another one.`;
+    const { geometry } = this.image.info;
+    const is3DAllowed = geometry !== "irregular" && geometry !== "uncalibrated";
+    if (tool === "fill3d" && !is3DAllowed)
+      return "This image's slices are uneven or without millimetres: fill slice by slice.";
     const order = { value, rule, editId: this.makeId() };
     if (tool === "brush" || tool === "eraser") {
-      return startBrush(this.labels, { ...order, radiusMm, isBall, metric: this.metric }, sample);
+      return startBrush(
+        this.labels,
+        { ...order, radiusMm, isBall: isBall && is3DAllowed, metric: this.metric },
+        sample,
+      );
     }
     const fill = startFill(this.labels, { ...order, is3D: tool === "fill3d" }, sample);
     return fill ?? "This region has more than 5 million voxels, so nothing was filled: close its outline first.";
@@ -78,13 +86,15 @@ export class DrawingBoard {
   accept(proposal: RowRuns, revisionId: string, scope: AcceptScope, range: VoxelRange): Edit | null {
     const locked = new Set(this.settings.labelInfos.filter((label) => label.locked).map((label) => label.value));
     const chosen = scope.labels === "all" ? null : new Set(scope.labels);
+    const highest = this.labels.dtype === "uint8" ? 255 : 65535;
     const draft = new EditDraft(this.labels);
     acceptProposal(draft, proposal, {
       isChosen: (label) => chosen === null || chosen.has(label),
       adds: scope.mode !== "remove",
       removes: scope.mode !== "add",
       range,
-      mayChange: (_, present, next) => !locked.has(present) && !locked.has(next),
+      // A 16-bit proposal may hold labels that an 8-bit map cannot: they are left out, never cut to another label.
+      mayChange: (_, present, next) => next <= highest && !locked.has(present) && !locked.has(next),
     });
     const edit = draft.finish(this.makeId(), "accept", revisionId);
     return edit === null ? null : this.history.record(edit);
