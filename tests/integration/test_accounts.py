@@ -86,7 +86,9 @@ class TestSigningIn:
         assert (answer.status_code, answer.json()["code"]) == (401, "wrong-name-or-password")
         assert "set-cookie" not in answer.headers
 
-    def test_after_ten_failures_the_right_password_waits_too_and_others_do_not_notice(self, client: TestClient, app: FastAPI) -> None:
+    def test_after_ten_failures_the_right_password_waits_too_and_others_do_not_notice(
+        self, client: TestClient, app: FastAPI
+    ) -> None:
         redeem(client, new_link(client).secret)
         redeem(another_browser(app), new_link(client, "berta").secret)
         for _ in range(10):
@@ -109,7 +111,11 @@ class TestSigningIn:
 
     def test_fifty_failures_of_one_address_close_every_way_in(self, client: TestClient) -> None:
         with client.app.state.database.write() as db:  # type: ignore[attr-defined]
-            db.execute(text("INSERT INTO login_failures (account, address) SELECT 'x', 'testclient' FROM generate_series(1, 50)"))
+            db.execute(
+                text(
+                    "INSERT INTO login_failures (account, address) SELECT 'x', 'testclient' FROM generate_series(1, 50)"
+                )
+            )
 
         assert enter(client, "anna").status_code == 429
         assert redeem(client, "guess").status_code == 429
@@ -144,7 +150,9 @@ class TestSigningIn:
 
         def idle_seconds() -> float:
             with client.app.state.database.read() as db:  # type: ignore[attr-defined]
-                return float(db.execute(text("SELECT extract(epoch FROM now() - last_gesture_at) FROM sessions")).scalar_one())
+                return float(
+                    db.execute(text("SELECT extract(epoch FROM now() - last_gesture_at) FROM sessions")).scalar_one()
+                )
 
         shift(client, "UPDATE sessions SET last_gesture_at = last_gesture_at - :by", timedelta(minutes=10))
         client.get(f"{API}/session")
@@ -190,9 +198,13 @@ class TestCrossSite:
 
         assert (answer.status_code, answer.json()["code"]) == (403, "cross-site-request")
 
-    @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"])
+    @pytest.mark.parametrize(
+        "media_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
+    )
     def test_what_a_foreign_form_can_send_is_refused(self, client: TestClient, media_type: str) -> None:
-        answer = client.post(f"{API}/session", content=b'{"name":"a","password":"b"}', headers={"Content-Type": media_type})
+        answer = client.post(
+            f"{API}/session", content=b'{"name":"a","password":"b"}', headers={"Content-Type": media_type}
+        )
 
         assert answer.status_code == 415
 
@@ -214,7 +226,9 @@ class TestTokens:
 
     def test_a_token_does_only_what_its_scopes_allow(self, client: TestClient, app: FastAPI) -> None:
         sign_in(client)
-        script = TestClient(app, base_url=ORIGIN, headers={"Authorization": f"Bearer {self.token(client, 'read')['secret']}"})
+        script = TestClient(
+            app, base_url=ORIGIN, headers={"Authorization": f"Bearer {self.token(client, 'read')['secret']}"}
+        )
 
         assert script.get(f"{API}/experts").status_code == 200
         assert script.post(f"{API}/experts", json={"name": "Exp1"}).status_code == 403
@@ -222,7 +236,9 @@ class TestTokens:
 
     def test_a_token_cannot_make_a_token(self, client: TestClient, app: FastAPI) -> None:
         sign_in(client)
-        script = TestClient(app, base_url=ORIGIN, headers={"Authorization": f"Bearer {self.token(client, 'manage')['secret']}"})
+        script = TestClient(
+            app, base_url=ORIGIN, headers={"Authorization": f"Bearer {self.token(client, 'manage')['secret']}"}
+        )
 
         assert script.post(f"{API}/tokens", json={"name": "child", "scopes": ["read"]}).status_code == 403
 
