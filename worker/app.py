@@ -7,6 +7,7 @@ The training worker never imports torch: its children do, hence the imports insi
 
 import logging
 import sys
+import warnings
 from typing import Final
 
 from worker.desk import Desk
@@ -25,6 +26,7 @@ def main(arguments: list[str]) -> int:
     gateway = open_gateway()
     level = getattr(logging, gateway.settings.log_level.upper())
     logging.basicConfig(level=level, format=f"%(asctime)s %(levelname)s {arguments[1]} %(message)s")
+    warnings.filterwarnings("ignore", message=".*superuser privileges.*")  # a trial as root; the images are non-root
     logging.getLogger("kombu.connection").setLevel(logging.ERROR)  # filesystem:// has no host, and it says so each time
     (serve_interactive if arguments[1] == "interactive" else serve_training)(gateway)
     return 0
@@ -46,7 +48,7 @@ def serve_training(gateway: Gateway) -> None:
     """Pretraining and personalisation, each in a child of its own."""
     from worker import supervisor  # noqa: PLC0415 beside tasks, not above it
 
-    watcher = supervisor.Supervisor()
+    watcher = supervisor.Supervisor(gateway)
     watcher.nursery.prepare()
     desk = Desk(gateway, supervisor.QUEUE, {}, supervisor.HANDS, gateway.settings.device)
     desk.handlers.update(watcher.handlers(desk.stopping))

@@ -91,6 +91,10 @@ def work(gateway: Gateway, job_id: UUID, attempt: int, stop: threading.Event) ->
     """Do one attempt of one job; whatever it raises becomes words in the job's row. This is the job edge."""
     try:
         job = queue.load_claimed(gateway, job_id, attempt)
+    except (LeaseLost, *OUTAGES) as problem:
+        log.warning("job %s attempt %s did not begin: %s", job_id, attempt, type(problem).__name__)
+        return 3
+    try:
         device = _device(gateway)
         with Reporter(gateway, job, stop) as reporter:
             if job.kind == "pretrain":
@@ -109,6 +113,7 @@ def work(gateway: Gateway, job_id: UUID, attempt: int, stop: threading.Event) ->
         if failure.code == "internal-error":
             log.exception("job %s attempt %s failed", job_id, attempt)
         queue.fail(gateway, job, failure)
+        shutil.rmtree(gateway.job_folder(job_id), ignore_errors=True)  # a failed job is started anew, not resumed
         return 5
     return 0
 

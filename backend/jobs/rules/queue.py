@@ -16,6 +16,7 @@ from backend.errors import Conflict
 from backend.jobs.rules.decisions import JobFailure, after_loss, after_retry
 from backend.jobs.store import Job
 from backend.jobs.store import queue as store
+from backend.models import store as models_store
 from backend.queue import ring_after_commit
 
 
@@ -57,11 +58,19 @@ def claim(db: WriteSession, queue: str, worker: str, lease_seconds: float) -> Cl
 
 
 def may_run(db: WriteSession, job: Job) -> bool:
-    """Whether the job's owner, if it has one, still has an open account. Asked at claim and again at publish."""
+    """Whether the job's owner, if it has one, still has an open account and still belongs to the project.
+
+    Asked at claim and again at publish.
+    """
     if job.owner_id is None:
         return True
     owner = db.get(UserRow, job.owner_id)
-    return owner is not None and owner.locked_at is None
+    if owner is None or owner.locked_at is not None:
+        return False
+    if job.project_id is None or owner.role == "admin":
+        return True
+    facts = models_store.projects_of(db, job.owner_id, job.project_id)
+    return bool(facts) and facts[0].role is not None
 
 
 def _end_cancelled(db: WriteSession, job: Job) -> None:

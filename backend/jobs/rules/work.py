@@ -20,6 +20,7 @@ from backend.models import store as models_store
 from backend.models.rules import NewStyle, NewVersion
 from backend.segmentations import rules as segmentations
 from backend.segmentations.rules import KeptLabels
+from backend.studies.store import Image
 
 FORGIVEN_LOSS = 0.3  # Dice points a new model version may lose and still go live (LEARNING 3)
 
@@ -171,33 +172,25 @@ def load_personalise(db: AnySession, job: Claimed, replay_limit: int) -> Persona
 def load_predict(db: AnySession, job: Claimed) -> PredictPlan:
     """What to draw now: in the style that is live now, whatever was live when the job was made."""
     project_id, expert_id = _project_of(job), _expert_of(job)
-    style = models_store.find_live_style(db, project_id, expert_id)
-    version = None if style is None else models_store.find_version(db, style.model_version_id)
-    if style is None or version is None:
+    drawing = learning.find_drawing(db, project_id, expert_id)
+    if drawing is None:
         raise Conflict("No style is live for this expert any more; run a pretrain job first.")
     wanted = [UUID(image_id) for image_id in job.params["image_ids"]]
-    known = _images(db, learning.project_images(db, project_id, wanted))
-    existing = {
-        image_id: revision_id
-        for image_id in known
-        if (revision_id := learning.find_prediction(db, image_id, style.id)) is not None
-    }
-    facts = models_store.projects_of(db, None, project_id)[0]
+    found = {row[0].id: row for row in learning.images_to_draw(db, project_id, drawing.style.id, wanted)}
     hidden: set[UUID] = set()
-    if facts.policy.get("blinding") != models.OPEN:
-        patients = {image.patient_id for image in known.values()}
-        hidden = learning.patients_read_by_others(db, style, expert_id, patients)
-    withheld = [image_id for image_id in wanted if image_id in known and known[image_id].patient_id in hidden]
-    left_out = {*withheld, *existing}
+    if drawing.policy.get("blinding") != models.OPEN:
+        patients = {patient_id for _, patient_id, _ in found.values()}
+        hidden = learning.patients_read_by_others(db, drawing.style, expert_id, patients)
+    shown = [row for image_id in dict.fromkeys(wanted) if (row := found.get(image_id)) and row[1] not in hidden]
     return PredictPlan(
         project_id,
         expert_id,
-        learning.label_values(db, project_id),
-        _version_facts(version),
-        _style_facts(db, style),
-        [known[image_id] for image_id in dict.fromkeys(wanted) if image_id in known and image_id not in left_out],
-        {image_id: revision_id for image_id, revision_id in existing.items() if image_id not in withheld},
-        withheld,
+        list(drawing.label_values),
+        _version_facts(drawing.version),
+        StyleFacts(drawing.style.id, drawing.style.weights_sha256),
+        [_image_facts(image, patient_id) for image, patient_id, revision_id in shown if revision_id is None],
+        {image.id: revision_id for image, _, revision_id in shown if revision_id is not None},
+        [image_id for image_id in wanted if image_id in found and found[image_id][1] in hidden],
     )
 
 
@@ -286,18 +279,19 @@ def _style_facts(db: AnySession, style: models_store.Style) -> StyleFacts:
 
 def _images(db: AnySession, image_ids: Iterable[UUID]) -> dict[UUID, ImageFacts]:
     """Facts of these images."""
-    return {
-        image.id: ImageFacts(
-            image.id,
-            patient_id,
-            image.nx,
-            image.ny,
-            image.nz,
-            image.channels,
-            image.affine,
-            image.slope,
-            image.intercept,
-            image.slab_sha256s,
-        )
-        for image, patient_id in learning.images(db, set(image_ids))
-    }
+    return {image.id: _image_facts(image, patient_id) for image, patient_id in learning.images(db, set(image_ids))}
+
+
+def _image_facts(image: Image, patient_id: UUID) -> ImageFacts:
+    return ImageFacts(
+        image.id,
+        patient_id,
+        image.nx,
+        image.ny,
+        image.nz,
+        image.channels,
+        image.affine,
+        image.slope,
+        image.intercept,
+        image.slab_sha256s,
+    )

@@ -7,6 +7,7 @@ tables of another expert: every query names whose it is.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Select, String, and_, cast, exists, func, or_, select
@@ -323,13 +324,43 @@ def revisions_behind(db: AnySession, version_id: UUID) -> set[UUID]:
     return set(rows)
 
 
-def find_prediction(db: AnySession, image_id: UUID, style_id: UUID) -> UUID | None:
-    """The revision this style drew on this image."""
-    return db.scalars(
-        select(Segmentation.head_revision_id).where(
-            Segmentation.author == "model", Segmentation.image_id == image_id, Segmentation.style_id == style_id
-        )
+class DrawingRow(NamedTuple):
+    """What draws for an expert now, and under which rules."""
+
+    style: Style
+    version: ModelVersion
+    policy: dict[str, Any]
+    label_values: list[int]
+
+
+def find_drawing(db: AnySession, project_id: UUID, expert_id: UUID) -> DrawingRow | None:
+    """An expert's live style with its model version, the project's policy and labels; one round trip, people wait for it."""
+    values = select(func.array_agg(Label.value)).where(Label.project_id == project_id).scalar_subquery()
+    row = db.execute(
+        select(Style, ModelVersion, Project.policy, func.coalesce(values, []))
+        .join(LiveStyle, LiveStyle.style_id == Style.id)
+        .join(ModelVersion, ModelVersion.id == Style.model_version_id)
+        .join(Project, Project.id == Style.project_id)
+        .where(LiveStyle.project_id == project_id, LiveStyle.expert_id == expert_id)
     ).one_or_none()
+    return None if row is None else DrawingRow(*row)
+
+
+def images_to_draw(
+    db: AnySession, project_id: UUID, style_id: UUID, image_ids: Iterable[UUID]
+) -> list[tuple[Image, UUID, UUID | None]]:
+    """Those of these images that are in the project, each with its patient and the revision this style drew on it."""
+    rows = db.execute(
+        select(Image, Study.patient_id, Segmentation.head_revision_id)
+        .join(ProjectImage, and_(ProjectImage.image_id == Image.id, ProjectImage.project_id == project_id))
+        .join(Study, Study.id == Image.study_id)
+        .outerjoin(
+            Segmentation,
+            and_(Segmentation.image_id == Image.id, Segmentation.author == "model", Segmentation.style_id == style_id),
+        )
+        .where(Image.id.in_(list(image_ids)))
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 def project_images(db: AnySession, project_id: UUID, image_ids: Iterable[UUID]) -> set[UUID]:

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Interval, and_, case, cast, delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import aliased
 
 from backend.database import AnySession, WriteSession
 from backend.jobs.store.tables import Job, JobMetric, WorkerHeartbeat
@@ -44,17 +43,17 @@ def claim_next(db: WriteSession, queue: str, worker: str, lease_seconds: float) 
     Order: what a person asked for before what the scheduler asked for; then the owner served longest ago, so that
     500 predictions of one user do not hold up another's first; then age.
     """
-    other = aliased(Job)
-    last_served = (
-        select(func.max(other.started_at))
-        .where(other.queue == queue, other.owner_id.is_not_distinct_from(Job.owner_id), other.owner_id.is_not(None))
-        .correlate(Job)
-        .scalar_subquery()
+    served = (  # of the last hour alone, found by index: what was served earlier no longer matters
+        select(Job.owner_id, func.max(Job.started_at).label("last"))
+        .where(Job.queue == queue, Job.owner_id.is_not(None), Job.updated_at > func.now() - seconds(3600))
+        .group_by(Job.owner_id)
+        .subquery()
     )
     chosen = (
         select(Job.id)
+        .outerjoin(served, served.c.owner_id == Job.owner_id)
         .where(Job.state == "queued", Job.queue == queue)
-        .order_by(Job.owner_id.is_(None), last_served.asc().nulls_first(), Job.created_at, Job.id)
+        .order_by(Job.owner_id.is_(None), served.c.last.asc().nulls_first(), Job.created_at, Job.id)
         .limit(1)
         .with_for_update(skip_locked=True, of=Job)
         .scalar_subquery()
