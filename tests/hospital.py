@@ -18,13 +18,14 @@ import numpy as np
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from backend.accounts.rules import SYSTEM
+from backend.accounts import rules as accounts
+from backend.accounts.rules import SYSTEM, Actor
 from backend.imaging import labels as codec
 from backend.imaging import slabs
 from backend.projects import rules as projects
 from backend.studies import rules as studies
 from backend.studies.ingest import ParsedImage
-from tests.conftest import ORIGIN, sign_in
+from tests.conftest import ORIGIN
 
 API = "/api/v1"
 SHAPE_ZYX = (3, 8, 10)
@@ -104,12 +105,16 @@ class Hospital:
     work: Path
 
     def person(self, role: str = "expert", *, expert: bool = True) -> Person:
-        """A new user at a browser of their own; an expert unless told otherwise."""
-        browser = TestClient(self.app, base_url=ORIGIN, headers={"Origin": ORIGIN})
-        user = sign_in(browser, role)["user"]  # type: ignore[arg-type]
-        someone = Person(browser, user["id"])  # type: ignore[index]
+        """A new user with a token of their own (no password: hashing one takes longer than a whole test)."""
+        number = next(_numbers)
+        with self.app.state.database.write() as db:
+            user = accounts.create_user(db, SYSTEM, f"person-{number}", f"Person {number}", role).user
+            actor = Actor(user.id, user.name, role)
+            secret = accounts.create_token(db, actor, "test", ["read", "write", "manage"], None, 1).secret
+        browser = TestClient(self.app, base_url=ORIGIN, headers={"Authorization": f"Bearer {secret}"})
+        someone = Person(browser, str(user.id))
         if expert:
-            body = {"name": f"Dr {next(_numbers)}", "description": "", "user_id": someone.user_id}
+            body = {"name": f"Dr {number}", "description": "", "user_id": someone.user_id}
             someone.expert_id = self.admin.post("/experts", body).json()["id"]
         return someone
 

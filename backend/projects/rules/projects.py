@@ -12,9 +12,9 @@ from typing import Any, Literal
 from uuid import UUID
 
 from backend import audit
-from backend.accounts.rules import Actor, Resource, authorize
+from backend.accounts.rules import Actor, Resource, authorize, may
 from backend.database import AnySession, WriteSession
-from backend.errors import Conflict, Invalid, NotFound
+from backend.errors import Conflict, Forbidden, Invalid, NotFound
 from backend.paging import Page, decode_cursor, page_of
 from backend.projects import store
 
@@ -116,7 +116,8 @@ def create_project(
     simulated: bool = False,
 ) -> ProjectView:
     """A new project whose manager is its maker. Raises Conflict when the name is taken, Invalid for a bad label set."""
-    authorize(actor, "create", Resource("project"))
+    if not may(actor, "create", Resource("project")):
+        raise Forbidden("Only admins and integrators make projects; ask one of them.")
     _check_labels(labels)
     row = store.add_project(db, name, description, asdict(policy), simulated)
     if row is None:
