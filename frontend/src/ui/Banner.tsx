@@ -4,8 +4,8 @@ import { t } from "./strings";
 
 export function Banner() {
   return (
-    <div className={classes.banner} role="note" data-testid="research-banner">
+    <aside className={classes.banner} aria-label={t.shell.intendedUse} data-testid="research-banner">
       {t.banner}
-    </div>
+    </aside>
   );
 }

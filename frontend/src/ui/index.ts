@@ -1,7 +1,7 @@
 /** The shared parts of every page. */
 export { Banner } from "./Banner";
 export { ErrorBoundary } from "./ErrorBoundary";
-export { EmptyState, Page, Problem, ShownOnce, SimulatedBadge, Thumbnail, Waiting } from "./parts";
+export { ActionsHead, EmptyState, Page, Problem, ShownOnce, SimulatedBadge, Thumbnail, Waiting } from "./parts";
 export { type NavigationLink, PlainFrame, Shell } from "./Shell";
 export { t } from "./strings";
 export { okabeIto, theme } from "./theme";

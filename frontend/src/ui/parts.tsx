@@ -1,5 +1,18 @@
 /** Small parts every page shares: titles, empty states, problems, the simulated badge, secrets shown once. */
-import { Alert, Badge, Button, Code, CopyButton, Group, Loader, Stack, Text, Title, Tooltip } from "@mantine/core";
+import {
+  Alert,
+  Badge,
+  Button,
+  Code,
+  CopyButton,
+  Group,
+  Loader,
+  Stack,
+  Table,
+  Text,
+  Title,
+  Tooltip,
+} from "@mantine/core";
 import { TriangleAlert } from "lucide-react";
 import type { ReactNode } from "react";
 import classes from "./Shell.module.css";
@@ -31,6 +44,15 @@ export function EmptyState({ title, next, action }: { title: string; next: strin
         {action}
       </Stack>
     </div>
+  );
+}
+
+/** The head of a column of buttons: nothing to see, a name to hear. */
+export function ActionsHead({ width }: { width?: number }) {
+  return (
+    <Table.Th {...(width ? { w: width } : {})}>
+      <span className="visually-hidden">{t.shell.actions}</span>
+    </Table.Th>
   );
 }
 

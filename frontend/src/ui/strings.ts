@@ -18,6 +18,8 @@ const en = {
 
   shell: {
     notices: "Notices",
+    intendedUse: "Intended use",
+    actions: "Actions",
     close: "Close",
     loading: "Loading",
     skip: "Skip to content",

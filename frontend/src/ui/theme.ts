@@ -36,6 +36,7 @@ export const okabeIto = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#d55e00", 
 
 export const theme = createTheme({
   components: {
+    Modal: { defaultProps: { closeButtonProps: { "aria-label": t.shell.close } } },
     PasswordInput: { defaultProps: { visibilityToggleButtonProps: { "aria-label": t.login.showPassword } } },
   },
   colors: { dark, azure },

@@ -16,7 +16,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Trash2 } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { asProblem, createToken, revokeToken, sessionQuery, type TokenOut, tokensQuery, useAction } from "../../api";
-import { EmptyState, Page, Problem, ShownOnce, t, Waiting } from "../../ui";
+import { ActionsHead, EmptyState, Page, Problem, ShownOnce, t, Waiting } from "../../ui";
 
 export function AccountPage() {
   const session = useQuery(sessionQuery);
@@ -64,7 +64,7 @@ function Tokens({ tokens }: { tokens: readonly TokenOut[] }) {
           <Table.Th>{t.account.scopes}</Table.Th>
           <Table.Th>{t.account.expires}</Table.Th>
           <Table.Th>{t.account.lastUsed}</Table.Th>
-          <Table.Th w={48} />
+          <ActionsHead width={48} />
         </Table.Tr>
       </Table.Thead>
       <Table.Tbody>

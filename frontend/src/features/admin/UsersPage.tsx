@@ -13,7 +13,7 @@ import {
   useAction,
   usersQuery,
 } from "../../api";
-import { EmptyState, Page, Problem, ShownOnce, t, Waiting } from "../../ui";
+import { ActionsHead, EmptyState, Page, Problem, ShownOnce, t, Waiting } from "../../ui";
 
 const roles = ["expert", "admin", "integrator"] as const;
 const roleChoices = roles.map((value) => ({ value, label: t.users.roles[value] }));
@@ -66,7 +66,7 @@ function Users({ users, onLink }: { users: readonly UserOut[]; onLink: (link: Li
             <Table.Th>{t.users.name}</Table.Th>
             <Table.Th>{t.users.role}</Table.Th>
             <Table.Th>{t.worklist.state}</Table.Th>
-            <Table.Th />
+            <ActionsHead />
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>

@@ -12,7 +12,7 @@ import {
   stylesQuery,
   useAction,
 } from "../../api";
-import { EmptyState, Problem, t, Waiting } from "../../ui";
+import { ActionsHead, EmptyState, Problem, t, Waiting } from "../../ui";
 import { figuresOf, gateWords } from "./figures";
 
 const stateColour = { candidate: "gray", live: "teal", retired: "dark" } as const;
@@ -65,7 +65,7 @@ function Versions({ models, manages }: { models: readonly ModelOut[]; manages: b
             <Table.Th>{t.worklist.state}</Table.Th>
             <Table.Th>{t.models.figures}</Table.Th>
             <Table.Th>{t.models.made}</Table.Th>
-            <Table.Th />
+            <ActionsHead />
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>

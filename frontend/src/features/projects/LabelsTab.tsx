@@ -3,7 +3,7 @@ import { ActionIcon, Button, ColorInput, Group, NumberInput, Stack, Table, Text,
 import { Plus, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { type LabelOut, type ProjectOut, setLabels, useAction } from "../../api";
-import { EmptyState, okabeIto, Problem, say, t } from "../../ui";
+import { ActionsHead, EmptyState, okabeIto, Problem, say, t } from "../../ui";
 import { faultOf } from "./labelFaults";
 
 export function LabelsTab({ project, manages }: { project: ProjectOut; manages: boolean }) {
@@ -30,7 +30,7 @@ export function LabelsTab({ project, manages }: { project: ProjectOut; manages: 
               <Table.Th w={90}>{t.labels.value}</Table.Th>
               <Table.Th>{t.labels.name}</Table.Th>
               <Table.Th w={170}>{t.labels.colour}</Table.Th>
-              <Table.Th w={48} />
+              <ActionsHead width={48} />
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
@@ -61,6 +61,7 @@ export function LabelsTab({ project, manages }: { project: ProjectOut; manages: 
                 <Table.Td>
                   <ColorInput
                     aria-label={t.labels.colour}
+                    withEyeDropper={false}
                     swatches={[...okabeIto]}
                     disabled={!manages}
                     value={label.colour}

@@ -14,7 +14,7 @@ import {
   useAction,
   usersQuery,
 } from "../../api";
-import { EmptyState, Problem, t, Waiting } from "../../ui";
+import { ActionsHead, EmptyState, Problem, t, Waiting } from "../../ui";
 
 export function MembersTab({ project }: { project: ProjectOut }) {
   const members = useQuery(membersQuery(project.id));
@@ -31,7 +31,7 @@ export function MembersTab({ project }: { project: ProjectOut }) {
               <Table.Th>{t.users.displayName}</Table.Th>
               <Table.Th>{t.users.name}</Table.Th>
               <Table.Th>{t.users.role}</Table.Th>
-              <Table.Th w={48} />
+              <ActionsHead width={48} />
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>

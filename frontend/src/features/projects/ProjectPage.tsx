@@ -1,5 +1,5 @@
 /** One project in tabs; the tab is in the address. Who does not run the project sees it read-only. */
-import { Alert, Tabs, Text } from "@mantine/core";
+import { Alert, Group, Tabs, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
 import { useParams, useSearchParams } from "react-router";
@@ -42,9 +42,10 @@ function ProjectTabs({ project }: { project: ProjectOut }) {
   return (
     <Page
       title={
-        <>
-          <bdi>{project.name}</bdi> {project.simulated && <SimulatedBadge />}
-        </>
+        <Group component="span" gap="sm">
+          <bdi>{project.name}</bdi>
+          {project.simulated && <SimulatedBadge />}
+        </Group>
       }
       actions={manages && <PretrainButton projectId={project.id} />}
     >

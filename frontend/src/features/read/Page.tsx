@@ -53,8 +53,8 @@ export function ReadPage() {
           <Banner />
         </div>
         <TopBar session={session} onSubmit={submit} onReopened={reopenCase} />
-        <ToolRail />
         <main style={{ display: "contents" }}>
+          <ToolRail />
           <Views />
         </main>
         <Panel />

@@ -130,7 +130,7 @@ function OpacitySlider({
         max={1}
         step={0.05}
         label={(share) => t.read.percent(share)}
-        thumbProps={{ "aria-label": label }}
+        thumbLabel={label}
         value={value}
         onChange={onChange}
       />

@@ -17,7 +17,7 @@ export function ShortcutSheet() {
               <Table.Tbody>
                 {group.rows.map(([keys, meaning]) => (
                   <Table.Tr key={keys}>
-                    <Table.Td w={150}>
+                    <Table.Td w={126}>
                       <Kbd size="xs">{keys}</Kbd>
                     </Table.Td>
                     <Table.Td>{meaning}</Table.Td>

@@ -14,7 +14,7 @@ import {
   sessionQuery,
   thumbnailAddress,
 } from "../../api";
-import { EmptyState, Page, Problem, SimulatedBadge, say, Thumbnail, t, Waiting } from "../../ui";
+import { ActionsHead, EmptyState, Page, Problem, SimulatedBadge, say, Thumbnail, t, Waiting } from "../../ui";
 
 const states = ["assigned", "opened", "drafting", "submitted"] as const;
 
@@ -124,12 +124,11 @@ function Reads({ rows, projects }: { rows: readonly AssignmentOut[]; projects: r
       <Table verticalSpacing={6} highlightOnHover>
         <Table.Thead>
           <Table.Tr>
-            <Table.Th w={72}>{t.worklist.image}</Table.Th>
-            <Table.Th />
+            <Table.Th colSpan={2}>{t.worklist.image}</Table.Th>
             <Table.Th>{t.worklist.project}</Table.Th>
             <Table.Th>{t.worklist.state}</Table.Th>
             <Table.Th>{t.worklist.prediction}</Table.Th>
-            <Table.Th />
+            <ActionsHead />
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
