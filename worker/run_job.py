@@ -91,9 +91,11 @@ def work(gateway: Gateway, job_id: UUID, attempt: int, stop: threading.Event) ->
     """Do one attempt of one job; whatever it raises becomes words in the job's row. This is the job edge."""
     try:
         job = queue.load_claimed(gateway, job_id, attempt)
-    except (LeaseLost, *OUTAGES) as problem:
-        log.warning("job %s attempt %s did not begin: %s", job_id, attempt, type(problem).__name__)
+    except LeaseLost:
         return 3
+    except OUTAGES as problem:
+        log.warning("job %s attempt %s did not begin: %s", job_id, attempt, type(problem).__name__)
+        return 4
     try:
         device = _device(gateway)
         with Reporter(gateway, job, stop) as reporter:
