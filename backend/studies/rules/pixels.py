@@ -63,12 +63,23 @@ def read_slice(blobs: Blobs, image: store.Image, z: int) -> slabs.Int16Array | s
     return voxels[within] if image.channels == 1 else voxels[:, within].transpose(1, 2, 0)
 
 
+def as_viewed(plane: slabs.UInt8Array | slabs.Int16Array, image: store.Image) -> slabs.UInt8Array | slabs.Int16Array:
+    """A stored slice [y, x, …] with rows and columns flipped to run down and to the right as the viewer shows them."""
+    if image.geometry == "uncalibrated":
+        return plane
+    along_x, along_y = (np.asarray(image.affine, float).reshape(3, 4)[:, axis] for axis in (0, 1))
+    right, down = along_x[np.abs(along_x).argmax()], along_y[np.abs(along_y).argmax()]
+    # RAS grows to the right, the front and the head, all of which the screen shows at its left or its top.
+    return plane[:: -1 if down > 0 else 1, :: -1 if right > 0 else 1]
+
+
 def make_thumbnail(blobs: Blobs, image: store.Image) -> bytes:
     """The middle slice in the default window as a small PNG: 8-bit grey or colour, longest side 96 pixels.
 
-    Pixels are picked, not averaged: a thumbnail helps to find a case, nobody reads it.
+    Pixels are picked, not averaged: a thumbnail helps to find a case, nobody reads it. Its sides are the viewer's
+    (anterior or head up, patient right or anterior at the left), as far as flipping the stored slice can make them.
     """
-    plane = read_slice(blobs, image, image.nz // 2)
+    plane = as_viewed(read_slice(blobs, image, image.nz // 2), image)
     step = max(1, -(-max(plane.shape[0], plane.shape[1]) // THUMBNAIL_PIXELS))
     small = plane[step // 2 :: step, step // 2 :: step]
     if image.channels == 1:
