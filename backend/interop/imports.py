@@ -16,12 +16,14 @@ import contextlib
 import secrets
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 from uuid import UUID
 
+from backend import audit
 from backend.accounts import rules as accounts
 from backend.accounts.rules import SYSTEM, Actor
 from backend.blobs import Blobs
@@ -88,6 +90,7 @@ def run_import(gateway: Gateway, job: Claimed) -> None:
         result = take_in(database, gateway.blobs, source, files, workdir, limits_of(settings))
     with database.write() as db:
         jobs.hold(db, job)
+        _record(db, source, job.id, result)
         jobs.finish(db, job, result)
     if not any(verdict["status"] == "quarantined" for verdict in result["verdicts"]):
         shutil.rmtree(folder, ignore_errors=True)  # what is left over, the sweeper of the work folder takes
@@ -103,8 +106,12 @@ def import_folder(
             made = projects.create_project(db, SYSTEM, project, "", ReadingPolicy(), [], simulated)
             project_id = made.id
     source = Source(project_id, SYSTEM, experts, lambda db: None, lambda done, total, sentence: None)
+    files = files_below(path)
     with _workdir(settings) as workdir:
-        return take_in(database, Blobs(settings.blobs_folder), source, files_below(path), workdir, limits_of(settings))
+        result = take_in(database, Blobs(settings.blobs_folder), source, files, workdir, limits_of(settings))
+    with database.write() as db:
+        _record(db, source, None, result)
+    return result
 
 
 def files_below(path: Path) -> list[tuple[str, Path]]:
@@ -298,6 +305,14 @@ class _Intake:
     def _refuse(self, files: Sequence[str], refusal: Refusal) -> None:
         for file in files:
             self._settle(file, "refused", refusal.code, refusal.reason)
+
+
+def _record(db: WriteSession, source: Source, import_id: UUID | None, result: dict[str, Any]) -> None:
+    """One audit event for the whole import: how many files met which verdict. File names stay out, they may name people."""
+    verdicts = Counter(f"{verdict['status']}: {verdict['code']}" for verdict in result["verdicts"])
+    new = {"verdicts": dict(verdicts), "images": [image["id"] for image in result["images"]]}
+    new["readings"] = result["readings"]
+    audit.record(db, source.actor, "E", "import", import_id, project_id=source.project_id, new=new)
 
 
 def _reporter(database: Database, job: Claimed) -> Progress:

@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
+from fastapi import Request
 from pydantic import BaseModel
 
 from backend.studies.rules import ImageRow
@@ -99,3 +100,12 @@ def image_out(row: ImageRow) -> ImageOut:
     """An image as the wire says it."""
     columns = {name: getattr(row.image, name) for name in ImageOut.model_fields.keys() - _COMPUTED}
     return ImageOut(patient_pseudonym=row.pseudonym, slab_count=len(row.image.slab_sha256s), **columns)
+
+
+def accepts_gzip(request: Request) -> bool:
+    """Whether the client takes gzip: named, or by `*`, and not with q=0."""
+    for part in request.headers.get("accept-encoding", "").split(","):
+        name, _, quality = part.strip().partition(";")
+        if name.strip() in ("gzip", "*"):
+            return quality.replace(" ", "").lower() not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False

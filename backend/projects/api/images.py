@@ -13,7 +13,7 @@ from backend.accounts.api import CurrentActor, Router, policy
 from backend.database import Reads, Writes
 from backend.paging import Cursor, Limit, Page
 from backend.projects import rules
-from backend.studies.api import ImageOut, ImagePageOut, StudyPageOut, image_out
+from backend.studies.api import ImageOut, ImagePageOut, StudyPageOut, accepts_gzip, image_out
 
 router = Router(tags=["studies"])
 
@@ -97,12 +97,3 @@ def get_thumbnail(request: Request, db: Reads, actor: CurrentActor, image_id: UU
     """The middle slice in the default window, small."""
     png = rules.load_thumbnail(db, actor, request.app.state.blobs, image_id, v)
     return Response(png, media_type="image/png", headers={"Cache-Control": IMMUTABLE})
-
-
-def accepts_gzip(request: Request) -> bool:
-    """Whether the client takes gzip: named, or by `*`, and not with q=0."""
-    for part in request.headers.get("accept-encoding", "").split(","):
-        name, _, quality = part.strip().partition(";")
-        if name.strip() in ("gzip", "*"):
-            return quality.replace(" ", "").lower() not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False

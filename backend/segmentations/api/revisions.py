@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from backend.accounts.api import CurrentActor, Router, policy
 from backend.database import Reads, Writes
 from backend.segmentations import rules
+from backend.studies.api import accepts_gzip
 
 router = Router(tags=["revisions"])
 
@@ -80,7 +81,7 @@ def get_label_slab(
     """Slab k of a label map: the slices of the image's slab k, little endian, x fastest; header X-Slab-Dtype says which type."""
     labels = rules.load_label_slab(db, actor, request.app.state.blobs, revision_id, slab)
     headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding", "X-Slab-Dtype": labels.dtype}
-    if "gzip" in request.headers.get("accept-encoding", ""):
+    if accepts_gzip(request):
         headers["Content-Encoding"] = "gzip"
         return Response(labels.gzipped(), media_type="application/octet-stream", headers=headers)
     return Response(labels.content, media_type="application/octet-stream", headers=headers)

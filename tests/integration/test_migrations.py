@@ -1,0 +1,35 @@
+"""The schema: migrations and stores say the same, and the application's role can append to what is append-only, no more."""
+
+import psycopg
+import pytest
+from alembic import command
+
+from backend.embedded.migrate import configuration
+from tests.conftest import Urls
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_stores(database_urls: Urls) -> None:
+    command.check(configuration(database_urls.owner))
+
+
+def test_a_migration_can_be_undone_and_run_again(database_urls: Urls) -> None:
+    config = configuration(database_urls.owner)
+
+    command.downgrade(config, "base")
+    command.upgrade(config, "head")
+
+    command.check(config)
+
+
+@pytest.mark.parametrize("table", ["audit", "revisions", "edits"])
+@pytest.mark.parametrize("statement", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {}"])
+def test_the_application_may_not_rewrite_what_is_append_only(database_urls: Urls, table: str, statement: str) -> None:
+    column = "number" if table == "revisions" else "seq"
+
+    with psycopg.connect(database_urls.app) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(statement.format(table, column, column).encode())
+
+
+def test_the_application_may_not_change_the_schema(database_urls: Urls) -> None:
+    with psycopg.connect(database_urls.app) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute("CREATE TABLE extra (id int)")
