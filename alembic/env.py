@@ -5,6 +5,7 @@ settings, and is the owner role's: the application's role may not change the sch
 under an advisory lock, so two processes that start at once do not both migrate.
 """
 
+from alembic import context
 from sqlalchemy import create_engine, text
 
 import backend.accounts.store
@@ -14,7 +15,6 @@ import backend.models.store
 import backend.projects.store
 import backend.segmentations.store
 import backend.studies.store  # noqa: F401  imported for their tables
-from alembic import context
 from backend.database import metadata
 from backend.settings import SettingsError, load_settings
 

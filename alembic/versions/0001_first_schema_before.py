@@ -8,9 +8,9 @@ so neither a bug nor a stolen password of that role rewrites what a doctor drew 
 from collections.abc import Sequence
 
 import sqlalchemy as sa
+from alembic import op
 from sqlalchemy.dialects import postgresql
 
-from alembic import op
 from backend.audit import GUARD_SQL
 
 revision: str = "0001"

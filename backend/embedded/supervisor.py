@@ -199,7 +199,7 @@ class Supervisor:
     def _announce(self, link: str | None) -> None:
         lines = [f"Sign in with this one-time link (valid for 15 minutes): {link}"] if link else []
         if link:
-            lines.append("A new one: consilium user link admin")
+            lines.append(f"Later, a new one: {_command(self.data)} user link admin")
         self._say("\n".join([*lines, f"Consilium is ready at {self.address}"]))
 
     def _report_demo(self, status: int) -> None:
@@ -279,6 +279,13 @@ def _is_ready(host: str, port: int, name: str) -> bool:
         return False
     finally:
         connection.close()
+
+
+def _command(data: Path) -> str:
+    """What to type in a shell for `consilium` as it was started here, with the same data folder."""
+    program = Path(sys.executable).with_name("consilium")
+    typed = os.path.relpath(program) if program.is_relative_to(Path.cwd()) else str(program)
+    return typed if data == Path("data").absolute() else f"{PREFIX}DATA={data} {typed}"
 
 
 def _status(status: int) -> str:
