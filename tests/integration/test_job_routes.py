@@ -106,6 +106,23 @@ def test_somebody_else_s_job_does_not_exist(client: TestClient, world: World) ->
     assert hidden.json()["detail"] == unknown.json()["detail"]
 
 
+def test_an_administrator_sees_workers_queues_and_space_and_a_doctor_does_not(
+    client: TestClient, database: Database, world: World
+) -> None:
+    post_job(client, world)
+    with database.write() as db:
+        jobs.beat(db, "training@here:1", "training", "cpu", 30)
+
+    state = client.get("/api/v1/system").json()
+    sign_in(client, "expert")
+    refused = client.get("/api/v1/system").status_code
+
+    assert [worker["name"] for worker in state["workers"]] == ["training@here:1"]
+    assert state["queues"]["training"] == {"queued": 1, "running": 0}
+    assert state["disk_free_bytes"] > 0 and state["database_bytes"] > 0
+    assert refused in (403, 404)
+
+
 @pytest.fixture
 def served(app: FastAPI) -> Iterator[str]:
     """The application behind a real server: a stream needs one."""
@@ -148,7 +165,12 @@ def test_progress_reaches_a_listening_browser_at_once_and_is_replayed_after_a_ga
         with browser.stream("GET", "/api/v1/events", headers={"Last-Event-ID": hello["id"]}) as answer:
             replayed = next(event for event in events_of(answer) if event["event"] == "job")
 
-    assert json.loads(heard["data"]) == {"type": "job", "id": job_id, "project_id": str(world.project_id), "state": "running"}
+    assert json.loads(heard["data"]) == {
+        "type": "job",
+        "id": job_id,
+        "project_id": str(world.project_id),
+        "state": "running",
+    }
     assert json.loads(replayed["data"])["id"] == job_id
     assert waited < 2
 

@@ -27,11 +27,10 @@ from backend.jobs.rules.seeing import (
     list_jobs,
     list_metrics,
     load_job,
+    look_at_system,
     missed,
     positions,
-    queue_lengths,
     sieve,
-    workers,
 )
 from backend.jobs.rules.work import (
     ImageFacts,
@@ -89,6 +88,7 @@ __all__ = [
     "live_versions",
     "load_claimed",
     "load_job",
+    "look_at_system",
     "load_personalise",
     "load_predict",
     "load_pretrain",
@@ -97,7 +97,6 @@ __all__ = [
     "publish_personalised",
     "publish_predictions",
     "publish_pretrained",
-    "queue_lengths",
     "reap",
     "renew",
     "report",
@@ -108,5 +107,4 @@ __all__ = [
     "settle_retry",
     "sieve",
     "tick",
-    "workers",
 ]

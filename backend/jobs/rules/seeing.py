@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID
 
-from backend.accounts.rules import Actor
+from backend.accounts.rules import Actor, Resource, authorize
 from backend.database import AnySession, ReadSession
 from backend.errors import NotFound
 from backend.jobs.store import Job, JobMetric, WorkerHeartbeat, listing
@@ -110,11 +110,16 @@ def missed(db: AnySession, heard_until: datetime) -> list[dict[str, Any]]:
     return listing.changed_since(db, heard_until - timedelta(seconds=10), REPLAYED)
 
 
-def workers(db: AnySession) -> list[WorkerHeartbeat]:
-    """Every worker heard of lately."""
-    return list(listing.heartbeats(db))
+@dataclass(frozen=True)
+class SystemState:
+    """What an administrator looks at first when something hangs."""
+
+    workers: list[WorkerHeartbeat]
+    queues: dict[str, dict[str, int]]
+    database_bytes: int
 
 
-def queue_lengths(db: AnySession) -> dict[str, dict[str, int]]:
-    """Queue → state → how many."""
-    return listing.queue_lengths(db)
+def look_at_system(db: AnySession, actor: Actor) -> SystemState:
+    """Workers heard of lately, jobs waiting and running, and how large the database is. Admins only."""
+    authorize(actor, "read", Resource("system"))
+    return SystemState(list(listing.heartbeats(db)), listing.queue_lengths(db), listing.database_bytes(db))

@@ -128,3 +128,9 @@ def queue_lengths(db: AnySession) -> dict[str, dict[str, int]]:
     for queue, state, count in rows:
         lengths[queue][state] = count
     return lengths
+
+
+def database_bytes(db: AnySession) -> int:
+    """How much disk this database takes."""
+    size: int = db.scalars(select(func.pg_database_size(func.current_database()))).one()
+    return size
