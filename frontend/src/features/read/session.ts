@@ -41,16 +41,27 @@ import { browserClock } from "./clock";
 import { imageInfo, lookOfExpert, proposalLook } from "./looks";
 import { fromWire, SegmentationPort } from "./port";
 import { planReplay } from "./replay";
-import { emptyRead, type Layer, type ReadFacts, useRead } from "./store";
+import { emptyRead, type Layer, type ReadFacts, type ReadState, useRead } from "./store";
 
 const proposalId = "proposal";
-const show = useRead.setState;
+
+/** How this reader likes to work, kept from case to case in this tab. */
+const habits: { brush: { radiusMm: number; ball: boolean } | null; fill: number; overlays: number } = {
+  brush: null,
+  fill: emptyRead.fillOpacity,
+  overlays: emptyRead.overlayOpacity,
+};
 
 export class ReadSession {
   readonly viewer: Viewer;
   #outbox: Outbox | null = null;
   #port: SegmentationPort | null = null;
   #segmentationId: string | null = null;
+  #left = false;
+  /** The prediction shown or on its way, so that two events cannot load it twice. */
+  #proposalRevisionId: string | null = null;
+  /** Predictions this reading took voxels from: not laid over it again when the case is opened another time. */
+  readonly #accepted = new Set<string>();
   #leavers: (() => void)[] = [];
   #volumesDue: ReturnType<typeof setTimeout> | undefined;
   /** Told where the pointer is without a render (VIEWER.md, section 1). */
@@ -62,7 +73,7 @@ export class ReadSession {
       image: imageInfo(image),
       fetchSlab: (slab, signal) => bytes(`/images/${image.id}/slabs/${slab}?v=${image.sha256}`, signal),
       onEdit: (edit) => this.#send(edit),
-      onViewChange: (view) => show({ view }),
+      onViewChange: (view) => this.#show({ view }),
       onCursor: (cursor) => this.onCursor?.(cursor),
       onProblem: (sentence) => say(sentence, "error"),
     });
@@ -85,19 +96,24 @@ export class ReadSession {
     const { assignment, project } = this.facts;
     const labels = project.labels.map((label) => ({ ...label, visible: true, locked: false }));
     const view = this.viewer.state;
-    show({ ...emptyRead, phase: "ready", facts: this.facts, labels, view, ...firstPlanes(view) });
+    this.#show({ ...emptyRead, phase: "ready", facts: this.facts, labels, view, ...firstPlanes(view) });
     this.setLabels(labels);
     const first = labels[0];
     if (first) this.viewer.setActiveLabel(first.value);
     this.viewer.setTool(this.facts.readOnly ? "crosshair" : "brush");
-    this.viewer.setOpacity(emptyRead.fillOpacity, emptyRead.overlayOpacity);
+    if (habits.brush) this.viewer.setBrush(habits.brush.radiusMm, { ball: habits.brush.ball });
+    this.setOpacity(habits.fill, habits.overlays);
     this.#leavers.push(onServerEvent((event) => this.#hear(event.type)));
     if (assignment.segmentation_id) await this.#loadReading(assignment.segmentation_id);
+    if (this.#left) return;
     await Promise.all([this.#loadProposal(assignment.prediction), this.#loadExperts()]);
     await this.#prefetchNext();
   }
 
   leave(): void {
+    this.#left = true;
+    const { brushRadiusMm, brushIsBall } = this.viewer.state;
+    habits.brush = { radiusMm: brushRadiusMm, ball: brushIsBall };
     for (const leave of this.#leavers) leave();
     clearTimeout(this.#volumesDue);
     this.#port?.detach();
@@ -134,18 +150,20 @@ export class ReadSession {
   }
 
   setLabels(labels: ReturnType<typeof useRead.getState>["labels"]): void {
-    show({ labels });
+    this.#show({ labels });
     this.viewer.setLabels(labels);
   }
 
   setOpacity(fillOpacity: number, overlayOpacity: number): void {
-    show({ fillOpacity, overlayOpacity });
+    habits.fill = fillOpacity;
+    habits.overlays = overlayOpacity;
+    this.#show({ fillOpacity, overlayOpacity });
     this.viewer.setOpacity(fillOpacity, overlayOpacity);
   }
 
   setHidden(hidden: boolean): void {
     if (useRead.getState().hidden === hidden) return;
-    show({ hidden });
+    this.#show({ hidden });
     this.viewer.setHidden(hidden);
   }
 
@@ -153,7 +171,7 @@ export class ReadSession {
     this.viewer.updateLayer(id, change);
     const changed = (layer: Layer) => (layer.id === id ? { ...layer, look: { ...layer.look, ...change } } : layer);
     const { experts, proposal } = useRead.getState();
-    show({ experts: experts.map(changed), proposal: proposal && changed(proposal) });
+    this.#show({ experts: experts.map(changed), proposal: proposal && changed(proposal) });
   }
 
   // --- the reading --------------------------------------------------------------------------------------------------
@@ -162,13 +180,13 @@ export class ReadSession {
   async submit(): Promise<AssignmentOut | null> {
     const { assignment } = this.facts;
     if (!this.#outbox || !this.#segmentationId) throw new Error(t.read.notLoadedYet);
-    show({ submitting: true });
+    this.#show({ submitting: true });
     try {
       await this.#outbox.drain();
       await submitSegmentation(this.#segmentationId, this.#outbox.position.etag, this.viewer.takeChecksums());
       return await nextAssignment(assignment.id, assignment.project_id);
     } finally {
-      show({ submitting: false });
+      this.#show({ submitting: false });
     }
   }
 
@@ -191,21 +209,23 @@ export class ReadSession {
 
   async showNewerProposal(): Promise<void> {
     const { newerProposal } = useRead.getState();
-    show({ newerProposal: null });
+    this.#show({ newerProposal: null });
     await this.#loadProposal(newerProposal);
   }
 
   async #loadProposal(prediction: AssignmentOut["prediction"]): Promise<void> {
-    if (!prediction || useRead.getState().proposal?.revisionId === prediction.revision_id) return;
-    if (useRead.getState().proposal) this.viewer.removeLayer(proposalId);
-    await this.#addLayer(
-      proposalId,
-      prediction.revision_id,
-      prediction.style_label,
-      "uint8",
-      proposalLook,
-      (proposal) => show({ proposal }),
+    if (!prediction || this.#proposalRevisionId === prediction.revision_id) return;
+    if (this.#proposalRevisionId) this.viewer.removeLayer(proposalId);
+    this.#proposalRevisionId = prediction.revision_id;
+    const look = { ...proposalLook, visible: !this.#accepted.has(prediction.revision_id) };
+    await this.#addLayer(proposalId, prediction.revision_id, prediction.style_label, "uint8", look, (proposal) =>
+      this.#show({ proposal }),
     );
+  }
+
+  /** Tell the screen, unless another case is on it by now. */
+  #show(change: Partial<ReadState> | ((state: ReadState) => Partial<ReadState>)): void {
+    if (!this.#left) useRead.setState(change);
   }
 
   // --- inside -------------------------------------------------------------------------------------------------------
@@ -216,13 +236,16 @@ export class ReadSession {
       listRevisions(segmentationId),
       listEdits(segmentationId, 0),
     ]);
+    if (this.#left) return;
     const plan = planReplay(segmentation.head_revision_id, revisions.items, edits);
     await this.viewer.loadActive({
       dtype: segmentation.dtype,
       fetchSlab: plan.baseRevisionId ? revisionSlabs(plan.baseRevisionId) : null,
       edits: plan.edits.map(fromWire),
     });
+    if (this.#left) return;
     this.#segmentationId = segmentationId;
+    for (const { source_revision_id: source } of plan.edits) if (source) this.#accepted.add(source);
     this.#followOutbox(segmentation);
     this.#measure();
   }
@@ -239,7 +262,7 @@ export class ReadSession {
     };
     this.#outbox = new Outbox(position, this.#port, browserClock);
     trackOutbox(this.#outbox);
-    this.#leavers.push(this.#outbox.subscribe((save) => show({ save })));
+    this.#leavers.push(this.#outbox.subscribe((save) => this.#show({ save })));
   }
 
   #send(edit: Edit): void {
@@ -250,7 +273,7 @@ export class ReadSession {
   }
 
   #measure(): void {
-    show({
+    this.#show({
       voxels: this.viewer.countVoxels(),
       drawnSlices: {
         axial: this.viewer.listDrawnSlices("axial"),
@@ -270,7 +293,7 @@ export class ReadSession {
       others.map((other, n) => {
         const title = other.expert_name ?? t.read.consensus;
         return this.#addLayer(other.id, other.head_revision_id ?? "", title, other.dtype, lookOfExpert(n), (layer) =>
-          show(({ experts }) => ({ experts: [...experts, layer].sort(byTitle) })),
+          this.#show(({ experts }) => ({ experts: [...experts, layer].sort(byTitle) })),
         );
       }),
     );
@@ -301,9 +324,9 @@ export class ReadSession {
   async #lookForPrediction(): Promise<void> {
     if (this.facts.readOnly) return;
     const { prediction } = await getAssignment(this.facts.assignment.id);
-    if (!prediction || prediction.revision_id === useRead.getState().proposal?.revisionId) return;
+    if (this.#left || !prediction || prediction.revision_id === this.#proposalRevisionId) return;
     if (this.viewer.state.undoDepth === 0) await this.#loadProposal(prediction);
-    else show({ newerProposal: prediction });
+    else this.#show({ newerProposal: prediction });
   }
 
   /** The next case's middle slab and prediction into the browser's cache while this one is drawn. */
