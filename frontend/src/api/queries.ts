@@ -5,8 +5,8 @@
  * page with cursors; where a page shows a whole small list (labels' experts, members), one page of 200 is asked for.
  */
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
-import { api, body, bytes } from "./client";
-import type { AssignmentOut, JobOut, SystemOut } from "./wire";
+import { api, body } from "./client";
+import type { AssignmentOut, JobOut } from "./wire";
 
 const whole = 200;
 
@@ -132,7 +132,7 @@ export const tokensQuery = queryOptions({
 
 export const systemQuery = queryOptions({
   queryKey: ["system"],
-  queryFn: async (): Promise<SystemOut> => JSON.parse(new TextDecoder().decode(await bytes("/system"))),
+  queryFn: () => body(api.GET("/api/v1/system")),
   refetchInterval: 5000,
 });
 

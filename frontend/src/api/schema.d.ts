@@ -991,6 +991,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get System
+         * @description Workers, queues and space.
+         */
+        get: operations["get_system"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tokens": {
         parameters: {
             query?: never;
@@ -2132,6 +2152,16 @@ export interface components {
             reason: string;
         };
         /**
+         * QueueOut
+         * @description How many jobs wait and run in one queue.
+         */
+        QueueOut: {
+            /** Queued */
+            queued: number;
+            /** Running */
+            running: number;
+        };
+        /**
          * ReadinessOut
          * @description What works: the database, its schema, the blob store.
          */
@@ -2459,6 +2489,24 @@ export interface components {
             /** Checksums */
             checksums?: components["schemas"]["ChecksumIn"][];
         };
+        /**
+         * SystemOut
+         * @description The state of this installation, for its administrator. Sizes in bytes.
+         */
+        SystemOut: {
+            /** Version */
+            version: string;
+            /** Workers */
+            workers: components["schemas"]["WorkerOut"][];
+            /** Queues */
+            queues: {
+                [key: string]: components["schemas"]["QueueOut"];
+            };
+            /** Disk Free Bytes */
+            disk_free_bytes: number;
+            /** Database Bytes */
+            database_bytes: number;
+        };
         /** TokenIn */
         TokenIn: {
             /** Name */
@@ -2591,6 +2639,26 @@ export interface components {
             assignments: number;
             /** Submitted */
             submitted: number;
+        };
+        /**
+         * WorkerOut
+         * @description A worker process; one that has been silent for three leases is gone.
+         */
+        WorkerOut: {
+            /** Name */
+            name: string;
+            /**
+             * Queue
+             * @enum {string}
+             */
+            queue: "interactive" | "training";
+            /** Device */
+            device: string;
+            /**
+             * Last Seen
+             * Format: date-time
+             */
+            last_seen: string;
         };
     };
     responses: never;
@@ -5629,6 +5697,53 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StyleOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_system: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SystemOut"];
                 };
             };
             /** @description The request is understood but cannot be right. */

@@ -21,13 +21,7 @@ export type StyleOut = Schemas["StyleOut"];
 export type JobOut = Schemas["JobOut"];
 export type JobIn = Schemas["JobIn"];
 export type MetricOut = Schemas["MetricOut"];
-export type SystemOut = {
-  version: string;
-  workers: { name: string; queue: string; last_seen: string }[];
-  queues: Record<string, number>;
-  disk_free_bytes: number;
-  database_bytes: number;
-};
+export type SystemOut = Schemas["SystemOut"];
 
 /** One line of an import's result; the job's `result` is free JSON on the wire, so it is read with care. */
 export type VerdictOut = { file: string; status: string; code: string; message: string };

@@ -401,6 +401,7 @@ const en = {
       loss: "loss",
       mean_dice: "mean Dice",
       dice: "Dice",
+      training_dice: "training Dice",
       validation_dice: "validation Dice",
       validation_loss: "validation loss",
     } as Readonly<Record<string, string>>,
@@ -528,14 +529,17 @@ const en = {
       blobs: "The data folder can be written",
     } as Readonly<Record<string, string>>,
     queues: "Queues",
-    waiting: (n: number) => (n === 0 ? "nothing waits" : `${plural(n, "job waits", "jobs wait")}`),
+    load: (running: number, queued: number) =>
+      running + queued === 0
+        ? "nothing to do"
+        : `${plural(running, "job runs", "jobs run")}, ${plural(queued, "waits", "wait")}`,
     workers: "Workers",
     noWorkers: "No worker has reported",
     noWorkersNext:
       "Without workers nothing is imported, learnt or predicted. Start Consilium with its workers (make run, or docker compose up).",
     alive: "Alive",
     silent: (duration: string) => `Silent for ${duration}`,
-    queueOf: (queue: string) => `queue ${queue}`,
+    queueOf: (queue: string, device: string) => `queue ${queue}, on ${device}`,
   },
 
   units: {

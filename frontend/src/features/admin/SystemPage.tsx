@@ -2,7 +2,7 @@
 import { Badge, Card, Group, SimpleGrid, Stack, Table, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
-import { asProblem, readyQuery, systemQuery } from "../../api";
+import { asProblem, readyQuery, type SystemOut, systemQuery } from "../../api";
 import { EmptyState, Page, Problem, t, Waiting } from "../../ui";
 
 /** A worker that was silent for longer is shown as lost; it writes its heartbeat every few seconds. */
@@ -41,9 +41,9 @@ export function SystemPage() {
         <>
           <Facts
             title={t.system.queues}
-            facts={Object.entries(system.data.queues).map(([name, waiting]) => [
+            facts={Object.entries(system.data.queues).map(([name, queue]) => [
               name,
-              t.system.waiting(Number(waiting)),
+              t.system.load(queue.running, queue.queued),
             ])}
           />
           <Workers workers={system.data.workers} />
@@ -94,9 +94,7 @@ function Facts({ title, facts }: { title: string; facts: readonly (readonly [str
   );
 }
 
-type Worker = { name: string; queue: string; last_seen: string };
-
-function Workers({ workers }: { workers: readonly Worker[] }) {
+function Workers({ workers }: { workers: SystemOut["workers"] }) {
   return (
     <section>
       <Title order={2} mb={6}>
@@ -116,7 +114,7 @@ function Workers({ workers }: { workers: readonly Worker[] }) {
                 <bdi>{worker.name}</bdi>
               </Text>
               <Text size="sm" c="dimmed">
-                {t.system.queueOf(worker.queue)}
+                {t.system.queueOf(worker.queue, worker.device)}
               </Text>
             </Group>
           );

@@ -18,6 +18,8 @@ export function gateWords(gate: Figures): string {
   return `${verdict}${reason}`;
 }
 
+/** Shares to three places; points out of a hundred to one. */
 function short(value: number): string {
-  return Number.isInteger(value) ? String(value) : value.toFixed(3);
+  if (Number.isInteger(value)) return String(value);
+  return value.toFixed(Math.abs(value) > 1 ? 1 : 3);
 }
