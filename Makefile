@@ -8,7 +8,10 @@ SHELL := bash
 # A Python 3.11 or newer with pip; Node from the machine when it is new enough, else from a wheel.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 PY := .venv/bin/python
-MADE := .make
+# Stamps live inside what they speak of: remove .venv or node_modules by hand, and the next word makes them again.
+MADE := .venv/made
+MODULES := frontend/node_modules/.package-lock.json
+DIST := frontend/dist/index.html
 NODE_AT_LEAST := 20.19
 # Our own bin folder first: it holds node and npm where the machine has none.
 export PATH := $(CURDIR)/$(MADE)/bin:$(PATH)
@@ -18,25 +21,25 @@ FRONTEND_SOURCES := $(shell find frontend/src frontend/public frontend/index.htm
 help: ## print these words
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
 
-run: $(MADE)/python-run $(MADE)/frontend ## start Consilium with a demo project (CONSILIUM_PORT, CONSILIUM_DATA choose port and folder)
+run: $(MADE)/python-run $(DIST) ## start Consilium with a demo project (CONSILIUM_PORT, CONSILIUM_DATA choose port and folder)
 	@exec $(PY) -m backend.cli run
 
-test: $(MADE)/python-dev $(MADE)/frontend chromium ## run every test, Python and TypeScript, real browser included
+test: $(MADE)/python-dev $(DIST) chromium ## run every test, Python and TypeScript, real browser included
 	cd frontend && npx vitest run
 	$(PY) -m pytest
 
 check: check-format check-lint check-types check-rooms check-frontend check-contract ## formatting, lint, types, import rules, contract (make -k check: all of them)
 
-bench: $(MADE)/python-dev $(MADE)/frontend ## print every figure, small (minutes on two cores); one JSON line each
+bench: $(MADE)/python-dev $(DIST) ## print every figure, small (minutes on two cores); one JSON line each
 	@for file in $$(grep -l '__main__' benchmarks/*.py); do \
 	  name=$$(basename $$file .py); echo "== $$name" >&2; $(PY) -m benchmarks.$$name --small; done
 
-openapi: $(MADE)/python-dev $(MADE)/node_modules ## write openapi.json and the TypeScript client from the routes
+openapi: $(MADE)/python-dev $(MODULES) ## write openapi.json and the TypeScript client from the routes
 	$(PY) -m backend.cli openapi > openapi.json.new && mv openapi.json.new openapi.json
 	cd frontend && npm run --silent schema
 
 clean: ## forget what make built (never data): the next word sets it up again
-	rm -rf $(MADE) .venv frontend/node_modules frontend/dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv frontend/node_modules frontend/dist .mypy_cache .ruff_cache .pytest_cache
 
 check-format: $(MADE)/python-dev
 	$(PY) -m ruff format --check .
@@ -46,7 +49,7 @@ check-types: $(MADE)/python-dev
 	$(PY) -m mypy
 check-rooms: $(MADE)/python-dev
 	.venv/bin/lint-imports
-check-frontend: $(MADE)/node_modules
+check-frontend: $(MODULES)
 	cd frontend && npx tsc -b && npx biome ci .
 check-contract: $(MADE)/python-dev
 	$(PY) -m pytest -q tests/contract tests/unit/test_rooms.py
@@ -59,7 +62,7 @@ $(MADE)/venv:
 	  { echo "Consilium needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@[ -x $(PY) ] && $(PY) -c 'import pip' 2>/dev/null || "$(PYTHON)" -m venv .venv 2>/dev/null || \
 	  { rm -rf .venv; "$(PYTHON)" -m venv --without-pip .venv && "$(PYTHON)" -m pip --python $(PY) install -q pip; }
-	@touch $@
+	@mkdir -p $(MADE)/bin && touch $@
 
 # An editable install. torch is asked for by its exact version; nothing asks for torchvision (there is no matching one).
 $(MADE)/python-run: pyproject.toml | $(MADE)/venv
@@ -84,12 +87,12 @@ $(MADE)/node: | $(MADE)/venv
 	    chmod +x $(MADE)/bin/$$tool; done; fi
 	@touch $@
 
-$(MADE)/node_modules: frontend/package-lock.json | $(MADE)/node
+$(MODULES): frontend/package-lock.json | $(MADE)/node
 	@echo "Installing the front-end's packages …"
 	@cd frontend && npm ci --silent --no-audit --no-fund
 	@touch $@
 
-$(MADE)/frontend: $(MADE)/node_modules $(FRONTEND_SOURCES)
+$(DIST): $(MODULES) $(FRONTEND_SOURCES)
 	@echo "Building the front-end …"
 	@cd frontend && npx vite build --logLevel warn
 	@touch $@
