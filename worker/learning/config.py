@@ -61,7 +61,7 @@ class ExpertAdaptiveConfig:
     held_out_every: int = 6  # one patient in this many is kept out of pretraining to measure it; 0 trains on all
 
     start: Literal["blend", "nearest", "mean", "reinit"] = "blend"  # where a new row begins
-    row_steps: int = 60
+    row_steps: int = 120  # at most; cross-validation may stop it at a half, a quarter, an eighth, or the start
     row_batch: int = 4
     row_learning_rate: float = 5e-3
     row_ema: float = 0.95

@@ -24,7 +24,7 @@ from worker.learning.readings import Case, GateCase, GateReport, Personalised, P
 from worker.learning.sampling import Pool
 from worker.learning.shared import train_shared
 from worker.learning.styles import blends, fit_of_rows, loss_on, nearest, suspects
-from worker.learning.training import Randomness, Run, Schedule, descend, schedule_points
+from worker.learning.training import Randomness, Run, Schedule, descend, stop_points
 
 STOP_POINTS = 4  # places along the training at which it may be found to have been long enough
 
@@ -141,6 +141,10 @@ class Personalisation:
         if not report.passed and trained.steps:
             untrained = self._judge([_as_candidate(case, "start") for case in cases], held_out)
             if untrained.passed:
+                untrained = replace(
+                    untrained, reason=f"{untrained.reason} A trained style was measured too. {report.reason}"
+                )
+                facts = facts | {"row_steps": 0.0, "dice/row": report.candidates["candidate"]}
                 return self._personalised(trained.starts[0], None, "nearest", facts, untrained, blend)
         return self._personalised(trained.shipped, None, origin, facts, report, blend)
 
@@ -168,7 +172,7 @@ class Personalisation:
             losses = loss_on(self.network, config, changed, table[owner], None)
             return (losses * weight_of[batch.reading].to(self.device)).sum() / config.row_batch
 
-        points = schedule_points(config.row_steps, STOP_POINTS if config.recipe == "nearest" else 1)
+        points = stop_points(config.row_steps, STOP_POINTS if config.recipe == "nearest" else 1)
         schedule = Schedule(
             config.row_steps, config.row_learning_rate, config.row_ema, _row_optimiser(config), snapshots=points
         )

@@ -8,7 +8,7 @@ t and T stored, so that a resumed run continues exactly where it was.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -221,12 +221,6 @@ def _roll_back(state: _State, good: tuple[dict[str, Tensor], dict[str, float]], 
     state.rollbacks += 1
 
 
-def schedule_points(steps: int, count: int) -> frozenset[int]:
-    """0 and `count` evenly spaced steps up to the last."""
-    return frozenset({0, *(round(steps * (i + 1) / count) for i in range(count))})
-
-
-def freeze(tensors: Iterable[Tensor]) -> None:
-    """No gradient into these."""
-    for tensor in tensors:
-        tensor.requires_grad_(False)
+def stop_points(steps: int, count: int) -> frozenset[int]:
+    """Where a training may be found to have been long enough: 0, the last step, and its halves; `count` of them beside 0."""
+    return frozenset({0, *(max(1, steps // 2**i) for i in range(count))})

@@ -52,7 +52,13 @@ def test_outlines_that_stray_further_are_kept_back() -> None:
     passed, reason = verdict(cases([90, 90], [89, 89], hd95=(5.0, 4.0)))
 
     assert not passed
-    assert "HD95 5.0 against 4.0" in reason
+    assert "HD95 1.25 times" in reason
+
+
+def test_one_stray_island_does_not_outweigh_better_outlines_everywhere() -> None:
+    given = [*cases([97, 97, 97, 97], [93, 93, 93, 93], hd95=(4.0, 6.0)), *cases([96], [93], hd95=(36.0, 6.0))]
+
+    assert verdict(given)[0]
 
 
 def test_several_readings_of_one_patient_count_once() -> None:
