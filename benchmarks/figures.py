@@ -36,7 +36,9 @@ class Figure:
 
 def machine() -> dict[str, str | int]:
     """The computer a figure was measured on: processor, cores and Python, nothing that names a person or a hospital."""
-    cpu = next((line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.machine())
+    cpu = next(
+        (line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")), platform.machine()
+    )
     return {"processor": cpu, "cores": os.cpu_count() or 1, "python": platform.python_version()}
 
 
@@ -61,7 +63,9 @@ def percentile(values: list[float], share: float) -> float:
 
 
 def _commit() -> str:
-    done = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     return done.stdout.strip() or "unknown"
 
 

@@ -24,21 +24,25 @@ def main() -> int:
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--small", action="store_true")
     steps = {} if parser.parse_args().full else {"config": {"steps": 300}}
-    with tempfile.TemporaryDirectory(prefix="consilium-personalise-", ignore_cleanup_errors=True) as folder:
-        with running(Path(folder) / "data", CONSILIUM_PERSONALISE_QUIET_SECONDS="0") as server:
-            work = prepare(server, cases=16, size=128, drawn=10)
-            say("pretraining …")
-            began = time.monotonic()
-            work.admin.wait_job(work.admin.post("/jobs", {"kind": "pretrain", "project_id": work.project_id, "params": steps}), 900)
-            pretrain_s = time.monotonic() - began
-            before = score(work, None)
-            for name in list(work.images)[:CORRECTIONS]:
-                read(work, name)
-            began = time.monotonic()
-            style = eventually("a style of the doctor's own going live", lambda: own_live_style(work), 300, 0.1)
-            live_s = time.monotonic() - began
-            say(f"live after {live_s:.1f} s: {style['label']}")
-            after = score(work, style["id"])
+    with (
+        tempfile.TemporaryDirectory(prefix="consilium-personalise-", ignore_cleanup_errors=True) as folder,
+        running(Path(folder) / "data", CONSILIUM_PERSONALISE_QUIET_SECONDS="0") as server,
+    ):
+        work = prepare(server, cases=16, size=128, drawn=10)
+        say("pretraining …")
+        began = time.monotonic()
+        work.admin.wait_job(
+            work.admin.post("/jobs", {"kind": "pretrain", "project_id": work.project_id, "params": steps}), 900
+        )
+        pretrain_s = time.monotonic() - began
+        before = score(work, None)
+        for name in list(work.images)[:CORRECTIONS]:
+            read(work, name)
+        began = time.monotonic()
+        style = eventually("a style of the doctor's own going live", lambda: own_live_style(work), 300, 0.1)
+        live_s = time.monotonic() - began
+        say(f"live after {live_s:.1f} s: {style['label']}")
+        after = score(work, style["id"])
     return report("personalise", [
         Figure("fifth submission to live style, 5 cases of 128×128", round(live_s, 1), "s", LIMIT_S),
         Figure("pretraining before it", round(pretrain_s, 1), "s"),
@@ -73,7 +77,9 @@ def score(work: Workload, style_id: str | None) -> float:
 
     ready = eventually("predictions", shown, 120, 0.2)
     details = {name: work.doctor.get(f"/images/{work.images[name]['id']}") for name in unread}
-    return float(np.mean([dice(work.doctor.labels(p["revision_id"], details[n])[0], work.truth[n]) for n, p in ready.items()]))
+    return float(
+        np.mean([dice(work.doctor.labels(p["revision_id"], details[n])[0], work.truth[n]) for n, p in ready.items()])
+    )
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@ with nothing else going on, then while a pretraining job runs. A prediction is t
 """
 
 import argparse
+import itertools
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,21 +26,31 @@ def main() -> int:
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--small", action="store_true")
     rounds = 200 if parser.parse_args().full else 60
-    with tempfile.TemporaryDirectory(prefix="consilium-under-", ignore_cleanup_errors=True) as folder:
-        with running(Path(folder) / "data", CONSILIUM_PERSONALISE_QUIET_SECONDS="3600") as server:
-            work = prepare(server, cases=12, size=128, drawn=8)
-            work.admin.wait_job(work.admin.post("/jobs", {"kind": "pretrain", "project_id": work.project_id, "params": {"config": {"steps": 60}}}), 600)
-            eventually("predictions of every case", lambda: settled(work), 120, 0.5)
-            time.sleep(5)
-            predict(work, 5)
-            say("idle …")
-            idle_api, idle_prediction = calls(work, rounds), predict(work, rounds // 3)
-            job = work.admin.post("/jobs", {"kind": "pretrain", "project_id": work.project_id, "params": {"config": {"steps": 100_000}}})
-            eventually("the first training step", lambda: training(work, job["id"]), 60)
-            say("busy …")
-            busy_api, busy_prediction = calls(work, rounds), predict(work, rounds // 3)
-            assert training(work, job["id"]), "the training ended during the measurement: nothing was measured under load"
-            work.admin.post(f"/jobs/{job['id']}/cancel")
+    with (
+        tempfile.TemporaryDirectory(prefix="consilium-under-", ignore_cleanup_errors=True) as folder,
+        running(Path(folder) / "data", CONSILIUM_PERSONALISE_QUIET_SECONDS="3600") as server,
+    ):
+        work = prepare(server, cases=40, size=128, drawn=8)
+        work.admin.wait_job(
+            work.admin.post(
+                "/jobs", {"kind": "pretrain", "project_id": work.project_id, "params": {"config": {"steps": 60}}}
+            ),
+            600,
+        )
+        eventually("predictions of every case", lambda: settled(work), 120, 0.5)
+        time.sleep(5)
+        pairs = work.never_predicted()
+        predict(work, pairs, 5)
+        say("idle …")
+        idle_api, idle_prediction = calls(work, rounds), predict(work, pairs, rounds // 3)
+        job = work.admin.post(
+            "/jobs", {"kind": "pretrain", "project_id": work.project_id, "params": {"config": {"steps": 100_000}}}
+        )
+        eventually("the first training step", lambda: training(work, job["id"]), 60)
+        say("busy …")
+        busy_api, busy_prediction = calls(work, rounds), predict(work, pairs, rounds // 3)
+        assert training(work, job["id"]), "the training ended during the measurement: nothing was measured under load"
+        work.admin.post(f"/jobs/{job['id']}/cancel")
     ratio = percentile(busy_prediction, 0.95) / percentile(idle_prediction, 0.95)
     return report("under_training", [
         Figure("API calls while training, p95", round(percentile(busy_api, 0.95), 1), "ms", API_LIMIT_MS),
@@ -61,7 +72,9 @@ def calls(work: Workload, rounds: int) -> list[float]:
     """Times of a reading session's calls, edits included."""
     name = next(iter(work.images))
     image = work.images[name]
-    mine = next(a for a in work.doctor.every("/assignments", project_id=work.project_id) if a["image_id"] == image["id"])
+    mine = next(
+        a for a in work.doctor.every("/assignments", project_id=work.project_id) if a["image_id"] == image["id"]
+    )
     segmentation = work.doctor.post(f"/assignments/{mine['id']}/open")["segmentation_id"]
     empty = np.zeros_like(work.truth[name])
     times = []
@@ -69,23 +82,29 @@ def calls(work: Workload, rounds: int) -> list[float]:
         times.append(timed(lambda: work.doctor.get("/assignments", project_id=work.project_id)))
         times.append(timed(lambda: work.doctor.get(f"/images/{image['id']}")))
         before, after = (empty, work.truth[name]) if number % 2 == 0 else (work.truth[name], empty)
-        times.append(timed(lambda: work.doctor.draw(segmentation, before, after)))
+        times.append(timed(lambda before=before, after=after: work.doctor.draw(segmentation, before, after)))
     return times
 
 
-def predict(work: Workload, rounds: int) -> list[float]:
-    """Times from asking for a prediction of one slice to its job being done."""
-    ids, times = [image["id"] for image in work.images.values()], []
-    for number in range(rounds):
+def predict(work: Workload, pairs: Iterator[tuple[str, str]], rounds: int) -> list[float]:
+    """Times from asking for a prediction of one slice, never drawn before in that style, to its job being done."""
+    times = []
+    for expert_id, image_id in itertools.islice(pairs, rounds):
         began = time.perf_counter()
-        job = work.admin.post(f"/images/{ids[number % len(ids)]}/predictions", {"project_id": work.project_id, "expert_id": work.expert_id})
-        eventually("a prediction", lambda: work.admin.get(f"/jobs/{job['id']}")["state"] == "done", 60, 0.005)
+        job = work.admin.post(
+            f"/images/{image_id}/predictions", {"project_id": work.project_id, "expert_id": expert_id}
+        )
+        eventually("a prediction", lambda job=job: work.admin.get(f"/jobs/{job['id']}")["state"] == "done", 60, 0.005)
         times.append((time.perf_counter() - began) * 1000)
     return times
 
 
 def settled(work: Workload) -> bool:
-    return all(a["prediction"] for a in work.doctor.every("/assignments", project_id=work.project_id) if a["state"] != "submitted")
+    return all(
+        a["prediction"]
+        for a in work.doctor.every("/assignments", project_id=work.project_id)
+        if a["state"] != "submitted"
+    )
 
 
 def training(work: Workload, job_id: str) -> bool:

@@ -1,6 +1,7 @@
 """What several benchmarks need: a project with simulated experts on made-up images, drawn through the public contract."""
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,13 @@ class Workload:
     images: dict[str, dict[str, Any]]
     truth: dict[str, np.ndarray]
 
+    def never_predicted(self) -> Iterator[tuple[str, str]]:
+        """(expert, image) pairs that nobody has asked a prediction for: the same style never draws one image twice."""
+        panel = [e["id"] for e in self.admin.every("/experts") if e["name"].startswith("Expert")]
+        for expert_id in panel:
+            for image in self.images.values():
+                yield expert_id, image["id"]
+
 
 def nifti(array_zyx: np.ndarray, spacing_mm: tuple[float, float, float] = (1.0, 1.0, 1.0)) -> bytes:
     """NIfTI bytes of an array [z, y, x]; spacing in (x, y, z) order, axes RAS."""
@@ -43,7 +51,9 @@ def blobs(cases: int, size: int, seed: int) -> tuple[dict[str, np.ndarray], dict
         angle = np.arctan2(yy - cy, xx - cx)
         radius = rng.uniform(0.15, 0.25) * (1 + 0.15 * np.sin(3 * angle + rng.uniform(0, 6)))
         distance = (np.hypot(yy - cy, xx - cx) - radius) * size
-        image = 300 / (1 + np.exp(distance / 2)) + 80 * np.sin(9 * xx) * np.sin(7 * yy) + rng.normal(0, 25, distance.shape)
+        image = (
+            300 / (1 + np.exp(distance / 2)) + 80 * np.sin(9 * xx) * np.sin(7 * yy) + rng.normal(0, 25, distance.shape)
+        )
         images[f"case{case:02d}"], distances[f"case{case:02d}"] = image.astype(np.int16), distance
     return images, distances
 
@@ -59,7 +69,9 @@ def prepare(server: Running, cases: int, size: int, drawn: int, seed: int = 7) -
     files = {f"images/{name}.nii": nifti(image[None]) for name, image in images.items()}
     for offset in range(-2, 3):
         for name in list(images)[:drawn]:
-            files[f"segmentations/Expert{offset + 3}/{name}.nii"] = nifti((distances[name] < offset)[None].astype(np.uint8))
+            files[f"segmentations/Expert{offset + 3}/{name}.nii"] = nifti(
+                (distances[name] < offset)[None].astype(np.uint8)
+            )
     admin.upload(project["id"], files, experts=True)
     made = admin.post("/users", {"name": "doctor", "display_name": "Doctor", "role": "expert"})
     expert = admin.post("/experts", {"name": "Doctor", "description": "", "user_id": made["user"]["id"]})

@@ -221,13 +221,17 @@ class Client:
             "base_revision_id": now["head_revision_id"], "edit_id": str(uuid4()), "tool": "brush",
             "runs": base64.b64encode(runs).decode(),
         }  # fmt: skip
-        receipt: dict[str, Any] = self.post(f"/segmentations/{segmentation_id}/edits", body, headers={"If-Match": now["etag"]})
+        receipt: dict[str, Any] = self.post(
+            f"/segmentations/{segmentation_id}/edits", body, headers={"If-Match": now["etag"]}
+        )
         return receipt
 
     def submit(self, segmentation_id: str) -> dict[str, Any]:
         """Submit a reading as it stands on the server; returns the new revision."""
         now = self.get(f"/segmentations/{segmentation_id}")
-        revision: dict[str, Any] = self.post(f"/segmentations/{segmentation_id}/submit", headers={"If-Match": now["etag"]})
+        revision: dict[str, Any] = self.post(
+            f"/segmentations/{segmentation_id}/submit", headers={"If-Match": now["etag"]}
+        )
         return revision
 
 

@@ -11,7 +11,12 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # No WebGL of any kind: what works here works on a remote desktop (VIEWER 13.3).
-FLAGS = ["--disable-gpu", "--disable-software-rasterizer", "--disable-background-networking", "--disable-component-update"]
+FLAGS = [
+    "--disable-gpu",
+    "--disable-software-rasterizer",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
 
 
 def chromium_path() -> str:
@@ -43,7 +48,10 @@ class Complaints:
 
     def listen(self, page: Page) -> None:
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", lambda said: self.violations.append(said.text) if "Content Security Policy" in said.text else None)
+        page.on(
+            "console",
+            lambda said: self.violations.append(said.text) if "Content Security Policy" in said.text else None,
+        )
         page.on("request", lambda request: self._judge(request.url))
 
     def _judge(self, url: str) -> None:

@@ -20,7 +20,9 @@ def welcome(page: Page, link: str) -> None:
 
 def api(page: Page, path: str) -> dict:
     """GET a route of ours with this page's own session."""
-    answer = page.evaluate("async (path) => { const a = await fetch('/api/v1' + path); return [a.status, await a.json()]; }", path)
+    answer = page.evaluate(
+        "async (path) => { const a = await fetch('/api/v1' + path); return [a.status, await a.json()]; }", path
+    )
     assert answer[0] == 200, f"GET {path}: {answer}"
     return answer[1]
 
@@ -40,7 +42,9 @@ class Glass:
         """Learn the mapping from what the cursor line says while the mouse crosses the view."""
         box = page.get_by_test_id(f"view-{plane}").bounding_box()
         assert box is not None, f"no {plane} view on screen"
-        across = [(box["x"] + box["width"] * share, box["y"] + box["height"] / 2) for share in np.linspace(0.2, 0.8, 41)]
+        across = [
+            (box["x"] + box["width"] * share, box["y"] + box["height"] / 2) for share in np.linspace(0.2, 0.8, 41)
+        ]
         down = [(box["x"] + box["width"] / 2, box["y"] + box["height"] * share) for share in np.linspace(0.2, 0.8, 41)]
         x_step, x_offset = cls._fit(page, across, axis=0)
         y_step, y_offset = cls._fit(page, down, axis=1)
@@ -77,7 +81,10 @@ def rows(mask_yx: np.ndarray) -> list[tuple[int, int, int]]:
     found = []
     for j in np.flatnonzero(mask_yx.any(axis=1)):
         edges = np.diff(np.concatenate(([0], mask_yx[j].astype(np.int8), [0])))
-        found += [(int(a), int(b) - 1, int(j)) for a, b in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True)]
+        found += [
+            (int(a), int(b) - 1, int(j))
+            for a, b in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True)
+        ]
     return found
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from worker import demo as worker_demo
 from tests.acceptance.conftest import Complaints
 from tests.acceptance.screens import Glass, api, correct, wait_saved, welcome
 from tests.running import Running, dice, eventually, running
+from worker import demo as worker_demo
 
 CASES_TO_READ = 5
 
@@ -29,7 +29,9 @@ def test_the_sixth_prediction_is_closer_to_the_doctors_own_hand(
     welcome(page, str(server.link))
     project = api(page, "/projects")["items"][0]
     pretrain(page, project["id"])
-    first = eventually("predictions in the average style", lambda: predicted(page, project["id"], CASES_TO_READ + 1), 120, 0.5)
+    first = eventually(
+        "predictions in the average style", lambda: predicted(page, project["id"], CASES_TO_READ + 1), 120, 0.5
+    )
 
     page.goto(server.url)
     page.get_by_test_id("start-reading").click()
@@ -37,11 +39,17 @@ def test_the_sixth_prediction_is_closer_to_the_doctors_own_hand(
     live = eventually("a style of the doctor's own", lambda: own_style(page, project["id"]), 180, 0.5)
     ours = eventually("predictions in it", lambda: predicted(page, project["id"], 1, live["id"]), 120, 0.5)
 
-    image_id = next(a["image_id"] for a in reads(page, project["id"]) if a["image_id"] in ours and a["state"] == "assigned")
+    image_id = next(
+        a["image_id"] for a in reads(page, project["id"]) if a["image_id"] in ours and a["state"] == "assigned"
+    )
     hidden = hidden_yx(page, image_id)
-    before, after = (dice(labels(page, shown[image_id]["prediction"]["revision_id"]), hidden) for shown in (first, ours))
+    before, after = (
+        dice(labels(page, shown[image_id]["prediction"]["revision_id"]), hidden) for shown in (first, ours)
+    )
     with capsys.disabled():
-        print(f"\n{strokes} mouse strokes on {CASES_TO_READ} cases; sixth case: average style {before:.3f} → {live['label']} {after:.3f} Dice")
+        print(
+            f"\n{strokes} mouse strokes on {CASES_TO_READ} cases; sixth case: average style {before:.3f} → {live['label']} {after:.3f} Dice"
+        )
     page.goto(server.url)
     page.get_by_test_id("start-reading").click()
     expect(page.get_by_test_id("style-label").first).to_contain_text(live["label"], timeout=20_000)
@@ -82,7 +90,9 @@ def own_style(page: Page, project_id: str) -> dict | None:
 
 def labels(page: Page, revision_id: str) -> np.ndarray:
     """The one slice of a 2D revision, [y, x]."""
-    script = "async (id) => Array.from(new Uint8Array(await (await fetch(`/api/v1/revisions/${id}/slabs/0`)).arrayBuffer()))"
+    script = (
+        "async (id) => Array.from(new Uint8Array(await (await fetch(`/api/v1/revisions/${id}/slabs/0`)).arrayBuffer()))"
+    )
     flat = np.array(page.evaluate(script, revision_id), np.uint8)
     segmentation = api(page, f"/segmentations/{api(page, f'/revisions/{revision_id}')['segmentation_id']}")
     image = api(page, f"/images/{segmentation['image_id']}")
@@ -106,7 +116,7 @@ def read_one(page: Page, predictions: dict[str, dict]) -> int:
     wait_saved(page)
     here = page.url
     page.get_by_test_id("submit").click()
-    eventually("the next case", lambda: page.url != here, 20)
+    page.wait_for_url(lambda url: url != here, timeout=20_000)
     submitted = api(page, f"/segmentations/{api(page, '/assignments/' + here.rsplit('/', 1)[1])['segmentation_id']}")
     reached = dice(labels(page, submitted["head_revision_id"]), hidden)
     assert reached > 0.97, f"the mouse drew {reached:.3f} Dice of what it was told to draw"

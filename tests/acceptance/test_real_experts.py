@@ -43,7 +43,9 @@ def new_doctor(admin: Client, url: str, project_id: str, name: str) -> tuple[Cli
     return Client(url).redeem(made["link"]["url"]), expert["id"]
 
 
-def test_new_experts_get_predictions_nearer_to_their_own_hand(server: Running, capsys: pytest.CaptureFixture[str]) -> None:
+def test_new_experts_get_predictions_nearer_to_their_own_hand(
+    server: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
     pack = np.load(Path(shared_data("qubiq-brain-growth")) / "cases.npz")
     raters, cases = list(pack["rater_ids"]), list(pack["case_ids"])
     admin = Client(server.url).redeem(str(server.link))
@@ -69,16 +71,24 @@ def test_new_experts_get_predictions_nearer_to_their_own_hand(server: Running, c
         first = score(doctor, project["id"], expert_id, images, truth, cases, style_after=None)
         for i in CORRECTED:
             read(doctor, project["id"], images[cases[i]], truth[cases[i]])
-        job = eventually("the automatic personalisation", lambda: personalisation(admin, project["id"], expert_id), 600, 0.5)
+        job = eventually(
+            "the automatic personalisation", lambda: personalisation(admin, project["id"], expert_id), 600, 0.5
+        )
         live = live_style(admin, project["id"], expert_id)
         own = score(doctor, project["id"], expert_id, images, truth, cases, style_after=live)
         rows.append((name, first, own, job["result"]))
     with capsys.disabled():
         for name, first, own, result in rows:
-            print(f"\n{name}: first style {100 * first:.1f} → live style {100 * own:.1f} Dice on {len(UNSEEN)} unseen cases; {result}")
+            print(
+                f"\n{name}: first style {100 * first:.1f} → live style {100 * own:.1f} Dice on {len(UNSEEN)} unseen cases; {result}"
+            )
 
-    assert dict((row[0], row[2] > row[1]) for row in rows)["Exp7"], "the outlier's own style must beat the style everybody starts with"
-    assert all(own >= first - 0.005 for _, first, own, _ in rows), "a style that went live must not be worse than the first one"
+    assert {name: own > first for name, first, own, _ in rows}["Exp7"], (
+        "the outlier's own style must beat the style everybody starts with"
+    )
+    assert all(own >= first - 0.005 for _, first, own, _ in rows), (
+        "a style that went live must not be worse than the first one"
+    )
 
 
 def read(doctor: Client, project_id: str, image: dict, mask_yx: np.ndarray) -> None:
@@ -103,7 +113,15 @@ def live_style(admin: Client, project_id: str, expert_id: str) -> str:
     return next(style["id"] for style in styles if style["is_live"])
 
 
-def score(doctor: Client, project_id: str, expert_id: str, images: dict, truth: dict, cases: list[str], style_after: str | None) -> float:
+def score(
+    doctor: Client,
+    project_id: str,
+    expert_id: str,
+    images: dict,
+    truth: dict,
+    cases: list[str],
+    style_after: str | None,
+) -> float:
     """Mean Dice on the unseen cases of the predictions shown to this doctor, once they are in the style wanted (any if None)."""
 
     def predictions() -> dict | None:
@@ -114,4 +132,6 @@ def score(doctor: Client, project_id: str, expert_id: str, images: dict, truth: 
 
     found = eventually(f"predictions for expert {expert_id}", predictions, 240, 0.5)
     details = {case: doctor.get(f"/images/{images[case]['id']}") for case in found}
-    return float(np.mean([dice(doctor.labels(p["revision_id"], details[case])[0], truth[case]) for case, p in found.items()]))
+    return float(
+        np.mean([dice(doctor.labels(p["revision_id"], details[case])[0], truth[case]) for case, p in found.items()])
+    )

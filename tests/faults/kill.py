@@ -51,7 +51,7 @@ class Doctor:
             mine = self.patiently(lambda: self.client.every("/assignments", project_id=self.project_id))
             while not self.stop.is_set():
                 self.read(self.rng.choice(mine))
-        except BaseException as problem:  # told to the main thread, which raises it
+        except (AssertionError, httpx.HTTPError, KeyError) as problem:  # told to the main thread, which raises it
             self.problem = problem
 
     def read(self, assignment: dict[str, Any]) -> None:
@@ -92,7 +92,9 @@ class Doctor:
             if now["state"] == "submitted":  # the answer of an earlier try was lost
                 done: dict[str, Any] = self.client.get(f"/revisions/{now['head_revision_id']}")
                 return done
-            revision: dict[str, Any] = self.client.post(f"/segmentations/{segmentation}/submit", headers={"If-Match": now["etag"]})
+            revision: dict[str, Any] = self.client.post(
+                f"/segmentations/{segmentation}/submit", headers={"If-Match": now["etag"]}
+            )
             return revision
 
         self.submitted[self.patiently(ask)["id"]] = (image, expected.copy())
@@ -134,7 +136,9 @@ def prepare(server: Running, seed: int) -> tuple[Client, str, list[Client]]:
     for case in range(CASES):
         cy, cx = rng.integers(16, 32, 2)
         distance = np.hypot(yy - cy, xx - cx)
-        files[f"images/case{case:02d}.nii"] = nifti((100 * (distance < 9) + rng.normal(0, 10, distance.shape)).astype(np.int16))
+        files[f"images/case{case:02d}.nii"] = nifti(
+            (100 * (distance < 9) + rng.normal(0, 10, distance.shape)).astype(np.int16)
+        )
         for radius, expert in ((8, EXPERTS[0]), (10, EXPERTS[1])):
             files[f"segmentations/{expert}/case{case:02d}.nii"] = nifti((distance < radius).astype(np.uint8))
     admin.upload(project["id"], files, experts=True)
@@ -209,7 +213,9 @@ def check(admin: Client, project_id: str, doctors: list[Doctor], overseer: Docto
             raise doctor.problem
         for segmentation, expected in doctor.acknowledged.items():
             stored = [edit["edit_id"] for edit in all_edits(doctor.client, segmentation)]
-            assert [e for e in stored if e in set(expected)] == expected, f"segmentation {segmentation}: strokes lost or out of order"
+            assert [e for e in stored if e in set(expected)] == expected, (
+                f"segmentation {segmentation}: strokes lost or out of order"
+            )
             assert len(stored) == len(set(stored)), f"segmentation {segmentation}: a stroke was stored twice"
             strokes += len(expected)
         for revision, (image_id, expected_map) in doctor.submitted.items():
@@ -227,7 +233,12 @@ def check(admin: Client, project_id: str, doctors: list[Doctor], overseer: Docto
     assert len(published) == len(set(published)), "a job published two model versions"
     done = [job["id"] for job in jobs if job["kind"] == "pretrain" and job["state"] == "done"]
     assert set(published) == set(done), "finished pretrainings and model versions differ"
-    return {"strokes": strokes, "revisions": sum(len(d.submitted) for d in doctors), "jobs": len(jobs), "models": len(published)}
+    return {
+        "strokes": strokes,
+        "revisions": sum(len(d.submitted) for d in doctors),
+        "jobs": len(jobs),
+        "models": len(published),
+    }
 
 
 def all_edits(client: Client, segmentation: str) -> list[dict[str, Any]]:
@@ -248,7 +259,9 @@ def main() -> int:
     wanted = parser.parse_args()
     print(f"seed {wanted.seed}", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="consilium-kill-", ignore_cleanup_errors=True) as folder:
-        counts = run(wanted.rounds, wanted.seed, Path(folder), lambda sentence: print(sentence, file=sys.stderr, flush=True))
+        counts = run(
+            wanted.rounds, wanted.seed, Path(folder), lambda sentence: print(sentence, file=sys.stderr, flush=True)
+        )
     print(json.dumps({"name": "faults.kill", "seed": wanted.seed, **counts, "lost": 0}))
     return 0
 

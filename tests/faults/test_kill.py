@@ -9,7 +9,9 @@ from tests.faults.kill import VICTIMS, run
 SEED = 20261121
 
 
-def test_no_acknowledged_stroke_is_lost_and_every_job_ends_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_acknowledged_stroke_is_lost_and_every_job_ends_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     counts = run(rounds=len(VICTIMS), seed=SEED, folder=tmp_path)
 
     with capsys.disabled():
