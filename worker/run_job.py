@@ -121,9 +121,9 @@ def work(gateway: Gateway, job_id: UUID, attempt: int, stop: threading.Event) ->
 
 
 def _device(gateway: Gateway) -> str:
-    threads = gateway.settings.threads
-    if threads:
-        torch.set_num_threads(threads)
+    # One core stays free for the service and its predictions: two threads that wait for each other on a busy pair of
+    # cores spend the time of both (LEARNING section 8).
+    torch.set_num_threads(gateway.settings.threads or max(1, (os.cpu_count() or 1) - 1))
     wanted = gateway.settings.device
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
