@@ -12,7 +12,6 @@ const en = {
   simulated: {
     badge: "Simulated experts",
     expert: "Simulated",
-    title: "Simulated experts",
     hint: "The experts of this project are computed, not people. Its figures say nothing about real readers.",
   },
 
@@ -112,6 +111,8 @@ const en = {
       "Nobody has asked you to read. Open a project, add yourself as an expert under Experts, and its images appear here.",
     noneFiltered: "No reads match",
     noneFilteredNext: "Choose another project or state above.",
+    noPredictions:
+      "No predictions yet: they come when the project has been pretrained (its page, Start pretraining). You can draw without them.",
   },
 
   read: {
@@ -134,6 +135,7 @@ const en = {
     window: "Window",
     windowLow: "Window, lower end",
     windowHigh: "Window, upper end",
+    windowPresets: "Window presets",
     presets: {
       softTissue: "Soft tissue",
       lung: "Lung",
@@ -178,6 +180,8 @@ const en = {
     proposalAsked: "Being computed. It appears here by itself.",
     proposalForbidden: "This project asks for unassisted reads: no prediction is shown.",
     predictNow: "Predict now",
+    notPretrained:
+      "There is no model for your predictions yet. The project's manager starts pretraining on its page; you can draw meanwhile.",
     acceptAll: "Accept all",
     acceptActive: "Accept label",
     acceptKeys: "Shift+Enter accepts all labels, Enter the active one. Then correct it with the brush.",
@@ -294,6 +298,11 @@ const en = {
     noImagesNext:
       "Drop DICOM, NIfTI, PNG or JPEG files under Import; a data set with several experts' segmentations works too.",
     noImagesReader: "The project's manager imports them.",
+    nextStep: {
+      images: "Next: import the images to be read.",
+      labels: "Next: say what the experts are to draw.",
+      experts: "Next: add the experts and ask them to read.",
+    },
     expert: "Expert",
     kind: "Kind",
     reads: "Reads",
@@ -324,6 +333,7 @@ const en = {
     nameless: "Every label needs a name.",
     badValue: "Values are whole numbers from 1 to 255; 0 is background.",
     twice: "Two labels have the same value.",
+    twiceNamed: "Two labels have the same name.",
     badColour: "A colour is # and six digits or letters a to f, for example #56b4e9.",
   },
 
@@ -362,7 +372,10 @@ const en = {
     reading: "Reading the files…",
     doneTitle: "Import finished",
     done: (images: number, readings: number) =>
-      `${plural(images, "new image", "new images")}, ${plural(readings, "reading", "readings")}. What happened to each file is below.`,
+      `${plural(images, "new image", "new images")}${readings > 0 ? `, ${plural(readings, "reading", "readings")}` : ""}. What happened to each file is below.`,
+    allAccepted: (n: number) => `${plural(n, "file was", "files were")} accepted.`,
+    showAccepted: "List them",
+    showImages: "Show the images",
     file: "File",
     verdict: "Verdict",
     reason: "Why",
@@ -391,6 +404,7 @@ const en = {
     noneNext: "Imports, pretraining, style learning and predictions appear here when they begin.",
     pretrain: "Start pretraining",
     pretrainStarted: "Pretraining is queued. Its curve appears here when it runs.",
+    pretrainRuns: "Pretraining is under way",
     showCurve: "Show curve",
     hideCurve: "Hide curve",
     noCurve: "This job left no figures.",
@@ -426,7 +440,8 @@ const en = {
 
   models: {
     none: "No model yet",
-    noneNext: "Import images with several experts' segmentations, then press Start pretraining.",
+    noneNext:
+      "The model learns from submitted readings of several experts: imported with the images, or drawn here. Once there are some, press Start pretraining.",
     noneReader: "The project's manager starts pretraining when readings are there.",
     versions: "Model versions",
     version: "Version",
@@ -497,6 +512,7 @@ const en = {
     title: "My account",
     sessionUntil: (until: string) => `This session ends at the latest ${until}.`,
     password: "To change your password, ask an admin for a one-time link.",
+    passwordAdmin: "To change your password, make yourself a one-time link under Users.",
     tokens: "API tokens",
     newToken: "New token",
     noTokens: "No tokens",
@@ -505,7 +521,7 @@ const en = {
     tokenNameHint: "What it is for, so that you know which to revoke.",
     tokenStart: "Begins with",
     tokenOnce: "Copy it now: it is not shown again.",
-    scopes: "May",
+    scopes: "Allowed to",
     scope: { read: "read", write: "write", manage: "manage" },
     days: "Valid for days",
     expires: "Expires",
@@ -543,6 +559,9 @@ const en = {
   },
 
   units: {
+    /** What the scanner was, where the file says so ("OT" is DICOM's word for: it does not), and the grid. */
+    image: (modality: string, dims: readonly number[]): string =>
+      [modality === "OT" ? "" : modality, en.units.size(dims)].filter(Boolean).join(" · "),
     size: (dims: readonly number[]) => dims.filter((n, axis) => axis < 2 || n > 1).join(" × "),
     bytes: (n: number) => {
       const units = ["B", "kB", "MB", "GB", "TB"];

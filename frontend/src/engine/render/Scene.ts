@@ -13,6 +13,8 @@ export interface Scene {
   readonly orientation: Orientation;
   readonly metric: Metric;
   readonly crosshairIjk: Point3;
+  /** its lines tie several views together; over a lone view they only hide the image, unless somebody steers them */
+  readonly hasCrosshairLines: boolean;
   readonly windowTable: Uint32Array;
   readonly windowVersion: number;
   /** null until the active map is loaded */

@@ -290,7 +290,7 @@ export class SliceView {
   private drawFurniture(): void {
     const { scene, context, view, size } = this;
     const { geometry } = scene.volume.info;
-    drawCrosshair(context, view, scene.crosshairIjk, size);
+    if (scene.hasCrosshairLines) drawCrosshair(context, view, scene.crosshairIjk, size);
     drawLetters(context, this.axes, size);
     if (geometry === "regular" || geometry === "sheared") drawScaleBar(context, view, size);
     const brush = this.findBrush();

@@ -89,6 +89,7 @@ export class Viewer implements ViewerDoor {
       orientation: computeOrientation(image),
       metric: computeMetric(image.affine),
       crosshairIjk: this.toldCrosshair,
+      hasCrosshairLines: false,
       windowTable: buildWindowTable(this.window, image),
       windowVersion: 0,
       labels: null,
@@ -100,6 +101,7 @@ export class Viewer implements ViewerDoor {
       isSmooth: true,
       brushCursor: null,
     };
+    this.showCrosshairLines();
     this.updateBrushCursor();
     this.references = new ReferenceMaps(this.size, image.slabDepth, this.decoder, {
       changed: (maps) => {
@@ -221,8 +223,16 @@ export class Viewer implements ViewerDoor {
 
   setTool(tool: ToolName): void {
     this.tool = tool;
+    this.showCrosshairLines();
     this.updateBrushCursor();
     this.stateChanged();
+  }
+
+  private showCrosshairLines(isSteered = false): void {
+    const wanted = isSteered || this.tool === "crosshair" || this.scene.orientation.shown.length > 1;
+    if (wanted === this.scene.hasCrosshairLines) return;
+    this.scene.hasCrosshairLines = wanted;
+    this.invalidate();
   }
 
   setBrush(radiusMm: number, options?: { readonly ball: boolean }): void {
@@ -307,6 +317,7 @@ export class Viewer implements ViewerDoor {
   }
 
   moveCrosshair(plane: Plane, right: number, down: number): void {
+    this.showCrosshairLines(true);
     const axes = this.scene.orientation.planes[plane];
     const ijk: [number, number, number] = [...this.scene.crosshairIjk];
     ijk[axes.columnAxis as 0 | 1 | 2] += axes.columnFlip ? -right : right;

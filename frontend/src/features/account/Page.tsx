@@ -36,7 +36,7 @@ export function AccountPage() {
           </Text>
         )}
         <Text size="sm" c="dimmed">
-          {t.account.password}
+          {user.role === "admin" ? t.account.passwordAdmin : t.account.password}
         </Text>
       </Stack>
       <Group justify="space-between">

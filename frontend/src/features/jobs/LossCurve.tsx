@@ -86,9 +86,15 @@ function plotOptions(names: readonly string[], width: number): uPlot.Options {
     width: Math.max(200, width),
     height: 200,
     scales: { x: { time: false } },
-    axes: [axis, { ...axis, size: 56 }],
+    axes: [
+      { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000] },
+      { ...axis, size: 56 },
+    ],
     series: [
-      { label: t.jobs.stepAxis },
+      {
+        label: t.jobs.stepAxis,
+        value: (_: uPlot, step: number | null) => (step === null ? "–" : step.toLocaleString("en")),
+      },
       ...names.map((name, n) => ({
         label: t.jobs.metricNames[name] ?? name,
         stroke: okabeIto[(n + 1) % okabeIto.length] ?? okabeIto[0],

@@ -1,12 +1,17 @@
 /** Starts learning from all experts of a project; the job then shows itself in the jobs tab. */
 import { Button } from "@mantine/core";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { GraduationCap } from "lucide-react";
 import { useSearchParams } from "react-router";
-import { createJob, useAction } from "../../api";
+import { createJob, jobsQuery, useAction } from "../../api";
 import { say, t } from "../../ui";
 
 export function PretrainButton({ projectId }: { projectId: string }) {
   const [, setSearch] = useSearchParams();
+  const jobs = useInfiniteQuery(jobsQuery({ projectId, state: null }));
+  const runs = jobs.data?.pages
+    .flatMap((page) => page.items)
+    .some((job) => job.kind === "pretrain" && (job.state === "queued" || job.state === "running"));
   const start = useAction(createJob, {
     stale: ["jobs"],
     onDone: () => {
@@ -19,10 +24,11 @@ export function PretrainButton({ projectId }: { projectId: string }) {
       variant="default"
       leftSection={<GraduationCap size={16} />}
       loading={start.busy}
+      disabled={runs ?? false}
       data-testid="start-pretraining"
       onClick={() => start.run({ kind: "pretrain", project_id: projectId })}
     >
-      {t.jobs.pretrain}
+      {runs ? t.jobs.pretrainRuns : t.jobs.pretrain}
     </Button>
   );
 }

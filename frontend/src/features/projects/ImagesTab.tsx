@@ -50,7 +50,7 @@ function ImageCard({ image }: { image: ImageOut }) {
             <bdi>{image.name}</bdi>
           </Text>
           <Text size="xs" c="dimmed">
-            {`${image.modality} · ${t.units.size([image.nx, image.ny, image.nz])}`}
+            {t.units.image(image.modality, [image.nx, image.ny, image.nz])}
           </Text>
           <Text size="xs" c="dimmed">
             <bdi>{image.patient_pseudonym}</bdi>

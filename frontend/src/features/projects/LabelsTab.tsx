@@ -21,7 +21,9 @@ export function LabelsTab({ project, manages }: { project: ProjectOut; manages: 
   return (
     <Stack align="flex-start">
       {labels.length === 0 && (
-        <EmptyState title={t.labels.none} next={manages ? t.labels.noneNext : t.labels.noneReader} />
+        <div style={{ width: "100%" }}>
+          <EmptyState title={t.labels.none} next={manages ? t.labels.noneNext : t.labels.noneReader} />
+        </div>
       )}
       {labels.length > 0 && (
         <Table maw={720} verticalSpacing={4} withRowBorders={false}>

@@ -1,8 +1,8 @@
 /** One project in tabs; the tab is in the address. Who does not run the project sees it read-only. */
-import { Alert, Group, Tabs, Text } from "@mantine/core";
+import { Alert, Button, Group, Tabs, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense } from "react";
-import { useParams, useSearchParams } from "react-router";
+import { Link, useParams, useSearchParams } from "react-router";
 import { asProblem, type ProjectOut, projectQuery, sessionQuery } from "../../api";
 import { Page, Problem, SimulatedBadge, t, Waiting } from "../../ui";
 import { JobsList, PretrainButton } from "../jobs";
@@ -51,10 +51,11 @@ function ProjectTabs({ project }: { project: ProjectOut }) {
     >
       {project.description && <Text c="dimmed">{project.description}</Text>}
       {project.simulated && (
-        <Alert color="yellow" variant="outline" title={t.simulated.title}>
+        <Alert color="yellow" variant="outline" py={6}>
           {t.simulated.hint}
         </Alert>
       )}
+      {manages && <NextStep project={project} tab={tab} />}
       <Tabs value={tab} onChange={(next) => next && setSearch({ tab: next }, { replace: true })} keepMounted={false}>
         <Tabs.List mb="md">
           {shown.map((name) => (
@@ -68,6 +69,25 @@ function ProjectTabs({ project }: { project: ProjectOut }) {
         </Suspense>
       </Tabs>
     </Page>
+  );
+}
+
+/** What a project still needs before anybody can read in it, one thing at a time. */
+function NextStep({ project, tab }: { project: ProjectOut; tab: TabName }) {
+  const { images, assignments } = project.counts;
+  const missing =
+    images === 0 ? "images" : project.labels.length === 0 ? "labels" : assignments === 0 ? "experts" : null;
+  if (!missing) return null;
+  const leadsTo: TabName = missing === "images" ? "import" : missing;
+  return (
+    <Group gap="sm" data-testid="next-step">
+      <Text size="sm">{t.project.nextStep[missing]}</Text>
+      {tab !== leadsTo && (
+        <Button component={Link} to={`?tab=${leadsTo}`} size="compact-sm" variant="light">
+          {t.project.tabs[leadsTo]}
+        </Button>
+      )}
+    </Group>
   );
 }
 

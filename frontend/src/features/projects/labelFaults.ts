@@ -8,6 +8,7 @@ export function faultOf(labels: readonly LabelOut[]): string | null {
   if (labels.some((label) => label.name.trim() === "")) return t.labels.nameless;
   if (values.some((value) => !Number.isInteger(value) || value < 1 || value > 255)) return t.labels.badValue;
   if (new Set(values).size < values.length) return t.labels.twice;
+  if (new Set(labels.map((label) => label.name.trim())).size < labels.length) return t.labels.twiceNamed;
   if (labels.some((label) => !/^#[0-9a-f]{6}$/.test(label.colour))) return t.labels.badColour;
   return null;
 }

@@ -23,6 +23,7 @@ describe("a label set", () => {
     expect(faultOf([label(1, " ")])).toContain("name");
     expect(faultOf([label(0)])).toContain("1 to 255");
     expect(faultOf([label(2), label(2, "Other")])).toContain("same value");
+    expect(faultOf([label(1), label(2, "Brain ")])).toContain("same name");
     expect(faultOf([label(1, "Brain", "blue")])).toContain("#");
   });
 });

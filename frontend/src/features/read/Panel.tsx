@@ -2,7 +2,7 @@
 import { ActionIcon, Button, Group, Slider, Stack, Text } from "@mantine/core";
 import { Eye, EyeOff, Lock, LockOpen } from "lucide-react";
 import { type ReactNode, useState } from "react";
-import { asProblem } from "../../api";
+import { asProblem, isProblem } from "../../api";
 import type { LabelInfo } from "../../engine";
 import { say, t } from "../../ui";
 import { dashPattern, voxelVolume_mm3 } from "./looks";
@@ -64,6 +64,7 @@ function LabelsSection() {
             type="button"
             className={classes.rowName}
             aria-pressed={label.value === active}
+            title={label.name}
             onClick={() => session.viewer.setActiveLabel(label.value)}
           >
             <bdi>{label.name}</bdi>
@@ -261,7 +262,7 @@ function NoProposal() {
       await session.askForPrediction();
     } catch (error) {
       setAsked(false);
-      say(asProblem(error).detail, "error");
+      say(isProblem(error, 409) ? t.read.notPretrained : asProblem(error).detail, "error");
     }
   };
   return (

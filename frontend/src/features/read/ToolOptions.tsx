@@ -63,7 +63,7 @@ function WindowOptions() {
     <Group gap={8} wrap="nowrap">
       <Menu position="bottom-start">
         <Menu.Target>
-          <UnstyledButton fz="xs" c="dimmed" style={{ whiteSpace: "nowrap" }}>
+          <UnstyledButton fz="xs" c="dimmed" title={t.read.windowPresets} style={{ whiteSpace: "nowrap" }}>
             {t.read.window} <ChevronDown size={12} aria-hidden style={{ verticalAlign: "-2px" }} />
           </UnstyledButton>
         </Menu.Target>
@@ -80,6 +80,9 @@ function WindowOptions() {
         </Menu.Dropdown>
       </Menu>
       <Bound label={t.read.windowLow} value={window.low} onChange={(low) => set(low, window.high)} />
+      <Text size="xs" c="dimmed" aria-hidden>
+        –
+      </Text>
       <Bound label={t.read.windowHigh} value={window.high} onChange={(high) => set(window.low, high)} />
       {image.unit && <Text size="xs" c="dimmed">{`${image.unit}`}</Text>}
     </Group>
@@ -94,6 +97,7 @@ function Bound({ label, value, onChange }: { label: string; value: number; onCha
       w={78}
       hideControls
       aria-label={label}
+      title={label}
       value={shown}
       onChange={(next) => typeof next === "number" && next !== shown && onChange(next)}
     />

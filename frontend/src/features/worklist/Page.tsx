@@ -57,6 +57,11 @@ export function WorklistPage() {
       {reads.error && <Problem problem={asProblem(reads.error)} retry={() => void reads.refetch()} />}
       {reads.isPending && !reads.error && <Waiting />}
       {reads.data && rows.length === 0 && <NothingToRead filtered={Boolean(projectId || state)} />}
+      {rows.length > 0 && rows.every((row) => !row.prediction && row.state !== "submitted") && (
+        <Text size="sm" c="dimmed" data-testid="no-predictions">
+          {t.worklist.noPredictions}
+        </Text>
+      )}
       {rows.length > 0 && <Reads rows={rows} projects={projects.data?.items ?? []} />}
       {reads.hasNextPage && (
         <Button variant="default" loading={reads.isFetchingNextPage} onClick={() => void reads.fetchNextPage()}>
@@ -142,7 +147,7 @@ function Reads({ rows, projects }: { rows: readonly AssignmentOut[]; projects: r
                   <bdi>{row.image_name}</bdi>
                 </Link>
                 <Text size="xs" c="dimmed">
-                  {`${row.modality} · ${t.units.size(row.image_dims)}`}
+                  {t.units.image(row.modality, row.image_dims)}
                 </Text>
               </Table.Td>
               <Table.Td>

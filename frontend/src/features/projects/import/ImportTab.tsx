@@ -6,6 +6,7 @@ import { Alert, Badge, Button, Checkbox, FileButton, Group, Progress, Stack, Tab
 import { useQuery } from "@tanstack/react-query";
 import { FolderUp, Upload } from "lucide-react";
 import { type DragEvent, useRef, useState } from "react";
+import { Link } from "react-router";
 import { asProblem, commitImport, createImport, type JobOut, jobQuery, type VerdictOut } from "../../../api";
 import { Problem, t } from "../../../ui";
 import { type Collected, collectFromDrop, collectFromInput } from "./collect";
@@ -204,7 +205,9 @@ function Verdicts({ jobId, files, onAgain }: { jobId: string; files: FileState[]
   if (!job.data || !isOver(job.data))
     return (
       <Stack>
-        <Text role="status">{job.data?.progress?.message || t.imports.reading}</Text>
+        <Text role="status" className="sentence">
+          {job.data?.progress?.message || t.imports.reading}
+        </Text>
         <Progress value={shareOf(job.data)} animated aria-label={t.imports.progress} />
       </Stack>
     );
@@ -220,9 +223,16 @@ function Verdicts({ jobId, files, onAgain }: { jobId: string; files: FileState[]
         {t.imports.done(images, readings)}
       </Alert>
       <VerdictTable verdicts={[...unsent, ...verdicts]} />
-      <Button variant="default" style={{ alignSelf: "flex-start" }} onClick={onAgain}>
-        {t.imports.again}
-      </Button>
+      <Group>
+        {images > 0 && (
+          <Button component={Link} to="?tab=images">
+            {t.imports.showImages}
+          </Button>
+        )}
+        <Button variant="default" onClick={onAgain}>
+          {t.imports.again}
+        </Button>
+      </Group>
     </Stack>
   );
 }
@@ -243,8 +253,27 @@ const verdictColour: Record<string, string> = {
   quarantined: "red",
 };
 
-function VerdictTable({ verdicts }: { verdicts: readonly VerdictOut[] }) {
-  if (verdicts.length === 0) return null;
+/** A DICOM folder has hundreds of files that were simply accepted: they are counted, and listed when asked for. */
+function VerdictTable({ verdicts: all }: { verdicts: readonly VerdictOut[] }) {
+  const accepted = all.filter((verdict) => verdict.status === "accepted");
+  const [listed, setListed] = useState(accepted.length <= 20);
+  const verdicts = listed ? all : all.filter((verdict) => verdict.status !== "accepted");
+  return (
+    <>
+      {verdicts.length > 0 && <VerdictRows verdicts={verdicts} />}
+      {!listed && (
+        <Group gap="sm" data-testid="accepted-count">
+          <Text size="sm">{t.imports.allAccepted(accepted.length)}</Text>
+          <Button size="compact-sm" variant="default" onClick={() => setListed(true)}>
+            {t.imports.showAccepted}
+          </Button>
+        </Group>
+      )}
+    </>
+  );
+}
+
+function VerdictRows({ verdicts }: { verdicts: readonly VerdictOut[] }) {
   const rank = ["refused", "quarantined", "warning", "duplicate", "accepted"];
   const order = [...verdicts].sort((a, b) => rank.indexOf(a.status) - rank.indexOf(b.status));
   return (
@@ -270,7 +299,9 @@ function VerdictTable({ verdicts }: { verdicts: readonly VerdictOut[] }) {
               </Badge>
             </Table.Td>
             <Table.Td>
-              <Text size="sm">{verdict.message === verdict.status ? "" : verdict.message}</Text>
+              <Text size="sm" className="sentence">
+                {verdict.message === verdict.status ? "" : verdict.message}
+              </Text>
             </Table.Td>
           </Table.Tr>
         ))}
