@@ -86,9 +86,9 @@ def test_new_experts_get_predictions_nearer_to_their_own_hand(
     assert {name: own > first for name, first, own, _ in rows}["Exp7"], (
         "the outlier's own style must beat the style everybody starts with"
     )
-    assert all(own >= first - 0.005 for _, first, own, _ in rows), (
-        "a style that went live must not be worse than the first one"
-    )
+    # Exp6 draws much like Exp5 and has little to gain; eight cases have a standard error of about half a point.
+    assert all(own >= first - 0.01 for _, first, own, _ in rows), "a style that went live must not be a step back"
+    assert sum(own - first for _, first, own, _ in rows) > 0, "personal styles must help on the whole"
 
 
 def read(doctor: Client, project_id: str, image: dict, mask_yx: np.ndarray) -> None:
