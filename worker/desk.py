@@ -68,17 +68,20 @@ class Desk:
         """Begin, and look once at once: work may have waited for a worker."""
         for thread in (*self._hands, *self._others):
             thread.start()
-        self.ring()
+        self._wake_all()
 
     def ring(self) -> None:
-        """Look for work, with as many hands as are free."""
+        """One job more: one free hand looks. More would only ask the database in vain, in front of the one that works."""
+        self._bell.release()
+
+    def _wake_all(self) -> None:
         for _ in self._hands:
             self._bell.release()
 
     def stop(self, seconds: float) -> None:
         """Take no more jobs and let those in hand be put down; returns after `seconds` at the latest."""
         self.stopping.set()
-        self.ring()
+        self._wake_all()
         deadline = time.monotonic() + seconds
         for thread in self._hands:
             thread.join(timeout=max(0.0, deadline - time.monotonic()))
@@ -170,7 +173,7 @@ class Desk:
         while not self.stopping.is_set():
             try:
                 with self.gateway.database.listen(queue.CHANNEL) as connection:
-                    self.ring()
+                    self._wake_all()
                     while not self.stopping.is_set():
                         for notice in connection.notifies(timeout=1.0, stop_after=1):
                             if notice.payload == self.queue:
