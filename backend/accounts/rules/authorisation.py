@@ -140,8 +140,8 @@ MAY: Final[dict[tuple[str, str], Predicate]] = {
     ("image", "list"): _anyone,
     ("image", "create"): _runs_project,
     ("import", "create"): _runs_project,
-    ("import", "read"): _any(_owner, _runs_project),
-    ("import", "update"): _owner,
+    ("import", "read"): _any(_all(_owner, _member), _runs_project),
+    ("import", "update"): _all(_owner, _runs_project),
     ("assignment", "read"): _any(_owner, _runs_project),
     ("assignment", "list"): _anyone,
     ("assignment", "create"): _runs_project,
@@ -173,6 +173,14 @@ MAY: Final[dict[tuple[str, str], Predicate]] = {
 }
 
 
+# What reaches beyond any one project: no token bound to a project may, whatever its owner's role allows.
+BEYOND_A_PROJECT: Final = frozenset({
+    ("user", "list"), ("user", "create"), ("user", "update"), ("token", "list"), ("token", "create"),
+    ("token", "delete"), ("expert", "create"), ("expert", "update"), ("project", "create"), ("system", "read"),
+    ("audit", "read"),
+})  # fmt: skip
+
+
 def authorize(actor: Actor, action: str, resource: Resource) -> None:
     """Return when `actor` may do `action` to `resource`.
 
@@ -187,7 +195,12 @@ def authorize(actor: Actor, action: str, resource: Resource) -> None:
         raise Unauthenticated
     if not resource.visible or (resource.project_id is not None and not actor.may_reach(resource.project_id)):
         raise NotFound
-    if predicate(actor, resource):
+    allowed = predicate(actor, resource)
+    if allowed and actor.project_id is not None and (resource.kind, action) in BEYOND_A_PROJECT:
+        if resource.kind == "token":
+            raise NotFound
+        raise Forbidden("This token is bound to one project; use one that is not, or sign in.")
+    if allowed:
         return
     may_know = MAY.get((resource.kind, "read"), _anyone)
     raise Forbidden(_explain(action, resource)) if may_know(actor, resource) else NotFound()

@@ -31,6 +31,7 @@ def job_sight(db: AnySession, actor: Actor) -> JobSight:
         frozenset(f.project_id for f in facts if f.role is not None),
         actor.expert_id,
         actor.user_id,
+        frozenset(f.project_id for f in facts if f.policy.get("blinding") != models.OPEN),
     )
 
 
@@ -80,18 +81,28 @@ class Sieve:
         """Whether to pass an event on. Its ids are texts."""
         if event.get("type") == "reload":
             return True
-        if event.get("owner_id") is not None and event["owner_id"] == str(self.sight.user_id):
-            return True
         project_id = UUID(event["project_id"]) if event.get("project_id") else None
-        if project_id in self.sight.whole_projects:
+        if self._is_mine(event) and (project_id is None or project_id in self.sight.own_projects):
             return True
-        expert_id = event.get("expert_id")
-        about_me = expert_id is not None and expert_id == str(self.sight.own_expert_id)
-        return about_me and project_id in self.sight.own_projects
+        if self._is_about_me(event) and project_id in self.sight.own_projects:
+            return True
+        return project_id in self.sight.whole_projects and not (event["type"] == "segmentation" and self._hides(event))
 
     def shown(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """The event as sent: who owns or is meant stays here."""
-        return {key: value for key, value in event.items() if key not in ("owner_id", "expert_id")}
+        """The event as sent: who owns or is meant stays here, and in a blinded project which reading moved."""
+        sent = {key: value for key, value in event.items() if key not in ("owner_id", "expert_id")}
+        return {**sent, "id": None} if event["type"] == "assignment" and self._hides(event) else sent
+
+    def _is_mine(self, event: Mapping[str, Any]) -> bool:
+        return event.get("owner_id") is not None and event["owner_id"] == str(self.sight.user_id)
+
+    def _is_about_me(self, event: Mapping[str, Any]) -> bool:
+        return event.get("expert_id") is not None and event["expert_id"] == str(self.sight.own_expert_id)
+
+    def _hides(self, event: Mapping[str, Any]) -> bool:
+        """Whether it is about another's reading in a blinded project: who runs one sees counts, not how a reading goes on."""
+        project_id = UUID(event["project_id"]) if event.get("project_id") else None
+        return project_id in self.sight.blinded and not self._is_about_me(event)
 
 
 def sieve(db: AnySession, actor: Actor) -> Sieve:

@@ -17,16 +17,21 @@ from backend.segmentations.store import Revision, Segmentation
 
 @dataclass(frozen=True)
 class JobSight:
-    """Whose jobs a caller may see: all of `whole_projects`, and everywhere their own and those about their own style."""
+    """Whose jobs a caller may see: all of `whole_projects`, and in `own_projects` their own and those about their own style.
+
+    blinded: those of `whole_projects` whose single readings the caller must not follow.
+    """
 
     whole_projects: frozenset[UUID]
     own_projects: frozenset[UUID]
     own_expert_id: UUID | None
     user_id: UUID | None
+    blinded: frozenset[UUID] = frozenset()
 
     def predicate(self) -> ColumnElement[bool]:
         """The same, as a filter on jobs."""
-        mine = and_(Job.owner_id.is_not(None), Job.owner_id == self.user_id)
+        here = or_(Job.project_id.is_(None), Job.project_id.in_(self.own_projects))
+        mine = and_(here, Job.owner_id.is_not(None), Job.owner_id == self.user_id)
         own = and_(
             Job.project_id.in_(self.own_projects), Job.expert_id.is_not(None), Job.expert_id == self.own_expert_id
         )
