@@ -54,7 +54,9 @@ def decode_cursor(cursor: str, *kinds: type) -> tuple[Any, ...]:
         if not isinstance(parts, list) or len(parts) != len(kinds):
             raise ValueError("another list's cursor")
         read = tuple(readers.get(kind, _same)(part) for kind, part in zip(kinds, parts, strict=True))
-        if not all(isinstance(part, kind) for part, kind in zip(read, kinds, strict=True)):
+        if not all(
+            isinstance(part, kind) and not isinstance(part, bool) for part, kind in zip(read, kinds, strict=True)
+        ):
             raise ValueError("another list's cursor")
     except (ValueError, TypeError, AttributeError, binascii.Error, RecursionError) as problem:
         raise Invalid("This cursor does not belong to this list; start again without one.") from problem

@@ -30,6 +30,7 @@ MIB: Final = 1024 * 1024
 JSON_LIMIT: Final = 1 * MIB
 EDIT_LIMIT: Final = 8 * MIB
 UPLOADS: Final = "/api/v1/imports"
+FORM_LIMIT: Final = 65 * MIB  # 64 MiB of files in one request, and the form around them
 HEADERS_BYTES: Final = 16 * 1024
 HEADERS: Final = 100
 BODY_SECONDS: Final = 30.0  # for a whole JSON body, and for the pause between two chunks of an upload
@@ -133,7 +134,7 @@ class Edge:
     def _limit(self, scope: Scope) -> int:
         path: str = scope["path"]
         if path.startswith(UPLOADS) and scope["method"] in ("PUT", "POST"):
-            return self.upload_limit
+            return min(FORM_LIMIT, self.upload_limit) if path == f"{UPLOADS}/upload" else self.upload_limit
         return EDIT_LIMIT if path.endswith("/edits") else JSON_LIMIT
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:

@@ -11,6 +11,7 @@ The finer question (this project? this reading?) is the rule's, by `accounts.rul
 Fails closed: a bearer header is the only credential looked at when there is one; a bad one never falls back to a cookie.
 """
 
+import hashlib
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Annotated, Any
 from uuid import UUID
@@ -18,6 +19,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Request, Response, params
 from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData, UploadFile
 
 from backend.accounts import rules
 from backend.accounts.rules import Actor, Answer, Caller, Policy
@@ -27,6 +29,7 @@ from backend.settings import Settings
 
 POLICY = "x-consilium-policy"
 BACKGROUND_HEADER = "x-consilium-background"
+_SECRETIVE = ("user", "token")  # their creating answers hold a secret that is kept nowhere
 _PASSIVE = ("/api/v1/events", "/api/v1/session", "/api/v1/jobs", "/api/v1/system")
 
 
@@ -150,8 +153,30 @@ def _run_once(
         raise Replay(answer)
     yield
     response: Response | None = getattr(request.state, "response", None)
-    if response is not None and response.status_code < 300 and isinstance(response.body, bytes):
+    shown_once = _declared(request).kind in _SECRETIVE
+    if response is not None and response.status_code < 300 and isinstance(response.body, bytes) and not shown_once:
         rules.keep_answer(db, *key, Answer(response.status_code, response.body.decode()))
+
+
+async def _receive_form(request: Request) -> None:
+    """Parse a form for the route, and name it for `_run_once`; only for who may send one: its files go to disk."""
+    await _enforce(request, await _find_actor(request))
+    form = await request.form()
+    if "idempotency-key" in request.headers:
+        request.state.body_sha256 = await run_in_threadpool(_digest, form)
+
+
+def _digest(form: FormData) -> str:
+    """What a form holds, without the boundary, which is another at every try."""
+    digest = hashlib.sha256()
+    for name, value in form.multi_items():
+        text = f"{value.filename!r}" if isinstance(value, UploadFile) else f"={value!r}"
+        digest.update(f"{name!r}{text}\n".encode(errors="backslashreplace"))
+        if isinstance(value, UploadFile):
+            while chunk := value.file.read(1 << 20):
+                digest.update(chunk)
+            value.file.seek(0)
+    return digest.hexdigest()
 
 
 class Route(APIRoute):
@@ -176,6 +201,8 @@ class Route(APIRoute):
         answer = super().get_route_handler()
 
         async def answer_and_show(request: Request) -> Response:
+            if request.headers.get("content-type", "").lower().startswith("multipart/"):
+                await _receive_form(request)
             response = await answer(request)
             request.state.response = response
             return response

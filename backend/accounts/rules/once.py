@@ -29,7 +29,9 @@ def claim_key(db: WriteSession, user_id: UUID, route: str, key: str, body_sha256
     if earlier.body_sha256 != body_sha256:
         raise KeyReused("Use a new Idempotency-Key for a different request.")
     if earlier.status is None or earlier.body is None:
-        raise Conflict("The first request with this Idempotency-Key left no answer; use a new key.")
+        raise Conflict(
+            "The first request with this Idempotency-Key left no answer to be shown again; look what it did, then use a new key."
+        )
     return Answer(earlier.status, earlier.body)
 
 

@@ -194,9 +194,14 @@ def create_expert(
 def change_expert(
     db: WriteSession, actor: Actor, expert_id: UUID, name: str | None, description: str | None, user_id: UUID | None
 ) -> store.ExpertRow:
-    """Change what is not None. Linking an account takes effect at once: it may draw as this expert."""
+    """Change what is not None. Linking an account takes effect at once: it may draw as this expert.
+
+    Only an admin gives an expert who has an account to another: it is somebody's hand and their readings.
+    """
     authorize(actor, "update", Resource("expert"))
     expert = load_expert(db, expert_id)
+    if user_id is not None and expert.user_id not in (None, user_id) and not actor.is_admin:
+        raise Forbidden("This expert has an account already; only an admin links another.")
     if user_id is not None:
         _load_user(db, user_id)
         other = store.find_expert_of_user(db, user_id)
