@@ -4,6 +4,7 @@ Fails closed: a reader of a blinded project sees their own styles only, because 
 tell who has finished. Promoting and rolling back ask for a reason and leave an audit event.
 """
 
+from collections.abc import Set
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
@@ -105,13 +106,14 @@ def list_styles(
 ) -> StylePageOut:
     """Styles you may see, newest first, with the figures they were admitted or refused by."""
     page = rules.list_styles(db, actor, project_id, expert_id, cursor, limit)
-    return StylePageOut(items=[_style(row) for row in page.items], next_cursor=page.next_cursor)
+    named = rules.style_sight(db, actor).whole_projects
+    return StylePageOut(items=[_style(row, named) for row in page.items], next_cursor=page.next_cursor)
 
 
 @router.post("/styles/{style_id}/promote", openapi_extra=policy("style:promote"))
 def promote_style(style_id: UUID, body: PromoteIn, db: Writes, actor: CurrentActor) -> StyleOut:
     """Make one style live; promoting an older one rolls back, instantly."""
-    return _style(rules.promote_style(db, actor, style_id, body.reason))
+    return _style(rules.promote_style(db, actor, style_id, body.reason), rules.style_sight(db, actor).whole_projects)
 
 
 def _model(row: ModelVersion) -> ModelOut:
@@ -131,8 +133,9 @@ def _model(row: ModelVersion) -> ModelOut:
     )
 
 
-def _style(row: StyleRow) -> StyleOut:
-    style = row.style
+def _style(row: StyleRow, named: Set[UUID]) -> StyleOut:
+    """named: the projects in which this caller may learn of others."""
+    style, blinded = row.style, row.style.project_id not in named
     return StyleOut.model_validate(
         {
             "id": style.id,
@@ -143,8 +146,8 @@ def _style(row: StyleRow) -> StyleOut:
             "number": style.number,
             "state": style.state,
             "origin": style.origin,
-            "label": rules.style_label(style),
-            "metrics": style.metrics,
+            "label": rules.style_label(style, blinded=blinded),
+            "metrics": rules.shown_metrics(style, blinded=blinded),
             "gate": style.gate,
             "parent_id": style.parent_id,
             "is_live": row.is_live,

@@ -36,6 +36,7 @@ __all__ = [
     "publish_style",
     "publish_version",
     "sees_everyone",
+    "shown_metrics",
     "style_label",
     "style_sight",
 ]
@@ -76,16 +77,21 @@ class NewVersion:
     parent_id: UUID | None = None
 
 
-def style_label(style: Style) -> str:
-    """What people call a style: how it was come by, and its number."""
+def style_label(style: Style, *, blinded: bool = True) -> str:
+    """What people call a style: how it was come by, and its number; a colleague is named only where nothing is blinded."""
     if style.origin == "consensus":
         return "average style"
     if style.origin == "pretrained":
         return f"learned in pretraining, v{style.number}"
     if style.origin == "nearest":
-        closest = style.metrics.get("closest")
+        closest = None if blinded else style.metrics.get("closest")
         return f"closest to {closest}, v{style.number}" if closest else f"closest colleague's style, v{style.number}"
     return f"your style v{style.number}"
+
+
+def shown_metrics(style: Style, *, blinded: bool) -> dict[str, Any]:
+    """A style's figures; in a blinded project a reader must not learn from whom it comes, and so who has finished."""
+    return {name: value for name, value in style.metrics.items() if not blinded or name not in ("closest", "blend")}
 
 
 def publish_version(db: WriteSession, new: NewVersion, experts: Iterable[UUID], *, goes_live: bool) -> ModelVersion:

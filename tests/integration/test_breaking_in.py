@@ -6,6 +6,7 @@ import json
 import uuid
 from typing import Any
 
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
@@ -13,8 +14,9 @@ from sqlalchemy import text
 from backend.database import Database
 from backend.jobs import rules as jobs
 from backend.jobs.rules import sieve
+from backend.segmentations import rules as segmentations
 from tests.conftest import ORIGIN, sign_in
-from tests.hospital import API, Hospital
+from tests.hospital import API, SHAPE_ZYX, Hospital
 
 
 def test_a_cursor_with_a_truth_value_for_a_number_is_refused(hospital: Hospital) -> None:
@@ -133,3 +135,32 @@ def test_who_runs_a_blinded_project_does_not_hear_how_a_reading_goes_on(hospital
     heard = [listener.shown(event) for event in changed if listener.lets_through(event)]
     told = {(event["type"], event["project_id"], event["id"] is not None) for event in heard}
     assert told == {("segmentation", plain, True), ("assignment", plain, True), ("assignment", blinded, False)}
+
+
+def test_a_blinded_reader_is_not_told_whose_style_theirs_is_like(hospital: Hospital) -> None:
+    """The name would say that this colleague reads here and has finished readings."""
+    from backend.models import store
+
+    for blinding, is_told in (("until_all_submitted", False), ("open", True)):
+        project = hospital.project(blinding=blinding)
+        (image,) = hospital.images(project)
+        reader = hospital.reader(project)
+        with hospital.app.state.database.write() as db:
+            version = store.add_version(
+                db, project_id=uuid.UUID(project), method="x", state="live", parent_id=None, job_id=None, config={},
+                config_sha256="0" * 64, weights_sha256="1" * 64, metrics={}, card={"consensus_sha256": "2" * 64},
+            )  # fmt: skip
+            style = store.add_style(
+                db, model_version_id=version.id, project_id=version.project_id, expert_id=uuid.UUID(reader.expert_id),
+                state="candidate", origin="nearest", parent_id=None, weights_sha256="3" * 64, gate=None, job_id=None,
+                metrics={"closest": "Dr House", "blend": {"Dr House": 1.0}, "seconds": 1.0}, lineage=(),
+            )  # fmt: skip
+            kept = segmentations.keep_labels(hospital.app.state.blobs, np.zeros(SHAPE_ZYX, np.uint8), ())
+            drew = (version.project_id, style.expert_id)
+            segmentations.put_prediction(db, drew[0], uuid.UUID(image), drew[1], style.id, kept)
+            assert store.move_live_pointer(db, *drew, expected=None, style_id=style.id)
+        answers = [reader.get(path, project_id=project) for path in ("/styles", "/assignments", "/segmentations")]
+        told = [answer.text for answer in answers]
+        assert all(str(style.id) in text for text in told), "the style itself is theirs to see"
+        assert ("Dr House" in "".join(told)) is is_told
+        assert "Dr House" in hospital.admin.get("/styles", project_id=project).text

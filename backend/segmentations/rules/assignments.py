@@ -16,7 +16,7 @@ from backend.blobs import Blobs
 from backend.database import AnySession, WriteSession
 from backend.errors import Conflict, Forbidden, Invalid, NotFound
 from backend.events import notify
-from backend.models.rules import style_label
+from backend.models.rules import OPEN, style_label
 from backend.paging import Page, decode_cursor, page_of
 from backend.projects import rules as projects
 from backend.projects import store as project_store
@@ -172,7 +172,8 @@ def _load(db: AnySession, actor: Actor, assignment_id: UUID) -> store.Assignment
 def _view(row: store.AssignmentRow) -> AssignmentView:
     prediction = None
     if row.revision is not None and row.style is not None:
-        prediction = PredictionView(row.revision.id, row.revision.segmentation_id, row.style.id, style_label(row.style))
+        label = style_label(row.style, blinded=row.project.policy.get("blinding") != OPEN)
+        prediction = PredictionView(row.revision.id, row.revision.segmentation_id, row.style.id, label)
     return AssignmentView(
         id=row.assignment.id,
         project_id=row.project.id,
