@@ -20,6 +20,7 @@ const en = {
     intendedUse: "Intended use",
     actions: "Actions",
     close: "Close",
+    clear: "Clear the choice",
     loading: "Loading",
     skip: "Skip to content",
     navigation: "Main",
@@ -112,7 +113,7 @@ const en = {
     noneFiltered: "No reads match",
     noneFilteredNext: "Choose another project or state above.",
     noPredictions:
-      "No predictions yet: they come when the project has been pretrained (its page, Start pretraining). You can draw without them.",
+      "No predictions yet: they come after the project's manager has started pretraining on its page. You can draw without them.",
   },
 
   read: {
@@ -452,7 +453,7 @@ const en = {
     states: { candidate: "Candidate", live: "Live", retired: "Retired" },
     styles: "Styles",
     origins: {
-      consensus: "mean of all experts",
+      consensus: "average style of all experts",
       pretrained: "from pretraining",
       nearest: "nearest expert",
       row: "own style",

@@ -37,6 +37,7 @@ export const okabeIto = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#d55e00", 
 export const theme = createTheme({
   components: {
     Modal: { defaultProps: { closeButtonProps: { "aria-label": t.shell.close } } },
+    Select: { defaultProps: { clearButtonProps: { "aria-label": t.shell.clear } } },
     PasswordInput: { defaultProps: { visibilityToggleButtonProps: { "aria-label": t.login.showPassword } } },
   },
   colors: { dark, azure },

@@ -26,7 +26,7 @@ export function JobCard({ job }: { job: JobOut }) {
             <JobPlace job={job} />
           </Group>
           <Group gap={8}>
-            {learns && (
+            {learns && job.started_at && (
               <Button size="compact-sm" variant="subtle" onClick={() => setAsked(!curve)}>
                 {curve ? t.jobs.hideCurve : t.jobs.showCurve}
               </Button>

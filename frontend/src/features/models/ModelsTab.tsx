@@ -127,7 +127,11 @@ function ExpertStyles({ expertName, styles, manages }: ExpertStylesProps) {
             <StateBadge state={style.is_live ? "live" : style.state === "live" ? "retired" : style.state} />
             <Stack gap={2} flex={1}>
               <Text size="sm">
-                {t.models.styleLine(t.models.origins[style.origin], style.lineage_count, figuresOf(style.metrics))}
+                {t.models.styleLine(
+                  t.models.origins[style.origin],
+                  style.lineage_count,
+                  style.gate ? "" : figuresOf(style.metrics),
+                )}
               </Text>
               {style.gate && (
                 <Text size="sm" c="dimmed" data-testid="gate-verdict">

@@ -3,10 +3,10 @@ import { t } from "../../ui";
 
 type Figures = Readonly<Record<string, unknown>>;
 
-/** The numbers of a metrics object in a line: "mean Dice 0.913 · …". Anything that is not a number is left out. */
+/** The numbers of a metrics object that have a name for readers, in a line: "mean Dice 0.913 · …". */
 export function figuresOf(metrics: Figures): string {
   const parts = Object.entries(metrics).flatMap(([name, value]) =>
-    typeof value === "number" ? [`${t.jobs.metricNames[name] ?? name.replaceAll("_", " ")} ${short(value)}`] : [],
+    typeof value === "number" && t.jobs.metricNames[name] ? [`${t.jobs.metricNames[name]} ${short(value)}`] : [],
   );
   return parts.slice(0, 4).join(" · ") || t.models.noFigures;
 }

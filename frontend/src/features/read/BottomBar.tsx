@@ -10,6 +10,7 @@ import { useRead } from "./store";
 export function BottomBar() {
   const save = useRead((state) => state.save);
   const undoDepth = useRead((state) => state.view?.undoDepth ?? 0);
+  const readOnly = useRead((state) => state.facts?.readOnly);
   const pseudonym = useRead((state) => state.facts?.image.patient_pseudonym);
   return (
     <footer className={classes.bottom}>
@@ -24,7 +25,7 @@ export function BottomBar() {
       </span>
       <CursorLine />
       <LoadingShare />
-      <span>{t.read.undoDepth(undoDepth)}</span>
+      {!readOnly && <span>{t.read.undoDepth(undoDepth)}</span>}
       <span>
         <bdi>{pseudonym}</bdi>
       </span>

@@ -3,9 +3,9 @@
  * Lazily loaded; opened by managers only.
  */
 import { Alert, Badge, Button, Checkbox, FileButton, Group, Progress, Stack, Table, Text } from "@mantine/core";
-import { useQuery } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { FolderUp, Upload } from "lucide-react";
-import { type DragEvent, useRef, useState } from "react";
+import { type DragEvent, useEffect, useRef, useState } from "react";
 import { Link } from "react-router";
 import { asProblem, commitImport, createImport, type JobOut, jobQuery, type VerdictOut } from "../../../api";
 import { Problem, t } from "../../../ui";
@@ -201,6 +201,13 @@ function FileTable({ files }: { files: FileState[] }) {
 
 function Verdicts({ jobId, files, onAgain }: { jobId: string; files: FileState[]; onAgain: () => void }) {
   const job = useQuery({ ...jobQuery(jobId), refetchInterval: (query) => (isOver(query.state.data) ? false : 1500) });
+  const isDone = isOver(job.data);
+  const queries = useQueryClient();
+  useEffect(() => {
+    if (!isDone) return;
+    for (const kind of ["project", "projects", "images", "project-experts", "assignments"])
+      void queries.invalidateQueries({ queryKey: [kind] });
+  }, [isDone, queries]);
   if (job.error) return <Problem problem={asProblem(job.error)} retry={() => void job.refetch()} />;
   if (!job.data || !isOver(job.data))
     return (
