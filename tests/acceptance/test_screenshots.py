@@ -1,0 +1,124 @@
+"""Every page of the demo opens in a real browser without complaints, every control has a name, nothing runs off the side.
+
+`CONSILIUM_SCREENSHOTS=1` goes on where this stops: it pretrains, reads five cases and takes the README's pictures (minutes).
+"""
+
+import io
+import os
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.acceptance.conftest import Complaints
+from tests.acceptance.screens import api, welcome
+from tests.acceptance.test_doctors_day import CASES_TO_READ, own_style, predicted, pretrain, read_one
+from tests.running import ROOT, Running, eventually, running
+
+PICTURES = ROOT / "docs" / "screenshots"
+TABS = ("images", "import", "labels", "experts", "members", "policy", "models", "jobs")
+PAGES = ("/", "/projects", "/jobs", "/account", "/admin/users", "/admin/experts", "/admin/system")
+
+# What every page owes to somebody who cannot see it: a title, one heading of the first rank, a name for each control.
+FAULTS = """() => {
+  const seen = (e) => e.getClientRects().length > 0 && !e.closest("[aria-hidden=true]");
+  const name = (e) => [e.getAttribute("aria-label"), e.title, e.textContent, e.placeholder,
+    ...[...(e.labels ?? [])].map((label) => label.textContent),
+    ...(e.getAttribute("aria-labelledby") ?? "").split(" ").map((id) => document.getElementById(id)?.textContent)]
+    .join("").trim();
+  const all = (what) => [...document.querySelectorAll(what)];
+  return [
+    document.title ? null : "the page has no title",
+    document.documentElement.lang ? null : "the page names no language",
+    all("h1").filter(seen).length === 1 ? null : `${all("h1").filter(seen).length} headings of the first rank`,
+    document.documentElement.scrollWidth > innerWidth ? "the page is wider than the window" : null,
+    ...all("button, a[href], input:not([type=hidden]), [role=slider], [role=tab]").filter(seen)
+      .map((e) => name(e) ? null : `no name: ${e.outerHTML.slice(0, 160)}`),
+    ...all("img").map((e) => e.hasAttribute("alt") ? null : `no alternative text: ${e.src}`),
+    ...all("[id]").map((e, _, every) => every.filter((o) => o.id === e.id).length > 1 ? `id twice: ${e.id}` : null),
+  ].filter(Boolean);
+}"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory):
+    with running(tmp_path_factory.mktemp("pages") / "data", CONSILIUM_DEMO="true") as started:
+        yield started
+
+
+def test_every_page_opens_and_names_its_controls(server: Running, page: Page, complaints: Complaints) -> None:
+    eventually("the demo project", lambda: (server.data / "demo-loaded").exists(), 90)
+    page.goto(f"{server.url}/login")
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    assert page.evaluate(FAULTS) == []
+    welcome(page, str(server.link))
+    project = api(page, "/projects")["items"][0]
+    found = {}
+    for path in (*PAGES, *(f"/projects/{project['id']}?tab={tab}" for tab in TABS)):
+        open_page(page, server.url + path)
+        found[path] = page.evaluate(FAULTS)
+    for is_3d in (False, True):
+        read = next(a for a in api(page, "/assignments?limit=200")["items"] if (a["image_dims"][2] > 1) == is_3d)
+        open_read(page, f"{server.url}/read/{read['id']}")
+        found[f"a read in {'3D' if is_3d else '2D'}"] = page.evaluate(FAULTS)
+    told = [f"{where}: {fault}" for where, faults in found.items() for fault in faults]
+    assert not told, "\n".join(told)
+    assert complaints.none(), complaints
+
+    if os.environ.get("CONSILIUM_SCREENSHOTS") == "1":
+        pretrain(page, project["id"])
+        first = eventually("predictions", lambda: predicted(page, project["id"], CASES_TO_READ + 1), 120, 0.5)
+        page.goto(server.url)
+        page.get_by_test_id("start-reading").click()
+        for _ in range(CASES_TO_READ):
+            read_one(page, first)
+        live = eventually("a style of one's own", lambda: own_style(page, project["id"]), 180, 0.5)
+        eventually("predictions in it", lambda: predicted(page, project["id"], 1, live["id"]), 120, 0.5)
+        photograph(page, server.url, project["id"], PICTURES)
+
+
+def open_page(page: Page, address: str) -> None:
+    """Open a page and wait until nothing on it waits any more."""
+    page.goto(address)
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.get_by_label("Loading", exact=True)).to_have_count(0)
+
+
+def open_read(page: Page, address: str) -> None:
+    """Open a read and wait for its image and its drawing."""
+    page.goto(address)
+    expect(page.get_by_test_id("submit")).to_be_enabled(timeout=20_000)
+    expect(page.get_by_text("Loading image")).to_have_count(0, timeout=20_000)
+
+
+def photograph(page: Page, url: str, project_id: str, folder: Path) -> None:
+    """The README's four pictures, from a demo whose doctor has a style of their own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    reads = [
+        a for a in api(page, f"/assignments?project_id={project_id}&limit=200")["items"] if a["image_dims"][2] == 1
+    ]
+    todo = next(a for a in reads if a["state"] != "submitted" and a["prediction"])
+    open_read(page, f"{url}/read/{todo['id']}")
+    expect(page.get_by_test_id("accept-all")).to_be_enabled(timeout=20_000)
+    shoot(page, folder / "read.png")
+    open_page(page, f"{url}/?project={project_id}")
+    shoot(page, folder / "reads.png")
+    page.set_viewport_size({"width": 1440, "height": 1180})  # these two need no scrolling
+    open_page(page, f"{url}/projects/{project_id}?tab=jobs")
+    job = page.locator("[data-kind=pretrain][data-state=done]").first
+    job.get_by_role("button", name="Show curve").click()
+    expect(job.get_by_test_id("loss-curve")).to_be_visible()
+    shoot(page, folder / "job.png")
+    open_page(page, f"{url}/projects/{project_id}?tab=models")
+    expect(page.get_by_test_id("gate-verdict").first).to_be_visible()
+    shoot(page, folder / "models.png")
+
+
+def shoot(page: Page, path: Path) -> None:
+    """One picture of what is on screen, in 128 colours, once the images and layers in it have been painted."""
+    page.mouse.move(720, 4)
+    page.wait_for_timeout(800)
+    picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    picture.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+    assert path.stat().st_size < 300_000, f"{path.name}: {path.stat().st_size} bytes are too many for the README"
