@@ -52,7 +52,9 @@ class Settings(BaseSettings):
     job_lease_seconds: float = Field(30, gt=0, description="A worker silent for this long has lost its job.")
     reaper_seconds: float = Field(5, gt=0, description="How often lost jobs are looked for.")
     device: str = Field("auto", description="auto, cpu, cuda or cuda:N, for the workers.")
-    threads: int = Field(0, ge=0, description="Threads for the workers' mathematics; 0: all cores, but for training all but one.")
+    threads: int = Field(
+        0, ge=0, description="Threads for the workers' mathematics; 0: all cores, but for training all but one."
+    )
     personalise_after: int = Field(5, ge=1, description="Submitted readings before an expert's first personalisation.")
     personalise_every: int = Field(3, ge=1, description="New submitted readings before each later one.")
     personalise_quiet_seconds: float = Field(60, ge=0, description="Quiet time after a submission before training.")

@@ -290,6 +290,10 @@ class _Intake:
 
     def _conclude(self, added: list[tuple[LabelMap, str]]) -> None:
         for one, outcome in added:
+            if outcome == "not_theirs":
+                reason = f"{one.expert} has an account here and submits their own readings; rename the folder or import as them"
+                self._refuse([one.file], Refusal("not_their_reading", reason))
+                continue
             self.experts.add(one.expert)
             if outcome == "added":
                 self.readings += 1

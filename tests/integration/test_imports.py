@@ -222,6 +222,24 @@ def test_another_reading_of_an_expert_who_has_one_is_a_conflict(hospital: Hospit
     assert list(by_file(result).values()) == [("refused", "reading_conflict")]
 
 
+def test_nobody_imports_a_reading_in_the_name_of_a_doctor_with_an_account(hospital: Hospital) -> None:
+    case = volume("case", (2, 8, 8))
+    project = hospital.project(labels=1)
+    hospital.reader(project)
+    name = hospital.admin.get(f"/projects/{project}/experts").json()["items"][0]["name"]
+    forged = nifti_bytes(case.labels_zyx, case.affine_ras)
+
+    result = send(
+        hospital,
+        project,
+        {"images/case.nii.gz": case.nifti(), f"segmentations/{name}/case.nii.gz": forged},
+        experts=True,
+    )
+
+    assert by_file(result)[f"segmentations/{name}/case.nii.gz"] == ("refused", "not_their_reading")
+    assert (len(result["images"]), result["readings"]) == (1, 0)
+
+
 def test_without_experts_label_maps_are_named_and_left_out(hospital: Hospital, tmp_path: Path) -> None:
     files = files_of(data_set_folder(tmp_path / "set", [volume("case", (2, 8, 8))], ["Exp1"]))
     project = hospital.project(labels=1)

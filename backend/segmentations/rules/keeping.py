@@ -12,7 +12,7 @@ from uuid import UUID
 import numpy as np
 
 from backend import audit
-from backend.accounts.rules import Actor
+from backend.accounts.rules import Actor, load_expert
 from backend.blobs import Blobs
 from backend.database import WriteSession
 from backend.errors import CorruptBlob, Invalid
@@ -57,12 +57,16 @@ def read_labels(blobs: Blobs, sha256: str, dtype: str, shape_zyx: tuple[int, int
 
 def put_imported_reading(
     db: WriteSession, actor: Actor, project_id: UUID, image_id: UUID, expert_id: UUID, kept: KeptLabels
-) -> Literal["added", "duplicate", "conflict"]:
+) -> Literal["added", "duplicate", "conflict", "not_theirs"]:
     """Keep an imported label map as the submitted reading of one expert.
 
-    An expert who has a reading of this image already keeps it: the same labels are a duplicate, others a conflict.
+    An expert who has a reading of this image already keeps it: the same labels are a duplicate, others a conflict. An
+    expert with an account submits their own readings; nobody else's import speaks for them (`not_theirs`).
     """
     _check_grid(db, image_id, kept)
+    account = load_expert(db, expert_id).user_id
+    if account is not None and account != actor.user_id:
+        return "not_theirs"
     projects.add_project_expert(db, project_id, expert_id)
     assignment = projects.ensure_assignment(db, project_id, image_id, expert_id)
     old = store.find_reading(db, project_id, image_id, expert_id)
