@@ -1,7 +1,7 @@
 """The main loop on real experts, through the REST contract only: QUBIQ brain growth, seven people, the same images.
 
-Exp1–Exp5 are imported and pretrained on; Exp6 and Exp7 sign in as new doctors, submit five cases each, and are given a style
-of their own. Scored on cases nobody's reading of which any network has seen.
+Exp1–Exp5 are imported and pretrained on; Exp6 and Exp7 sign in as new doctors, submit five cases each, and the gate decides which
+style is theirs. Scored on cases nobody's reading of which any network has seen.
 """
 
 import io
@@ -83,9 +83,9 @@ def test_new_experts_are_measured_and_what_goes_live_is_no_step_back(
                 f"\n{name}: first style {100 * first:.1f} → live style {100 * own:.1f} Dice on {len(UNSEEN)} unseen cases; {result}"
             )
 
-    # Whether five corrections help is a question for cross-validation (benchmarks/expert_adaptive: Exp7 +0.5 [-0.1, 1.1] as shown
-    # after the gate, Exp6 nothing), not for eight cases whose standard error is half a point. Here the promise is the gate's: what
-    # goes live was measured on the doctor's own held-out cases, says so, and is no step back on cases nobody has seen.
+    # How much five corrections help is a question for cross-validation (benchmarks/expert_adaptive), not for eight cases whose
+    # standard error is half a point. Here the promise is the gate's: what goes live was measured on the doctor's own held-out
+    # cases, says so, and is no step back on cases nobody has seen.
     for name, first, own, result in rows:
         assert first > 0.78, f"{name}: the shared network has not learnt the task"
         assert result["gate"]["reason"], f"{name}: the gate's verdict has no reason"
