@@ -39,7 +39,8 @@ def serve_interactive(gateway: Gateway) -> None:
 
     inference = Inference(gateway)
     inference.start()
-    desk = Desk(gateway, tasks.QUEUE, tasks.handlers(gateway, inference), tasks.HANDS, inference.device)
+    handlers = tasks.handlers(gateway, inference)
+    desk = Desk(gateway, tasks.QUEUE, handlers, tasks.HANDS, inference.device, inference.courtesy.expect)
     serve(gateway, desk)
     inference.stop()
 

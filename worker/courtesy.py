@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 HOLD_SECONDS: Final = 5.0
+BRIEF_SECONDS: Final = 0.05  # a claim before a prediction, and its publication afterwards, take about this long
 _MOMENT: Final = struct.Struct("<d")
 
 
@@ -31,9 +32,14 @@ class Courtesy:
         """A prediction waits from now on."""
         _MOMENT.pack_into(self._shared, 0, time.monotonic() + HOLD_SECONDS)
 
+    def expect(self) -> None:
+        """A bell rang: most likely somebody waits. Passes by itself, and never shortens what was asked for."""
+        if not self.is_asked:
+            _MOMENT.pack_into(self._shared, 0, time.monotonic() + BRIEF_SECONDS)
+
     def thank(self) -> None:
-        """Nobody waits any more."""
-        _MOMENT.pack_into(self._shared, 0, 0.0)
+        """Drawn; training goes on when the answer has had the time to be stored."""
+        _MOMENT.pack_into(self._shared, 0, time.monotonic() + BRIEF_SECONDS)
 
     @property
     def is_asked(self) -> bool:

@@ -51,9 +51,21 @@ Handler = Callable[[Held], None]
 
 
 class Desk:
-    """One worker process's jobs. `handlers`: kind → what to do; `hands`: how many jobs at once."""
+    """One worker process's jobs.
 
-    def __init__(self, gateway: Gateway, name: str, handlers: dict[str, Handler], hands: int, device: str) -> None:
+    handlers: kind → what to do. hands: how many jobs at once. on_bell: told at once that work has come, before any claim.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        name: str,
+        handlers: dict[str, Handler],
+        hands: int,
+        device: str,
+        on_bell: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.on_bell = on_bell
         self.gateway, self.queue, self.handlers, self.device = gateway, name, handlers, device
         self.name = f"{name}@{socket.gethostname()}:{os.getpid()}"
         self.stopping = threading.Event()
@@ -177,6 +189,7 @@ class Desk:
                     while not self.stopping.is_set():
                         for notice in connection.notifies(timeout=1.0, stop_after=1):
                             if notice.payload == self.queue:
+                                self.on_bell()
                                 self.ring()
             except OUTAGES as problem:
                 log.warning("the bell's connection was lost: %s", type(problem).__name__)
