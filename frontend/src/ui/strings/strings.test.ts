@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { t } from "./strings";
+import { t } from "./index";
 
-const source = join(import.meta.dirname, "..");
+const source = join(import.meta.dirname, "../..");
 
 function pages(folder: string): string[] {
   return readdirSync(join(source, folder), { recursive: true, encoding: "utf8" })

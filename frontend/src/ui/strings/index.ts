@@ -1,0 +1,47 @@
+/**
+ * Every word the pages say, in one catalogue (en now; de, fr, es, zh take the same shape later).
+ * Sentences name what happened and what to do next. Text that comes from the server or from files is not here.
+ */
+
+import { account } from "./account";
+import { experts, system, users } from "./admin";
+import { jobs } from "./jobs";
+import { login, welcome } from "./login";
+import { models } from "./models";
+import { imports, labels, policy, project, projects } from "./projects";
+import { keys, read, save } from "./read";
+import { errors, nav, shell, simulated } from "./shell";
+import { units } from "./units";
+import { states, worklist } from "./worklist";
+
+const en = {
+  product: "Consilium",
+  banner: "Research use only. Not a medical device. Not for diagnosis.",
+  simulated,
+  shell,
+  nav,
+  errors,
+  login,
+  welcome,
+  states,
+  worklist,
+  read,
+  save,
+  keys,
+  projects,
+  project,
+  labels,
+  policy,
+  imports,
+  jobs,
+  models,
+  users,
+  experts,
+  account,
+  system,
+  units,
+} as const;
+
+export type Catalogue = typeof en;
+
+export const t: Catalogue = en;

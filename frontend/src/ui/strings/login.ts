@@ -1,0 +1,24 @@
+export const login = {
+  subtitle: "Sign in to read.",
+  name: "Name",
+  password: "Password",
+  signIn: "Sign in",
+  showPassword: "Show or hide the password",
+  noAccount: "No account, or password forgotten? Ask your admin for a one-time link.",
+  endedTitle: "Your session has ended",
+  ended: (name: string) =>
+    `${name}, please sign in again. Everything you drew is kept and is sent as soon as you are back.`,
+  someoneElse: "Sign in as somebody else",
+} as const;
+
+export const welcome = {
+  title: "Welcome to Consilium",
+  body: (least: number) => `Choose a password of at least ${least} characters. This link works once.`,
+  password: "New password",
+  again: "The same again",
+  tooShort: (least: number) => `At least ${least} characters, please.`,
+  differs: "The two are not the same.",
+  set: "Set password and sign in",
+  noSecretTitle: "This link is not complete",
+  noSecret: "Copy the whole link, with everything after the #, or ask your admin for a new one.",
+} as const;
