@@ -2,5 +2,6 @@
 
 export { toJournal } from "./labels/EditHistory";
 export { BadEdit, encodeRuns } from "./labels/editCodec";
+export { heatColour } from "./render/heatColours";
 export { Viewer } from "./render/Viewer";
 export type * from "./types";

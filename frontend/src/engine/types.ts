@@ -98,6 +98,14 @@ export interface LayerSource {
   readonly look: LayerLook;
 }
 
+/**
+ * Shares of 0–1 over the image as a heat map. `slabs`: uint8 on the image's grid, 0–255 = 0–1, loaded once per id.
+ * `disagreement`: per voxel, the share of these layers that do not vote with their majority.
+ */
+export type HeatSource =
+  | { readonly kind: "slabs"; readonly id: string; readonly fetchSlab: FetchSlab }
+  | { readonly kind: "disagreement"; readonly layers: readonly string[] };
+
 /** The map being drawn. `fetchSlab` null = begin empty. `edits` are replayed in order and fill undo and redo. */
 export interface ActiveSource {
   readonly dtype: LabelType;
@@ -157,6 +165,8 @@ export interface CursorInfo {
   /** displayed value(s): one for grey, three for RGB; null while its slab is not here */
   readonly values: readonly number[] | null;
   readonly label: number;
+  /** 0–1 of the heat map shown; null while none is */
+  readonly share: number | null;
 }
 
 export interface ViewerOptions {
@@ -216,6 +226,10 @@ export interface ViewerDoor {
   addLayer(source: LayerSource): Promise<void>;
   updateLayer(id: string, look: Partial<LayerLook>): void;
   removeLayer(id: string): void;
+  /** Shows one heat map, or none. Resolves when its slabs have arrived or failed. */
+  showHeat(heat: HeatSource | null): Promise<void>;
+  /** The majority of these layers' labels as a layer of its own, or none. */
+  showConsensus(layers: readonly string[], look: LayerLook | null): void;
   /** null when nothing would change */
   acceptLayer(id: string, scope: AcceptScope): Edit | null;
   undo(): Edit | null;

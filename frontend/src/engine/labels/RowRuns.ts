@@ -7,6 +7,7 @@
 import type { PlaneAxes } from "../geometry/planes";
 import type { LabelArray, LabelType } from "../types";
 import { makeLabelArray } from "./editCodec";
+import { computeCellSteps, type LabelSlices } from "./LabelSlices";
 
 /** One slab: the runs of row r are rowEnds[r] … rowEnds[r + 1] − 1. */
 export interface RowRunSlab {
@@ -46,8 +47,9 @@ export function buildRowRuns(bytes: ArrayBuffer, nx: number, dtype: LabelType): 
   return { rowEnds, starts: Uint16Array.from(starts), ends: Uint16Array.from(ends), values: packed };
 }
 
-export class RowRuns {
+export class RowRuns implements LabelSlices {
   private readonly slabs: (RowRunSlab | null)[];
+  private loaded = 0;
 
   constructor(
     readonly nx: number,
@@ -64,6 +66,7 @@ export class RowRuns {
     if (runs.rowEnds.length !== rows + 1) {
       throw new RangeError(`Label slab ${slab} has ${runs.rowEnds.length - 1} rows instead of ${rows}.`);
     }
+    if (this.slabs[slab] === null) this.loaded += 1;
     this.slabs[slab] = runs;
   }
 
@@ -72,7 +75,7 @@ export class RowRuns {
   }
 
   get slabsLoaded(): number {
-    return this.slabs.filter((slab) => slab !== null).length;
+    return this.loaded;
   }
 
   get isComplete(): boolean {
@@ -109,24 +112,22 @@ export class RowRuns {
     high[axes.sliceAxis] = slice + 1;
     const [iLow, jLow, kLow] = low as [number, number, number];
     const [iHigh, jHigh, kHigh] = high as [number, number, number];
+    // Written out, not with forEachRun: a sagittal slice visits every row of the volume, most of them empty.
     for (let k = kLow; k < kHigh; k++) {
+      const at = Math.floor(k / this.slabDepth);
+      const slab = this.slabs[at];
+      if (!slab || slab.starts.length === 0) continue;
+      const { rowEnds, starts, ends, values } = slab;
+      const firstRow = this.ny * (k - at * this.slabDepth);
       for (let j = jLow; j < jHigh; j++) {
-        const rowBase = steps.base + j * steps.j + k * steps.k;
-        this.forEachRun(j, k, (start, end, value) => {
-          const last = Math.min(end, iHigh);
-          for (let i = Math.max(start, iLow); i < last; i++) cells[rowBase + i * steps.i] = value;
-        });
+        const lastRun = rowEnds[firstRow + j + 1] as number;
+        const base = steps.base + j * steps.j + k * steps.k;
+        for (let run = rowEnds[firstRow + j] as number; run < lastRun; run++) {
+          const end = Math.min(ends[run] as number, iHigh);
+          const value = values[run] as number;
+          for (let i = Math.max(starts[run] as number, iLow); i < end; i++) cells[base + i * steps.i] = value;
+        }
       }
     }
   }
-}
-
-/** Cell number in a displayed slice = base + i · i + j · j + k · k; the axis through the slice counts nothing. */
-function computeCellSteps(axes: PlaneAxes): { base: number; i: number; j: number; k: number } {
-  const steps = [0, 0, 0];
-  steps[axes.columnAxis] = axes.columnFlip ? -1 : 1;
-  steps[axes.rowAxis] = axes.rowFlip ? -axes.columns : axes.columns;
-  const base = (axes.columnFlip ? axes.columns - 1 : 0) + (axes.rowFlip ? (axes.rows - 1) * axes.columns : 0);
-  const [i, j, k] = steps as [number, number, number];
-  return { base, i, j, k };
 }

@@ -1,25 +1,43 @@
-/** The read-only label maps of a viewer: experts' readings and the model's proposal, loading or loaded. */
+/**
+ * What is read-only over a viewer's image, loading or loaded: experts' readings, the model's proposal, the majority of
+ * some of them, and one heat map. The heat map loaded last is kept while hidden, so that its key works at once.
+ */
+import type { LabelSlices, ShareSlices } from "../labels/LabelSlices";
 import { RowRuns } from "../labels/RowRuns";
-import type { LayerLook, LayerSource, Point3 } from "../types";
+import { ShareVolume } from "../labels/ShareVolume";
+import { Votes } from "../labels/Votes";
+import type { HeatSource, LayerLook, LayerSource, Point3 } from "../types";
 import type { SlabDecoder } from "../workers/SlabDecoder";
-import { type Feed, feedRowRuns } from "./feeds";
+import { type Feed, feedRowRuns, feedShares } from "./feeds";
 import type { ReferenceMap } from "./layers/ReferenceLayers";
 
 interface Reference {
   readonly map: ReferenceMap;
+  readonly runs: RowRuns;
   readonly revisionId: string;
   readonly feed: Feed;
 }
 
+interface LoadedHeat {
+  readonly id: string;
+  readonly shares: ShareVolume;
+  readonly feed: Feed;
+}
+
 export interface ReferenceListener {
-  /** the maps as they are now, in the order they were added */
-  changed(maps: readonly ReferenceMap[]): void;
-  removed(runs: RowRuns): void;
+  /** the maps as they are now, in the order they were added, and the heat map shown */
+  changed(maps: readonly ReferenceMap[], heat: ShareSlices | null): void;
+  removed(labels: LabelSlices): void;
   failed(sentence: string): void;
 }
 
+const CONSENSUS_ID = "consensus of the layers";
+
 export class ReferenceMaps {
   private readonly references = new Map<string, Reference>();
+  private consensus: ReferenceMap | null = null;
+  private loadedHeat: LoadedHeat | null = null;
+  private heat: ShareSlices | null = null;
 
   constructor(
     private readonly size: Point3,
@@ -36,8 +54,8 @@ export class ReferenceMaps {
       arrived: () => this.update(source.id, {}),
       failed: (sentence) => this.listener.failed(sentence),
     });
-    const map: ReferenceMap = { id: source.id, runs, look: source.look, version: 0 };
-    this.references.set(source.id, { map, revisionId: source.revisionId, feed });
+    const map: ReferenceMap = { id: source.id, labels: runs, look: source.look, version: 0 };
+    this.references.set(source.id, { map, runs, revisionId: source.revisionId, feed });
     await feed.finished;
   }
 
@@ -57,24 +75,64 @@ export class ReferenceMaps {
     if (reference === undefined) return;
     reference.feed.stop();
     this.references.delete(id);
-    this.listener.removed(reference.map.runs);
+    this.listener.removed(reference.runs);
     this.publish();
   }
 
   removeAll(): void {
     for (const id of [...this.references.keys()]) this.remove(id);
+    this.loadedHeat?.feed.stop();
+    this.loadedHeat = null;
+  }
+
+  /** The majority of these maps' labels, or none. */
+  showConsensus(ids: readonly string[], look: LayerLook | null): void {
+    const version = (this.consensus?.version ?? 0) + 1;
+    if (this.consensus !== null) this.listener.removed(this.consensus.labels);
+    this.consensus =
+      look === null ? null : { id: CONSENSUS_ID, labels: new Votes(this.collectRuns(ids)), look, version };
+    this.publish();
+  }
+
+  async showHeat(source: HeatSource | null, focusSlice: number): Promise<void> {
+    if (source?.kind === "slabs") {
+      const loaded = this.loadedHeat?.id === source.id ? this.loadedHeat : this.loadHeat(source, focusSlice);
+      this.heat = loaded.shares;
+      this.publish();
+      await loaded.feed.finished;
+      return;
+    }
+    this.heat = source === null ? null : new Votes(this.collectRuns(source.layers));
+    this.publish();
+  }
+
+  private loadHeat(source: HeatSource & { readonly kind: "slabs" }, focusSlice: number): LoadedHeat {
+    this.loadedHeat?.feed.stop();
+    const shares = new ShareVolume(...this.size, this.slabDepth);
+    const feed = feedShares(shares, source.fetchSlab, focusSlice, this.decoder, {
+      arrived: () => this.publish(),
+      failed: (sentence) => this.listener.failed(sentence),
+    });
+    this.loadedHeat = { id: source.id, shares, feed };
+    return this.loadedHeat;
   }
 
   find(id: string): { readonly runs: RowRuns; readonly revisionId: string } | null {
-    const reference = this.references.get(id);
-    return reference === undefined ? null : { runs: reference.map.runs, revisionId: reference.revisionId };
+    return this.references.get(id) ?? null;
   }
 
   focus(slice: number): void {
     for (const { feed } of this.references.values()) feed.focus(slice);
+    this.loadedHeat?.feed.focus(slice);
+  }
+
+  private collectRuns(ids: readonly string[]): readonly RowRuns[] {
+    return ids.flatMap((id) => this.references.get(id)?.runs ?? []);
   }
 
   private publish(): void {
-    this.listener.changed([...this.references.values()].map((reference) => reference.map));
+    const maps = [...this.references.values()].map((reference) => reference.map);
+    const shown = this.consensus === null ? maps : [...maps, this.consensus];
+    this.listener.changed(shown, this.heat);
   }
 }

@@ -1,6 +1,7 @@
 /** What all views of one viewer share and none of them owns. Views read it when they paint. */
 import type { Metric } from "../geometry/affine";
 import type { Orientation, PlaneAxes } from "../geometry/planes";
+import type { ShareSlices } from "../labels/LabelSlices";
 import type { LabelVolume } from "../labels/LabelVolume";
 import type { LabelInfo, Point3 } from "../types";
 import type { ImageVolume } from "../volume/ImageVolume";
@@ -21,6 +22,8 @@ export interface Scene {
   readonly labels: LabelVolume | null;
   readonly colours: LabelColours;
   readonly references: readonly ReferenceMap[];
+  /** the heat map shown, if any */
+  readonly heat: ShareSlices | null;
   readonly fillOpacity: number;
   readonly overlayOpacity: number;
   readonly isHidden: boolean;

@@ -1,7 +1,7 @@
 /**
  * One plane on one canvas: keeps the layers of its slice, its zoom and pan, and repaints only what has changed.
  *
- * Order, from below: image, active fill, active outline, read-only layers, crosshair, letters and scale, brush cursor.
+ * Order, from below: image, heat map, active fill, active outline, read-only layers, crosshair, letters and scale, brush cursor.
  * The dirty rectangle is in CSS pixels; it grows by the width of an outline, so that clipped strokes leave no seams.
  */
 import { projectBox, type VoxelBox } from "../geometry/box";
@@ -18,7 +18,7 @@ import {
   voxelToScreen,
   zoomView,
 } from "../geometry/viewTransform";
-import type { RowRuns } from "../labels/RowRuns";
+import type { LabelSlices } from "../labels/LabelSlices";
 import type { Sample } from "../tools/Gesture";
 import type { Plane, Point3 } from "../types";
 import { getContext } from "./canvas";
@@ -32,6 +32,7 @@ import {
   drawLetters,
   drawScaleBar,
 } from "./layers/furniture";
+import { HEAT_OPACITY, HeatLayer } from "./layers/HeatLayer";
 import { ImageLayer } from "./layers/ImageLayer";
 import { ReferenceLayers } from "./layers/ReferenceLayers";
 import { findSlice, type Scene } from "./Scene";
@@ -52,6 +53,7 @@ export class SliceView {
   private readonly context: CanvasRenderingContext2D;
   private readonly image: ImageLayer;
   private readonly references: ReferenceLayers;
+  private heat: HeatLayer | null = null;
   private active: ActiveLayer | null = null;
   private activeLabels: Scene["labels"] = null;
   private size = { width: 0, height: 0 };
@@ -186,8 +188,8 @@ export class SliceView {
     if (bounds !== null) this.invalidateRect(bounds);
   }
 
-  forgetReference(runs: RowRuns): void {
-    this.references.forget(runs);
+  forgetReference(labels: LabelSlices): void {
+    this.references.forget(labels);
   }
 
   private boundCursor(): Rect | null {
@@ -270,6 +272,7 @@ export class SliceView {
 
   private drawOverlays(slice: number): void {
     const { scene, context, view, active } = this;
+    this.drawHeat(slice);
     if (active !== null) {
       context.globalAlpha = scene.fillOpacity * scene.overlayOpacity;
       this.drawCells(active.canvas, false);
@@ -284,6 +287,18 @@ export class SliceView {
       context.drawImage(picture, 0, 0);
       context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     }
+    context.globalAlpha = 1;
+  }
+
+  private drawHeat(slice: number): void {
+    const { scene, context } = this;
+    if (scene.heat === null) {
+      this.heat = null;
+      return;
+    }
+    this.heat ??= new HeatLayer(this.axes);
+    context.globalAlpha = HEAT_OPACITY * scene.overlayOpacity;
+    this.drawCells(this.heat.update(scene.heat, slice), false);
     context.globalAlpha = 1;
   }
 

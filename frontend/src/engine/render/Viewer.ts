@@ -16,6 +16,7 @@ import type {
   AcceptScope,
   ActiveSource,
   Edit,
+  HeatSource,
   JournalEdit,
   LabelInfo,
   LayerLook,
@@ -95,6 +96,7 @@ export class Viewer implements ViewerDoor {
       labels: null,
       colours: makeColours([], 0),
       references: [],
+      heat: null,
       fillOpacity: 0.35,
       overlayOpacity: 1,
       isHidden: false,
@@ -104,12 +106,13 @@ export class Viewer implements ViewerDoor {
     this.showCrosshairLines();
     this.updateBrushCursor();
     this.references = new ReferenceMaps(this.size, image.slabDepth, this.decoder, {
-      changed: (maps) => {
+      changed: (maps, heat) => {
         this.scene.references = maps;
+        this.scene.heat = heat;
         this.invalidate();
       },
-      removed: (runs) => {
-        for (const view of this.attached.keys()) view.forgetReference(runs);
+      removed: (labels) => {
+        for (const view of this.attached.keys()) view.forgetReference(labels);
       },
       failed: (sentence) => options.onProblem?.(sentence),
     });
@@ -466,6 +469,14 @@ export class Viewer implements ViewerDoor {
 
   removeLayer(id: string): void {
     this.references.remove(id);
+  }
+
+  async showHeat(heat: HeatSource | null): Promise<void> {
+    await this.references.showHeat(heat, this.scene.crosshairIjk[2]);
+  }
+
+  showConsensus(layers: readonly string[], look: LayerLook | null): void {
+    this.references.showConsensus(layers, look);
   }
 
   // ---------------------------------------------------------------------------------------------- telling the page

@@ -1,6 +1,7 @@
 /** Fetch → decode → volume, for the image, for read-only label maps and for the map being drawn. */
 import type { LabelVolume } from "../labels/LabelVolume";
 import type { RowRunSlab, RowRuns } from "../labels/RowRuns";
+import type { ShareSlab, ShareVolume } from "../labels/ShareVolume";
 import type { FetchSlab, LabelType } from "../types";
 import type { ImageVolume } from "../volume/ImageVolume";
 import { SlabLoader } from "../volume/slabLoader";
@@ -90,6 +91,19 @@ export function feedRowRuns(
   const put = (slab: number, rows: RowRunSlab): void => runs.putSlab(slab, rows);
   const { slabDepth, slabCount } = runs;
   return startFeed({ fetchSlab, decode, put, what: "a reading", slabDepth, slabCount, focusSlice }, listener);
+}
+
+export function feedShares(
+  shares: ShareVolume,
+  fetchSlab: FetchSlab,
+  focusSlice: number,
+  decoder: SlabDecoder,
+  listener: FeedListener,
+): Feed {
+  const decode = (bytes: ArrayBuffer) => decoder.buildShareSlab(bytes, shares.nx);
+  const put = (slab: number, decoded: ShareSlab): void => shares.putSlab(slab, decoded);
+  const { slabDepth, slabCount } = shares;
+  return startFeed({ fetchSlab, decode, put, what: "a heat map", slabDepth, slabCount, focusSlice }, listener);
 }
 
 export function feedLabels(

@@ -4,6 +4,7 @@
  * Fails open: where the worker cannot start (a policy, an old browser) the same pure functions run on this thread.
  */
 import { buildRowRuns, type RowRunSlab } from "../labels/RowRuns";
+import { buildShareSlab, type ShareSlab } from "../labels/ShareVolume";
 import type { LabelType } from "../types";
 import { joinBytePlanes } from "../volume/bytePlanes";
 import type { SlabAnswer, SlabOrder } from "./slabWorker";
@@ -45,6 +46,14 @@ export class SlabDecoder {
     const answer = await this.ask({ id: this.nextId++, kind: "rowRuns", bytes, nx, dtype });
     if (answer.kind !== "rowRuns") throw new Error("The slab worker gave another answer than asked for.");
     return answer.runs;
+  }
+
+  /** Visible stretches of a share slab. Takes `bytes` away. */
+  async buildShareSlab(bytes: ArrayBuffer, nx: number): Promise<ShareSlab> {
+    if (this.worker === null) return buildShareSlab(bytes, nx);
+    const answer = await this.ask({ id: this.nextId++, kind: "shares", bytes, nx });
+    if (answer.kind !== "shares") throw new Error("The slab worker gave another answer than asked for.");
+    return answer.shares;
   }
 
   stop(reason = "The viewer was closed."): void {

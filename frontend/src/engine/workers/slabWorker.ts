@@ -1,5 +1,6 @@
-/** The worker thread: joins byte planes and turns dense label slabs into row runs, off the thread that draws. */
+/** The worker thread: joins byte planes and packs dense label and share slabs, off the thread that draws. */
 import { buildRowRuns, type RowRunSlab } from "../labels/RowRuns";
+import { buildShareSlab, type ShareSlab } from "../labels/ShareVolume";
 import type { LabelType } from "../types";
 import { joinBytePlanes } from "../volume/bytePlanes";
 
@@ -11,11 +12,13 @@ export type SlabOrder =
       readonly bytes: ArrayBuffer;
       readonly nx: number;
       readonly dtype: LabelType;
-    };
+    }
+  | { readonly id: number; readonly kind: "shares"; readonly bytes: ArrayBuffer; readonly nx: number };
 
 export type SlabAnswer =
   | { readonly id: number; readonly kind: "join"; readonly joined: ArrayBuffer }
   | { readonly id: number; readonly kind: "rowRuns"; readonly runs: RowRunSlab }
+  | { readonly id: number; readonly kind: "shares"; readonly shares: ShareSlab }
   | { readonly id: number; readonly kind: "failed"; readonly reason: string };
 
 /** The part of a dedicated worker's scope that is used here; the DOM library types `self` as a window. */
@@ -31,6 +34,11 @@ scope.onmessage = ({ data: order }) => {
     if (order.kind === "join") {
       const joined = joinBytePlanes(order.bytes);
       scope.postMessage({ id: order.id, kind: "join", joined }, [joined]);
+    } else if (order.kind === "shares") {
+      const shares = buildShareSlab(order.bytes, order.nx);
+      const { rowEnds, starts, offsets, values } = shares;
+      const buffers = [rowEnds.buffer, starts.buffer, offsets.buffer, values.buffer];
+      scope.postMessage({ id: order.id, kind: "shares", shares }, buffers);
     } else {
       const runs = buildRowRuns(order.bytes, order.nx, order.dtype);
       const { rowEnds, starts, ends, values } = runs;

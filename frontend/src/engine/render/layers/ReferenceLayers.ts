@@ -5,7 +5,7 @@
 import type { PlaneAxes } from "../../geometry/planes";
 import type { ViewTransform } from "../../geometry/viewTransform";
 import { makeLabelArray } from "../../labels/editCodec";
-import type { RowRuns } from "../../labels/RowRuns";
+import type { LabelSlices } from "../../labels/LabelSlices";
 import type { LabelArray, LayerLook } from "../../types";
 import { getContext, makeCanvas } from "../canvas";
 import type { LabelColours } from "./ActiveLayer";
@@ -14,23 +14,24 @@ import { type LabelPath, makePaths, placePaths, strokeOutline } from "./outlineP
 /** A read-only label map with its look. `version` counts arrivals and changes of look. */
 export interface ReferenceMap {
   readonly id: string;
-  readonly runs: RowRuns;
+  readonly labels: LabelSlices;
   readonly look: LayerLook;
   readonly version: number;
 }
 
 interface SlicePaths {
-  readonly slice: number;
   readonly slabs: number;
   readonly paths: readonly LabelPath[];
 }
 
+/** Slices whose outlines a view keeps per map: readers leaf to and fro around a finding. */
+const KEPT_SLICES = 32;
 const HATCH_PX = 7;
 
 export class ReferenceLayers {
   private readonly picture = makeCanvas(1, 1);
   private readonly cells: LabelArray;
-  private readonly pathsOf = new Map<RowRuns, SlicePaths>();
+  private readonly pathsOf = new Map<LabelSlices, Map<number, SlicePaths>>();
   private readonly hatches = new Map<string, CanvasPattern>();
   private key = "";
   private view: ViewTransform | null = null;
@@ -49,7 +50,7 @@ export class ReferenceLayers {
   ): HTMLCanvasElement | null {
     const visible = maps.filter((map) => map.look.visible && map.look.opacity > 0);
     if (visible.length === 0) return null;
-    const versions = visible.map((map) => `${map.id} ${map.version}`).join(",");
+    const versions = visible.map((map) => `${map.id} ${map.version} ${map.labels.slabsLoaded}`).join(",");
     const key = `${slice} ${size.width}×${size.height} ${colours.version} ${versions}`;
     if (key === this.key && view === this.view) return this.picture.canvas;
     this.key = key;
@@ -66,16 +67,24 @@ export class ReferenceLayers {
     return canvas;
   }
 
-  forget(runs: RowRuns): void {
-    this.pathsOf.delete(runs);
+  forget(labels: LabelSlices): void {
+    this.pathsOf.delete(labels);
   }
 
-  private findPaths(map: ReferenceMap, slice: number): readonly LabelPath[] {
-    const kept = this.pathsOf.get(map.runs);
-    if (kept?.slice === slice && kept.slabs === map.runs.slabsLoaded) return kept.paths;
-    map.runs.readSlice(this.axes, slice, this.cells);
+  private findPaths({ labels }: ReferenceMap, slice: number): readonly LabelPath[] {
+    const kept = this.pathsOf.get(labels) ?? new Map<number, SlicePaths>();
+    this.pathsOf.set(labels, kept);
+    const found = kept.get(slice);
+    kept.delete(slice); // and back in as the latest
+    if (found?.slabs === labels.slabsLoaded) {
+      kept.set(slice, found);
+      return found.paths;
+    }
+    labels.readSlice(this.axes, slice, this.cells);
     const paths = makePaths(this.cells, this.axes.columns, this.axes.rows);
-    this.pathsOf.set(map.runs, { slice, slabs: map.runs.slabsLoaded, paths });
+    kept.set(slice, { slabs: labels.slabsLoaded, paths });
+    const oldest = kept.keys().next().value;
+    if (kept.size > KEPT_SLICES && oldest !== undefined) kept.delete(oldest);
     return paths;
   }
 

@@ -1,0 +1,59 @@
+/** What the panel's sections share: a titled section, the eye, the opacity slider. */
+import { ActionIcon, Group, Slider, Text } from "@mantine/core";
+import { Eye, EyeOff } from "lucide-react";
+import type { ReactNode } from "react";
+import { t } from "../../ui";
+import classes from "./read.module.css";
+
+export function Section({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <section className={classes.section} aria-label={title}>
+      <h2 className={classes.sectionTitle}>{title}</h2>
+      {children}
+    </section>
+  );
+}
+
+export function EyeButton({ visible, name, onToggle }: { visible: boolean; name: string; onToggle: () => void }) {
+  return (
+    <ActionIcon
+      size={26}
+      variant="subtle"
+      color="gray"
+      aria-pressed={visible}
+      aria-label={visible ? t.read.hide(name) : t.read.show(name)}
+      onClick={onToggle}
+    >
+      {visible ? <Eye size={15} /> : <EyeOff size={15} />}
+    </ActionIcon>
+  );
+}
+
+export function OpacitySlider({
+  label,
+  value,
+  onChange,
+}: {
+  label: string;
+  value: number;
+  onChange: (value: number) => void;
+}) {
+  return (
+    <Group gap={10} mt={8} wrap="nowrap">
+      <Text size="xs" c="dimmed" w={74}>
+        {label}
+      </Text>
+      <Slider
+        flex={1}
+        size="sm"
+        min={0}
+        max={1}
+        step={0.05}
+        label={(share) => t.read.percent(share)}
+        thumbLabel={label}
+        value={value}
+        onChange={onChange}
+      />
+    </Group>
+  );
+}
