@@ -57,7 +57,7 @@ def make_world(
         label = projects.LabelView(1, "disc", "#ff0000")
         world = World(projects.create_project(db, SYSTEM, f"world {uuid4()}", "", policy, [label], True).id)
         for name in hands:
-            world.experts[name] = accounts.create_expert(db, SYSTEM, f"{name} {uuid4()}", simulated=True).id
+            world.experts[name] = accounts.create_expert(db, SYSTEM, name, simulated=True).id
     generator = np.random.default_rng(seed)
     for number in range(images):
         add_image(database, blobs, world, generator, number)

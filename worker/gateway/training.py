@@ -96,7 +96,7 @@ def load_personalisation(gateway: Gateway, job: Claimed) -> Personalisation:
     # The published recipes retrain the shared network; in the product one user's job may write that user's style only.
     recipe = "frozen" if plan.version.config.get("recipe") == "frozen" else "nearest"
     config = ExpertAdaptiveConfig.from_dict({**plan.version.config, **_options(job), "recipe": recipe})
-    patients = {plan.images[reading.image_id].patient_id for reading in plan.corrections}
+    patients = {reading.patient for reading in plan.corrections}
     replay = plan.replay if config.adapter and len(patients) >= config.adapter_after else []
     weights, _ = load_safetensors(gateway.blobs.read(plan.version.weights_sha256))
     live = {} if plan.live is None else _style(gateway, plan.live.weights_sha256)
@@ -244,7 +244,7 @@ def _readings(
                 one.spacing_mm,
                 labels,
                 str(row.expert_id),
-                str(row.patient_id),
+                row.patient,
                 str(row.revision_id),
                 row.assisted,
             )

@@ -25,7 +25,7 @@ HD95_FACTOR = 1.05
 
 
 def patient_hash(patient: str) -> int:
-    """A stable number for a patient's pseudonym; equal in every job and on every machine."""
+    """A stable number for a patient's name; equal in every job and, as the name follows from pixels, on every server."""
     return int.from_bytes(hashlib.sha256(patient.encode()).digest()[:8], "big")
 
 

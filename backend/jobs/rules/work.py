@@ -118,8 +118,8 @@ def load_pretrain(db: AnySession, job: Claimed, only: Iterable[UUID] | None = No
     blinded = facts.policy.get("blinding") != models.OPEN
     readings = learning.readings(db, project_id, without_pending=blinded)
     if only is not None:
-        wanted = set(only)
-        readings = [reading for reading in readings if reading.revision_id in wanted]
+        found = {reading.revision_id: reading for reading in readings}
+        readings = [found[revision_id] for revision_id in only if revision_id in found]
     if not readings:
         raise Invalid(
             "Every image with a reading still waits for another expert, and a blinded project does not learn from those. "
@@ -138,7 +138,10 @@ def load_pretrain(db: AnySession, job: Claimed, only: Iterable[UUID] | None = No
 
 
 def load_personalise(db: AnySession, job: Claimed, replay_limit: int) -> PersonalisePlan:
-    """What a personalisation learns from and is judged against. Raises Conflict without a live model version."""
+    """What a personalisation learns from and is judged against; starts by name, so that ties and sums are settled alike everywhere.
+
+    Raises Conflict without a live model version.
+    """
     project_id, expert_id = _project_of(job), _expert_of(job)
     version = _live_version(db, project_id)
     if version is None:
@@ -146,17 +149,20 @@ def load_personalise(db: AnySession, job: Claimed, replay_limit: int) -> Persona
     corrections = learning.readings(db, project_id, expert_id=expert_id)
     if not corrections:
         raise Invalid("This expert has no submitted reading; there is nothing to personalise from.")
+    names = learning.expert_names(db, project_id)
+    pretrained = [
+        style for style in models_store.styles_of_version(db, version.version_id) if style.origin == "pretrained"
+    ]
     starts = {
         style.expert_id: StyleFacts(style.id, style.weights_sha256)
-        for style in models_store.styles_of_version(db, version.version_id)
-        if style.origin == "pretrained"
+        for style in sorted(pretrained, key=lambda style: names[style.expert_id])
     }
     seen = learning.revisions_behind(db, version.version_id)
     replay = [
         reading
         for reading in learning.readings(db, project_id)
         if reading.expert_id != expert_id and reading.expert_id in starts and reading.revision_id in seen
-    ][-replay_limit:]
+    ][:replay_limit]
     live = models_store.find_live_style(db, project_id, expert_id)
     return PersonalisePlan(
         version,
@@ -165,7 +171,7 @@ def load_personalise(db: AnySession, job: Claimed, replay_limit: int) -> Persona
         corrections,
         replay,
         _images(db, (reading.image_id for reading in [*corrections, *replay])),
-        learning.expert_names(db, project_id),
+        names,
     )
 
 

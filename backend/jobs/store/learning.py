@@ -27,16 +27,18 @@ WAITING = ("assigned", "opened", "drafting")
 
 @dataclass(frozen=True)
 class ReadingRow:
-    """The newest submitted revision of one expert's reading of one image."""
+    """The newest submitted revision of one expert's reading of one image.
+
+    patient: a name for the patient that is the same on every server and for ever: the pixel hash of the image they came with.
+    """
 
     revision_id: UUID
     expert_id: UUID
     image_id: UUID
-    patient_id: UUID
+    patient: str
     labels_sha256: str
     dtype: str
     assisted: bool
-    submitted_at: datetime
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,9 @@ def _newest_submitted() -> "Select[UUID, UUID, UUID | None, UUID, UUID, str, str
 def readings(
     db: AnySession, project_id: UUID, *, expert_id: UUID | None = None, without_pending: bool = False
 ) -> list[ReadingRow]:
-    """The project's submitted readings, of one expert or all, oldest first.
+    """The project's submitted readings, of one expert or all, by patient, image and expert.
 
+    The order follows from what was drawn on what by whom, never from ids or times: the same data learns the same on any server.
     without_pending leaves out images that some expert has still to read (a blinded project must not learn from those).
     """
     newest = _newest_submitted().where(Segmentation.project_id == project_id)
@@ -109,18 +112,25 @@ def readings(
         pending = select(Assignment.image_id).where(Assignment.project_id == project_id, Assignment.state.in_(WAITING))
         newest = newest.where(Segmentation.image_id.not_in(pending))
     rows = newest.subquery()
+    first = aliased(Image)
+    patient = (
+        select(first.sha256)
+        .join(Study, Study.id == first.study_id)
+        .where(Study.patient_id == rows.c.patient_id)
+        .order_by(first.created_at, first.sha256)
+        .limit(1)
+        .scalar_subquery()
+    )
+    found = db.execute(
+        select(rows, patient.label("patient"), Image.sha256.label("image_sha256"), ExpertRow.name.label("expert_name"))
+        .join(Image, Image.id == rows.c.image_id)
+        .join(ExpertRow, ExpertRow.id == rows.c.expert_id)
+    ).all()
     return [
         ReadingRow(
-            row.revision_id,
-            row.expert_id,
-            row.image_id,
-            row.patient_id,
-            row.labels_sha256,
-            row.dtype,
-            row.assisted,
-            row.submitted_at,
+            row.revision_id, row.expert_id, row.image_id, row.patient, row.labels_sha256, row.dtype, row.assisted
         )
-        for row in db.execute(select(rows).order_by(rows.c.submitted_at, rows.c.revision_id))
+        for row in sorted(found, key=lambda row: (row.patient, row.image_sha256, row.expert_name, row.labels_sha256))
     ]
 
 

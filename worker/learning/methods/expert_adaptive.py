@@ -61,16 +61,16 @@ class ExpertAdaptive:
     ) -> Trained:
         """Learn shared weights and one row per expert from these readings.
 
+        What is learnt depends on the order of the readings, and on nothing that merely names them: an expert's or revision's id.
         Resumes from checkpoint_dir if it holds a checkpoint of the same training, and then ends with the same numbers. Raises
         InvalidReading, Stopped, Diverged. The returned config is the resolved one; metrics are Dice in points: held_out_dice
         (patients kept out, if there were 12 or more), held_out_dice/EXPERT, training_dice, and the loss.
         """
         config = resolve(config, readings)
         where = torch.device(device)
-        experts = sorted({reading.expert for reading in readings})
         held_out = held_out_of_pretraining([reading.patient for reading in readings], config.held_out_every)
         among = [index for index, reading in enumerate(readings) if reading.patient not in held_out]
-        experts = [expert for expert in experts if any(readings[i].expert == expert for i in among)]
+        experts = list(dict.fromkeys(readings[i].expert for i in among))
         run = Run(Randomness.seeded(generator_seed, where), progress, should_stop, phase="pretraining")
         if checkpoint_dir is not None:
             run.checkpoints = Checkpoints(checkpoint_dir, _fingerprint(config, readings, generator_seed))
