@@ -105,6 +105,21 @@ class ExpertRow(Base):
     created_at: Mapped[datetime] = mapped_column(Time, server_default=func.now())
 
 
+class PreferencesRow(Base):
+    """What a person chose for themselves; no row means the defaults.
+
+    shortcuts: command id → {"keys": [chord…], "on": bool}, only where it differs from the table. seen: hints not to be shown again.
+    """
+
+    __tablename__ = "preferences"
+    __table_args__ = (CheckConstraint("theme IN ('dark', 'light', 'auto')", name="theme_is_known"),)
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    theme: Mapped[str]
+    shortcuts: Mapped[dict[str, Any]] = mapped_column(JSON)
+    seen: Mapped[list[str]] = mapped_column(JSON)
+
+
 class LoginFailureRow(Base):
     """One failed attempt, for throttling. `account` is the name as typed, hashed: people type passwords there."""
 
@@ -381,6 +396,18 @@ def change_expert(
     expert.description = expert.description if description is None else description
     expert.user_id = expert.user_id if user_id is None else user_id
     db.flush()
+
+
+# Preferences
+
+
+def find_preferences(db: AnySession, user_id: UUID) -> PreferencesRow | None:
+    return db.get(PreferencesRow, user_id)
+
+
+def set_preferences(db: WriteSession, user_id: UUID, values: dict[str, Any]) -> None:
+    row = insert(PreferencesRow).values(user_id=user_id, **values)
+    db.execute(row.on_conflict_do_update(index_elements=["user_id"], set_=values))
 
 
 # Throttling

@@ -5,7 +5,7 @@
 import { MutationCache, QueryClient, QueryClientProvider, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Activity, Folders, HeartPulse, ListChecks, PencilRuler, Users } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
-import { BrowserRouter, Navigate, Outlet, Route, Routes, useLocation, useNavigate } from "react-router";
+import { Navigate, Outlet, Route, Routes, useLocation, useNavigate } from "react-router";
 import {
   asProblem,
   countUnsent,
@@ -13,6 +13,7 @@ import {
   listenToServer,
   noteGesture,
   onSignedOut,
+  preferencesQuery,
   type SessionOut,
   sessionQuery,
   signOut,
@@ -20,7 +21,19 @@ import {
 } from "./api";
 import { LoginPage, SignInAgain, WelcomePage } from "./features/login";
 import { WorklistPage } from "./features/worklist";
-import { ErrorBoundary, type NavigationLink, Page, PlainFrame, Problem, Shell, say, Toasts, t, Waiting } from "./ui";
+import {
+  ErrorBoundary,
+  type NavigationLink,
+  Page,
+  PlainFrame,
+  Problem,
+  Shell,
+  say,
+  Toasts,
+  t,
+  useTheme,
+  Waiting,
+} from "./ui";
 
 const ReadPage = lazy(async () => ({ default: (await import("./features/read")).ReadPage }));
 const ProjectsPage = lazy(async () => ({ default: (await import("./features/projects")).ProjectsPage }));
@@ -50,17 +63,15 @@ export function App() {
   return (
     <ErrorBoundary>
       <QueryClientProvider client={queries}>
-        <BrowserRouter>
-          <Suspense
-            fallback={
-              <PlainFrame>
-                <Waiting />
-              </PlainFrame>
-            }
-          >
-            <AppRoutes />
-          </Suspense>
-        </BrowserRouter>
+        <Suspense
+          fallback={
+            <PlainFrame>
+              <Waiting />
+            </PlainFrame>
+          }
+        >
+          <AppRoutes />
+        </Suspense>
         <Toasts />
       </QueryClientProvider>
     </ErrorBoundary>
@@ -115,6 +126,7 @@ function SignedIn() {
 function WithSession({ session }: { session: SessionOut }) {
   const cache = useQueryClient();
   const [ended, setEnded] = useState(false);
+  useTheme(useQuery(preferencesQuery).data?.theme);
   useEffect(() => listenToServer(cache), [cache]);
   // A report that fails changes nothing: the next request finds out by itself.
   useEffect(() => watchPresence(() => void noteGesture().catch(() => undefined)), []);

@@ -4,12 +4,12 @@
  */
 import "@mantine/core/styles.css";
 import "./ui/theme.css";
-import { MantineProvider } from "@mantine/core";
 import { setNonce } from "get-nonce";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+import { BrowserRouter } from "react-router";
 import { App } from "./app";
-import { theme } from "./ui";
+import { Themed } from "./ui";
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? "";
 setNonce(nonce);
@@ -18,8 +18,10 @@ const root = document.getElementById("root");
 if (!root) throw new Error('index.html has no element with the id "root".');
 createRoot(root).render(
   <StrictMode>
-    <MantineProvider theme={theme} defaultColorScheme="dark" forceColorScheme="dark" getStyleNonce={() => nonce}>
-      <App />
-    </MantineProvider>
+    <BrowserRouter>
+      <Themed nonce={nonce}>
+        <App />
+      </Themed>
+    </BrowserRouter>
   </StrictMode>,
 );

@@ -50,6 +50,8 @@ MAY: Final[dict[str, tuple[str, ...]]] = {
     "token:list": tuple(who for who in SIGNED_IN if who not in ("manager_reads_only", *BOUND)),
     "token:create": (),  # a token makes no tokens, and everybody here comes with one
     "token:delete": ("admin", "reader"),
+    "preference:read": SIGNED_IN,  # each their own
+    "preference:update": tuple(who for who in SIGNED_IN if who not in ("manager_reads_only", *BOUND)),
     "expert:list": SIGNED_IN,
     "expert:create": ("admin", "integrator"),
     "expert:update": ("admin", "integrator"),
@@ -207,6 +209,7 @@ def make_world(hospital: Hospital) -> World:
         "LabelSetIn": {"labels": [{"value": v, "name": f"L{v}", "colour": "#000001"} for v in (1, 2)]},
         "MemberIn": {"user_id": peer.user_id, "role": "reader"},
         "PredictionIn": {"project_id": here, "expert_id": ids["expert_id"]},
+        "PreferencesIn": {"theme": "light"},
         "ProjectChangeIn": {"description": "changed"},
         "ProjectExpertIn": {"expert_id": ids["expert_id"], "assign": False},
         "ProjectImagesIn": {"image_ids": [image]},

@@ -18,6 +18,8 @@ from backend.accounts.api.wire import (
     LinkOut,
     NewTokenOut,
     NewUserOut,
+    PreferencesIn,
+    PreferencesOut,
     RedeemIn,
     SessionOut,
     SignInIn,
@@ -29,7 +31,7 @@ from backend.accounts.api.wire import (
     UserOut,
     UserPageOut,
 )
-from backend.accounts.rules import ApiTokenRow, ExpertRow, Link, SignedIn, UserRow
+from backend.accounts.rules import ApiTokenRow, ExpertRow, Link, Preferences, SignedIn, UserRow
 from backend.database import Reads, Writes, of_request
 from backend.paging import Cursor, Limit
 
@@ -71,6 +73,19 @@ def delete_session(db: Writes, actor: CurrentActor, request: Request, response: 
     settings = settings_of(request)
     response.delete_cookie(cookie_name(settings), path="/", secure=settings.is_https, httponly=True, samesite="lax")
     response.headers["Clear-Site-Data"] = '"cache", "cookies"'
+
+
+@router.get("/account/preferences", openapi_extra=policy("preference:read"))
+def get_preferences(db: Reads, actor: CurrentActor) -> PreferencesOut:
+    """Your own look, keys and hints seen."""
+    return _preferences(rules.load_preferences(db, actor))
+
+
+@router.patch("/account/preferences", openapi_extra=policy("preference:update"))
+def change_preferences(body: PreferencesIn, db: Writes, actor: CurrentActor) -> PreferencesOut:
+    """Change your own look, keys or hints seen."""
+    shortcuts = None if body.shortcuts is None else {name: one.model_dump() for name, one in body.shortcuts.items()}
+    return _preferences(rules.change_preferences(db, actor, body.theme, shortcuts, body.seen))
 
 
 @router.get("/users", openapi_extra=policy("user:list"))
@@ -159,6 +174,10 @@ def _user(row: UserRow) -> UserOut:
     return UserOut(
         id=row.id, name=row.name, display_name=row.display_name, role=row.role, locked=row.locked_at is not None
     )
+
+
+def _preferences(chosen: Preferences) -> PreferencesOut:
+    return PreferencesOut.model_validate(chosen, from_attributes=True)
 
 
 def _token(row: ApiTokenRow) -> TokenOut:

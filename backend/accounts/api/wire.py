@@ -51,6 +51,25 @@ class TokenIn(In):
     days: Annotated[int, Field(ge=1, le=365, description="Days until it expires.")] = 90
 
 
+CommandName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,60}$")]
+Theme = Literal["dark", "light", "auto"]
+
+
+class ShortcutIn(In):
+    """A person's own keys for one command of the reading screen, as the browser writes them: "Ctrl+Shift+Z"."""
+
+    keys: Annotated[list[Annotated[str, Field(min_length=1, max_length=40)]], Field(max_length=4)]
+    on: bool
+
+
+class PreferencesIn(In):
+    """What is left out stays as it is; a member that is given is replaced as a whole."""
+
+    theme: Theme | None = None
+    shortcuts: Annotated[dict[CommandName, ShortcutIn] | None, Field(max_length=300)] = None
+    seen: Annotated[list[CommandName] | None, Field(max_length=100)] = None
+
+
 class ExpertIn(In):
     name: DisplayName
     description: Annotated[str, Field(max_length=2000)] = ""
@@ -121,6 +140,22 @@ class NewTokenOut(BaseModel):
 class TokenPageOut(BaseModel):
     items: list[TokenOut]
     next_cursor: str | None
+
+
+class ShortcutOut(BaseModel):
+    """`on` false: the shortcut is switched off and its keys do nothing."""
+
+    keys: list[str]
+    on: bool
+
+
+class PreferencesOut(BaseModel):
+    """The caller's own choices. shortcuts holds only commands whose keys differ from the browser's table; theme auto
+    follows the browser; seen names the hints not to be shown again."""
+
+    theme: Theme
+    shortcuts: dict[str, ShortcutOut]
+    seen: list[str]
 
 
 class ExpertOut(BaseModel):

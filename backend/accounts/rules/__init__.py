@@ -36,6 +36,7 @@ from backend.accounts.rules.people import (
     load_users,
     revoke_token,
 )
+from backend.accounts.rules.preferences import Preferences, change_preferences, load_preferences
 from backend.accounts.rules.signing_in import (
     LINK_MINUTES,
     Caller,
@@ -68,11 +69,13 @@ __all__ = [
     "Link",
     "NewToken",
     "Policy",
+    "Preferences",
     "ProjectRole",
     "Resource",
     "SignedIn",
     "authorize",
     "change_expert",
+    "change_preferences",
     "change_user",
     "claim_key",
     "create_expert",
@@ -90,6 +93,7 @@ __all__ = [
     "list_users",
     "load_expert",
     "load_experts",
+    "load_preferences",
     "load_user",
     "load_users",
     "may",

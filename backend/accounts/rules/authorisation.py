@@ -122,6 +122,8 @@ MAY: Final[dict[tuple[str, str], Predicate]] = {
     ("token", "list"): _anyone,
     ("token", "create"): _anyone,
     ("token", "delete"): _any(_owner, _admin),
+    ("preference", "read"): _owner,
+    ("preference", "update"): _owner,
     ("expert", "read"): _anyone,
     ("expert", "list"): _anyone,
     ("expert", "create"): _any(_admin, _integrator),
@@ -176,7 +178,7 @@ MAY: Final[dict[tuple[str, str], Predicate]] = {
 # What reaches beyond any one project: no token bound to a project may, whatever its owner's role allows.
 BEYOND_A_PROJECT: Final = frozenset({
     ("user", "list"), ("user", "create"), ("user", "update"), ("token", "list"), ("token", "create"),
-    ("token", "delete"), ("expert", "create"), ("expert", "update"), ("project", "create"), ("system", "read"),
+    ("token", "delete"), ("preference", "update"), ("expert", "create"), ("expert", "update"), ("project", "create"), ("system", "read"),
     ("audit", "read"),
 })  # fmt: skip
 

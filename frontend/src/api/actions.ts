@@ -9,6 +9,7 @@ import type {
   LabelOut,
   MemberOut,
   PolicyOut,
+  PreferencesOut,
   TokenOut,
   UserOut,
 } from "./wire";
@@ -38,6 +39,9 @@ export const updateUser = (
 
 export const createLink = (userId: string) =>
   body(api.POST("/api/v1/users/{user_id}/one-time-links", { params: { path: { user_id: userId } } }));
+
+export const updatePreferences = (change: Partial<PreferencesOut>) =>
+  body(api.PATCH("/api/v1/account/preferences", { body: change }));
 
 export const createToken = (name: string, scopes: TokenOut["scopes"], days: number) =>
   body(api.POST("/api/v1/tokens", { body: { name, scopes, days } }));

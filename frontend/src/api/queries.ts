@@ -17,6 +17,13 @@ export const sessionQuery = queryOptions({
   retry: false,
 });
 
+/** The person's own look and keys; changed by `updatePreferences` alone, so never stale. */
+export const preferencesQuery = queryOptions({
+  queryKey: ["preferences"],
+  queryFn: () => body(api.GET("/api/v1/account/preferences")),
+  staleTime: Number.POSITIVE_INFINITY,
+});
+
 export const projectsQuery = queryOptions({
   queryKey: ["projects"],
   queryFn: () => body(api.GET("/api/v1/projects", { params: { query: { limit: whole } } })),

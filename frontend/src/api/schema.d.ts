@@ -4,6 +4,30 @@
  */
 
 export interface paths {
+    "/api/v1/account/preferences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Preferences
+         * @description Your own look, keys and hints seen.
+         */
+        get: operations["get_preferences"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Change Preferences
+         * @description Change your own look, keys or hints seen.
+         */
+        patch: operations["change_preferences"];
+        trace?: never;
+    };
     "/api/v1/assignments": {
         parameters: {
             query?: never;
@@ -1990,6 +2014,38 @@ export interface components {
             style_label: string;
         };
         /**
+         * PreferencesIn
+         * @description What is left out stays as it is; a member that is given is replaced as a whole.
+         */
+        PreferencesIn: {
+            /** Theme */
+            theme?: ("dark" | "light" | "auto") | null;
+            /** Shortcuts */
+            shortcuts?: {
+                [key: string]: components["schemas"]["ShortcutIn"];
+            } | null;
+            /** Seen */
+            seen?: string[] | null;
+        };
+        /**
+         * PreferencesOut
+         * @description The caller's own choices. shortcuts holds only commands whose keys differ from the browser's table; theme auto
+         *     follows the browser; seen names the hints not to be shown again.
+         */
+        PreferencesOut: {
+            /**
+             * Theme
+             * @enum {string}
+             */
+            theme: "dark" | "light" | "auto";
+            /** Shortcuts */
+            shortcuts: {
+                [key: string]: components["schemas"]["ShortcutOut"];
+            };
+            /** Seen */
+            seen: string[];
+        };
+        /**
          * Problem
          * @description A refusal: `code` is stable, `detail` names the culprit and the remedy.
          */
@@ -2365,6 +2421,26 @@ export interface components {
             /** Expires At */
             expires_at: string | null;
         };
+        /**
+         * ShortcutIn
+         * @description A person's own keys for one command of the reading screen, as the browser writes them: "Ctrl+Shift+Z".
+         */
+        ShortcutIn: {
+            /** Keys */
+            keys: string[];
+            /** On */
+            on: boolean;
+        };
+        /**
+         * ShortcutOut
+         * @description `on` false: the shortcut is switched off and its keys do nothing.
+         */
+        ShortcutOut: {
+            /** Keys */
+            keys: string[];
+            /** On */
+            on: boolean;
+        };
         /** SignInIn */
         SignInIn: {
             /** Name */
@@ -2669,6 +2745,104 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    get_preferences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreferencesOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_preferences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PreferencesIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreferencesOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_assignments: {
         parameters: {
             query?: {

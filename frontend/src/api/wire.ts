@@ -5,6 +5,7 @@ type Schemas = components["schemas"];
 
 export type SessionOut = Schemas["SessionOut"];
 export type UserOut = Schemas["UserOut"];
+export type PreferencesOut = Schemas["PreferencesOut"];
 export type TokenOut = Schemas["TokenOut"];
 export type ExpertOut = Schemas["ExpertOut"];
 export type ImageOut = Schemas["ImageOut"];

@@ -4,5 +4,6 @@ export { ErrorBoundary } from "./ErrorBoundary";
 export { ActionsHead, EmptyState, Page, Problem, ShownOnce, SimulatedBadge, Thumbnail, Waiting } from "./parts";
 export { type NavigationLink, PlainFrame, Shell } from "./Shell";
 export { t } from "./strings";
-export { okabeIto, theme } from "./theme";
+export { Themed, useTheme } from "./Themed";
+export { okabeIto } from "./theme";
 export { say, Toasts } from "./toast";

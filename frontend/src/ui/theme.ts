@@ -2,7 +2,7 @@
  * The look: near-black for reading rooms, neutral grey chrome, no pure white (VIEWER.md, section 3).
  * Mantine's `dark` scale is replaced as a whole, so every stock component follows; index 7 is the page.
  */
-import { createTheme, type MantineColorsTuple } from "@mantine/core";
+import { type CSSVariablesResolver, createTheme, type MantineColorsTuple } from "@mantine/core";
 import { t } from "./strings";
 
 const dark: MantineColorsTuple = [
@@ -33,6 +33,39 @@ const azure: MantineColorsTuple = [
 
 /** Okabe–Ito without black: told apart with every common form of colour blindness. */
 export const okabeIto = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#d55e00", "#cc79a7", "#4f9fd8"] as const;
+
+/** What the frame around the pages is painted with, and greys of Mantine's light scheme that are too faint (4.5:1). */
+export const schemeVariables: CSSVariablesResolver = () => ({
+  variables: {},
+  dark: {
+    "--ui-chrome": dark[6],
+    "--ui-line": dark[5],
+    "--ui-edge": dark[4],
+    "--ui-text": dark[0],
+    "--ui-faint": dark[1],
+    "--ui-here": "#1b2a37",
+    "--ui-here-text": azure[2],
+    "--ui-banner": "#1b1608",
+    "--ui-banner-line": "#3a2f10",
+    "--ui-banner-text": "#e3bd62",
+  },
+  light: {
+    "--ui-chrome": "#e0e5ea",
+    "--ui-line": "#cfd6dd",
+    "--ui-edge": "#8b95a1",
+    "--ui-text": "#14181d",
+    "--ui-faint": "#3d4650",
+    "--ui-here": "#c9dcec",
+    "--ui-here-text": azure[9],
+    "--ui-banner": "#fbeecb",
+    "--ui-banner-line": "#d8c48a",
+    "--ui-banner-text": "#54410b",
+    "--mantine-color-dimmed": "#4d5660",
+    "--mantine-color-placeholder": "#5c6570",
+    "--mantine-color-error": "#a31515",
+    "--mantine-color-default-border": "#8b95a1",
+  },
+});
 
 export const theme = createTheme({
   components: {

@@ -21,7 +21,7 @@ export function SignInAgain({ session, onSignedIn, onLeave }: Props) {
       closeOnEscape={false}
       closeOnClickOutside={false}
       title={t.login.endedTitle}
-      overlayProps={{ backgroundOpacity: 1, color: "#0b0d10" }}
+      overlayProps={{ backgroundOpacity: 1, color: "var(--mantine-color-body)" }}
       centered
     >
       <form onSubmit={submit}>

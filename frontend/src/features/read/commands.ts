@@ -1,19 +1,12 @@
 /**
- * Which key means what (VIEWER.md, section 7). Pure: the event's facts in, a command out, so it is tested without a
- * browser. Letters go by `key`, digits and brackets by `code`, because AZERTY needs Shift for digits and German
- * keyboards AltGr for brackets. Nothing fires in text fields; nothing uses Alt.
+ * Everything the keyboard can do on the reading screen, as one table: a stable id, what it does, its default keys
+ * (VIEWER.md, section 7). Ids are kept on the server with a person's own keys, so they are never renamed.
+ * A new command is one line here, its words in `ui/strings/keys.ts` and its handler in `runCommand.ts`.
  */
 import type { ToolName } from "../../engine";
 
-export type Press = {
-  key: string;
-  code: string;
-  ctrl: boolean;
-  shift: boolean;
-  alt: boolean;
-  /** The focus is where text is typed. */
-  typing: boolean;
-};
+/** "Ctrl+Shift+Z": what `keymap.ts` makes of a key press. */
+export type Chord = string;
 
 export type Command =
   | { do: "tool"; tool: ToolName }
@@ -39,78 +32,106 @@ export type Command =
   | { do: "tool-at-crosshair" | "reset" | "maximise" | "undo" | "redo" | "cancel" | "save" | "submit" | "shortcuts" }
   | { do: "accept"; scope: "active" | "all" };
 
-const letters: Record<string, Command> = {
-  b: { do: "tool", tool: "brush" },
-  e: { do: "tool", tool: "eraser" },
-  f: { do: "tool", tool: "fill" },
-  c: { do: "tool", tool: "crosshair" },
-  d: { do: "tool", tool: "window" },
-  x: { do: "swap-tools" },
-  q: { do: "previous-label" },
-  w: { do: "next-label" },
-  g: { do: "toggle-experts" },
-  p: { do: "toggle-proposal" },
-  o: { do: "hide" },
-  z: { do: "zoom-while-held" },
-  r: { do: "reset" },
-  m: { do: "maximise" },
-  ",": { do: "opacity", by: -0.1 },
-  ".": { do: "opacity", by: 0.1 },
+export type CommandEntry = {
+  id: string;
+  command: Command;
+  keys: readonly Chord[];
+  group: "tools" | "layers" | "views" | "case";
+  /** Shown as one line of the sheet together with the others of its family. */
+  family?: "labels" | "presets" | "crosshair" | "crosshair10";
+  /** Goes on while the key stays down. */
+  repeats?: true;
+  /** Lasts until the key is let go. */
+  held?: true;
 };
 
-const named: Record<string, Command> = {
-  ArrowUp: { do: "slice", by: 1 },
-  ArrowDown: { do: "slice", by: -1 },
-  PageUp: { do: "slice", by: 10 },
-  PageDown: { do: "slice", by: -10 },
-  Home: { do: "end-slice", end: "first" },
-  End: { do: "end-slice", end: "last" },
-  ArrowLeft: { do: "drawn-slice", direction: -1 },
-  ArrowRight: { do: "drawn-slice", direction: 1 },
-  Escape: { do: "cancel" },
-};
+export const commands = [
+  { id: "brush", command: { do: "tool", tool: "brush" }, keys: ["B"], group: "tools" },
+  { id: "eraser", command: { do: "tool", tool: "eraser" }, keys: ["E"], group: "tools" },
+  { id: "fill", command: { do: "tool", tool: "fill" }, keys: ["F"], group: "tools" },
+  { id: "fill3d", command: { do: "tool", tool: "fill3d" }, keys: ["Shift+F"], group: "tools" },
+  { id: "crosshair", command: { do: "tool", tool: "crosshair" }, keys: ["C"], group: "tools" },
+  { id: "window", command: { do: "tool", tool: "window" }, keys: ["D"], group: "tools" },
+  { id: "swap-tools", command: { do: "swap-tools" }, keys: ["X"], group: "tools" },
+  { id: "smaller-brush", command: { do: "brush-size", factor: 1 / 1.15 }, keys: ["["], group: "tools", repeats: true },
+  { id: "larger-brush", command: { do: "brush-size", factor: 1.15 }, keys: ["]"], group: "tools", repeats: true },
+  { id: "label-1", command: { do: "label", position: 0 }, keys: ["1"], group: "tools", family: "labels" },
+  { id: "label-2", command: { do: "label", position: 1 }, keys: ["2"], group: "tools", family: "labels" },
+  { id: "label-3", command: { do: "label", position: 2 }, keys: ["3"], group: "tools", family: "labels" },
+  { id: "label-4", command: { do: "label", position: 3 }, keys: ["4"], group: "tools", family: "labels" },
+  { id: "label-5", command: { do: "label", position: 4 }, keys: ["5"], group: "tools", family: "labels" },
+  { id: "label-6", command: { do: "label", position: 5 }, keys: ["6"], group: "tools", family: "labels" },
+  { id: "label-7", command: { do: "label", position: 6 }, keys: ["7"], group: "tools", family: "labels" },
+  { id: "label-8", command: { do: "label", position: 7 }, keys: ["8"], group: "tools", family: "labels" },
+  { id: "label-9", command: { do: "label", position: 8 }, keys: ["9"], group: "tools", family: "labels" },
+  { id: "background", command: { do: "background" }, keys: ["0"], group: "tools" },
+  { id: "previous-label", command: { do: "previous-label" }, keys: ["Q"], group: "tools" },
+  { id: "next-label", command: { do: "next-label" }, keys: ["W"], group: "tools" },
+  { id: "undo", command: { do: "undo" }, keys: ["Ctrl+Z"], group: "tools", repeats: true },
+  { id: "redo", command: { do: "redo" }, keys: ["Ctrl+Shift+Z", "Ctrl+Y"], group: "tools", repeats: true },
+  { id: "cancel", command: { do: "cancel" }, keys: ["Escape"], group: "tools" },
 
-const directions: Record<string, readonly [number, number]> = {
-  ArrowLeft: [-1, 0],
-  ArrowRight: [1, 0],
-  ArrowUp: [0, -1],
-  ArrowDown: [0, 1],
-};
+  { id: "accept", command: { do: "accept", scope: "active" }, keys: ["Enter"], group: "layers" },
+  { id: "accept-all", command: { do: "accept", scope: "all" }, keys: ["Shift+Enter"], group: "layers" },
+  { id: "toggle-proposal", command: { do: "toggle-proposal" }, keys: ["P"], group: "layers" },
+  { id: "toggle-experts", command: { do: "toggle-experts" }, keys: ["G"], group: "layers" },
+  { id: "hide", command: { do: "hide" }, keys: ["O"], group: "layers", held: true },
+  { id: "fainter", command: { do: "opacity", by: -0.1 }, keys: [","], group: "layers", repeats: true },
+  { id: "stronger", command: { do: "opacity", by: 0.1 }, keys: ["."], group: "layers", repeats: true },
 
-/** The command of a key press, or null when the key is not ours. */
-export function commandFor(press: Press): Command | null {
-  if (press.typing || press.alt) return null;
-  const arrow = directions[press.key];
-  if (press.shift && arrow) {
-    const step = press.ctrl ? 10 : 1;
-    return { do: "move", right: arrow[0] * step, down: arrow[1] * step };
-  }
-  return press.ctrl ? withCtrl(press) : withoutCtrl(press);
-}
+  { id: "next-slice", command: { do: "slice", by: 1 }, keys: ["ArrowUp"], group: "views", repeats: true },
+  { id: "previous-slice", command: { do: "slice", by: -1 }, keys: ["ArrowDown"], group: "views", repeats: true },
+  { id: "ten-slices-on", command: { do: "slice", by: 10 }, keys: ["PageUp"], group: "views", repeats: true },
+  { id: "ten-slices-back", command: { do: "slice", by: -10 }, keys: ["PageDown"], group: "views", repeats: true },
+  { id: "first-slice", command: { do: "end-slice", end: "first" }, keys: ["Home"], group: "views" },
+  { id: "last-slice", command: { do: "end-slice", end: "last" }, keys: ["End"], group: "views" },
+  {
+    id: "previous-drawn",
+    command: { do: "drawn-slice", direction: -1 },
+    keys: ["ArrowLeft"],
+    group: "views",
+    repeats: true,
+  },
+  {
+    id: "next-drawn",
+    command: { do: "drawn-slice", direction: 1 },
+    keys: ["ArrowRight"],
+    group: "views",
+    repeats: true,
+  },
+  { id: "zoom", command: { do: "zoom-while-held" }, keys: ["Z"], group: "views", held: true },
+  { id: "reset", command: { do: "reset" }, keys: ["R"], group: "views" },
+  { id: "maximise", command: { do: "maximise" }, keys: ["M"], group: "views" },
+  { id: "preset-1", command: { do: "preset", index: 0 }, keys: ["Shift+1"], group: "views", family: "presets" },
+  { id: "preset-2", command: { do: "preset", index: 1 }, keys: ["Shift+2"], group: "views", family: "presets" },
+  { id: "preset-3", command: { do: "preset", index: 2 }, keys: ["Shift+3"], group: "views", family: "presets" },
+  { id: "preset-4", command: { do: "preset", index: 3 }, keys: ["Shift+4"], group: "views", family: "presets" },
+  { id: "preset-5", command: { do: "preset", index: 4 }, keys: ["Shift+5"], group: "views", family: "presets" },
+  ...crosshairMoves("crosshair", "Shift+", 1),
+  ...crosshairMoves("crosshair10", "Ctrl+Shift+", 10),
+  { id: "tool-at-crosshair", command: { do: "tool-at-crosshair" }, keys: ["Shift+Space"], group: "views" },
 
-function withCtrl({ key, shift }: Press): Command | null {
-  const letter = key.toLowerCase();
-  if (letter === "z") return { do: shift ? "redo" : "undo" };
-  if (letter === "y") return { do: "redo" };
-  if (letter === "s") return { do: "save" };
-  if (key === "Enter") return { do: "submit" };
-  return null;
-}
+  { id: "save", command: { do: "save" }, keys: ["Ctrl+S"], group: "case" },
+  { id: "submit", command: { do: "submit" }, keys: ["Ctrl+Enter"], group: "case" },
+  { id: "shortcuts", command: { do: "shortcuts" }, keys: ["?"], group: "case" },
+] as const satisfies readonly CommandEntry[];
 
-function withoutCtrl({ key, code, shift }: Press): Command | null {
-  const digit = /^Digit(\d)$/.exec(code)?.[1];
-  if (digit) return digitCommand(Number(digit), shift);
-  if (code === "BracketLeft") return { do: "brush-size", factor: 1 / 1.15 };
-  if (code === "BracketRight") return { do: "brush-size", factor: 1.15 };
-  if (key === "Enter") return { do: "accept", scope: shift ? "all" : "active" };
-  if (key === "?") return { do: "shortcuts" };
-  if (shift && code === "Space") return { do: "tool-at-crosshair" };
-  if (shift && key.toLowerCase() === "f") return { do: "tool", tool: "fill3d" };
-  if (shift) return null;
-  return letters[key.toLowerCase()] ?? named[key] ?? null;
-}
+export type CommandId = (typeof commands)[number]["id"];
 
-function digitCommand(digit: number, shift: boolean): Command | null {
-  if (shift) return digit >= 1 && digit <= 5 ? { do: "preset", index: digit - 1 } : null;
-  return digit === 0 ? { do: "background" } : { do: "label", position: digit - 1 };
+function crosshairMoves<F extends "crosshair" | "crosshair10">(family: F, modifiers: string, step: number) {
+  const move = <D extends string>(direction: D, key: string, right: number, down: number) =>
+    ({
+      id: `${family}-${direction}` as `${F}-${D}`,
+      command: { do: "move" as const, right: right * step, down: down * step },
+      keys: [modifiers + key],
+      group: "views" as const,
+      family,
+      repeats: true as const,
+    }) satisfies CommandEntry;
+  return [
+    move("left", "ArrowLeft", -1, 0),
+    move("right", "ArrowRight", 1, 0),
+    move("up", "ArrowUp", 0, -1),
+    move("down", "ArrowDown", 0, 1),
+  ] as const;
 }

@@ -1,43 +1,55 @@
-/** Binds the keyboard to the open case. Keys held (O hides, Z zooms) end with their release or when the focus leaves. */
-import { useEffect } from "react";
-import { type Command, commandFor, type Press } from "./commands";
+/** Binds the keyboard to the open case. A command that is held ends when its key is let go or the focus leaves. */
+import { useQuery } from "@tanstack/react-query";
+import { useEffect, useMemo } from "react";
+import { preferencesQuery } from "../../api";
+import type { CommandId } from "./commands";
+import { entryFor, type Keymap, keymapOf, printed } from "./keymap";
+import { pressOf } from "./press";
 import { releaseHeld, runCommand } from "./runCommand";
 import type { ReadSession } from "./session";
 import { useRead } from "./store";
 
-const repeating: readonly Command["do"][] = ["slice", "move", "drawn-slice", "brush-size", "opacity", "undo", "redo"];
-const textFields = 'input:not([type="range"]):not([type="checkbox"]), textarea, select, [role="dialog"], [role="menu"]';
+/** The keys of the person who is signed in; the defaults until the server has told. */
+export function useKeymap(): Keymap {
+  const shortcuts = useQuery(preferencesQuery).data?.shortcuts;
+  return useMemo(() => keymapOf(shortcuts ?? {}), [shortcuts]);
+}
+
+/** The keys of one command as printed, for hints beside buttons; empty where it is switched off. */
+export function useKeyHint(id: CommandId): string {
+  const keymap = useKeymap();
+  return [...keymap].flatMap(([chord, entry]) => (entry.id === id ? [printed(chord)] : [])).join(", ");
+}
 
 export function useCommands(session: ReadSession | null, submit: () => void): void {
+  const keymap = useKeymap();
   useEffect(() => {
     if (!session) return;
+    let heldCode: string | null = null;
     const down = (event: KeyboardEvent) => {
-      const command = commandFor(pressOf(event));
-      if (!command || keptByControl(event)) return;
+      const entry = entryFor(pressOf(event), keymap);
+      if (!entry || keptByControl(event)) return;
       event.preventDefault();
-      if (event.repeat && !repeating.includes(command.do)) return;
-      runCommand({ session, state: useRead.getState(), submit }, command);
+      if (event.repeat && !entry.repeats) return;
+      if (entry.held) heldCode = event.code;
+      runCommand({ session, state: useRead.getState(), submit }, entry.command);
+    };
+    const release = () => {
+      heldCode = null;
+      releaseHeld(session);
     };
     const up = (event: KeyboardEvent) => {
-      if (["o", "z"].includes(event.key.toLowerCase())) releaseHeld(session);
+      if (event.code === heldCode) release();
     };
-    const blur = () => releaseHeld(session);
     window.addEventListener("keydown", down);
     window.addEventListener("keyup", up);
-    window.addEventListener("blur", blur);
+    window.addEventListener("blur", release);
     return () => {
       window.removeEventListener("keydown", down);
       window.removeEventListener("keyup", up);
-      window.removeEventListener("blur", blur);
+      window.removeEventListener("blur", release);
     };
-  }, [session, submit]);
-}
-
-function pressOf(event: KeyboardEvent): Press {
-  const target = event.target instanceof HTMLElement ? event.target : null;
-  const typing = Boolean(target?.isContentEditable || target?.closest(textFields));
-  const { key, code, shiftKey: shift, altKey: alt } = event;
-  return { key, code, ctrl: event.ctrlKey || event.metaKey, shift, alt, typing };
+  }, [session, submit, keymap]);
 }
 
 /** Buttons and sliders keep the keys that work them, so that a page can be used from the keyboard as everywhere. */

@@ -143,7 +143,7 @@ function Reads({ rows, projects }: { rows: readonly AssignmentOut[]; projects: r
                 <Thumbnail address={thumbnailAddress(row.image_id, row.image_sha256)} name={row.image_name} size={56} />
               </Table.Td>
               <Table.Td>
-                <Link to={`/read/${row.id}`} style={{ color: "#a3cdec" }}>
+                <Link to={`/read/${row.id}`} style={{ color: "var(--ui-here-text)" }}>
                   <bdi>{row.image_name}</bdi>
                 </Link>
                 <Text size="xs" c="dimmed">

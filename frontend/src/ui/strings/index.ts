@@ -6,10 +6,11 @@
 import { account } from "./account";
 import { experts, system, users } from "./admin";
 import { jobs } from "./jobs";
+import { keys } from "./keys";
 import { login, welcome } from "./login";
 import { models } from "./models";
 import { imports, labels, policy, project, projects } from "./projects";
-import { keys, read, save } from "./read";
+import { read, save } from "./read";
 import { errors, nav, shell, simulated } from "./shell";
 import { units } from "./units";
 import { states, worklist } from "./worklist";

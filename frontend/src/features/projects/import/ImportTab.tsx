@@ -91,9 +91,9 @@ function DropArea({ onTake }: { onTake: (collected: Promise<Collected> | Collect
       onDrop={drop}
       style={{
         padding: 48,
-        border: `2px dashed ${over ? "#58a4da" : "var(--mantine-color-dark-4)"}`,
+        border: `2px dashed ${over ? "#58a4da" : "var(--ui-edge)"}`,
         borderRadius: 8,
-        background: over ? "#12202b" : undefined,
+        background: over ? "var(--ui-here)" : undefined,
       }}
     >
       <Stack align="center">

@@ -1,0 +1,11 @@
+/** A key event as the plain facts that decide what it means. */
+import type { Press } from "./keymap";
+
+const textFields = 'input:not([type="range"]):not([type="checkbox"]), textarea, select, [role="dialog"], [role="menu"]';
+
+export function pressOf(event: KeyboardEvent): Press {
+  const target = event.target instanceof HTMLElement ? event.target : null;
+  const typing = Boolean(target?.isContentEditable || target?.closest(textFields));
+  const { key, code, shiftKey: shift, altKey: alt } = event;
+  return { key, code, ctrl: event.ctrlKey || event.metaKey, shift, alt, typing };
+}
