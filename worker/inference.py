@@ -152,8 +152,7 @@ class Inference:
         )
 
     def _loop(self) -> None:
-        if self.gateway.settings.threads:
-            torch.set_num_threads(self.gateway.settings.threads)
+        self._threads = self.gateway.settings.threads or torch.get_num_threads()
         self._warm_up()
         while (batch := self._next_batch()) is not None:
             self._answer(batch)
@@ -199,6 +198,7 @@ class Inference:
 
     def _answer(self, batch: list[Request]) -> None:
         try:
+            torch.set_num_threads(max(1, self._threads - self.courtesy.is_worked))
             predictor = self._network(batch[0].weights_sha256, batch[0].config)
             labels = predictor.predict([request.case for request in batch])
         except Exception as problem:  # noqa: BLE001 the device must serve the next batch; the job edge words it

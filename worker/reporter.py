@@ -44,7 +44,7 @@ class Reporter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing is open."""
+        self.courtesy.rest()
 
     def __call__(self, step: int, steps: int, metrics: dict[str, float], phase: str) -> None:
         """Progress of the learning room. Raises LeaseLost when the attempt is over."""
