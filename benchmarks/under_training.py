@@ -1,10 +1,12 @@
 """What a doctor feels while a network trains on the same two cores: API calls and slice predictions, idle against busy.
 
-`python -m benchmarks.under_training [--small | --full]`. Calls are those of a reading session (worklist, image, edit); each is timed in the same run, first
-with nothing else going on, then while a pretraining job runs. A prediction is timed from asking for it to its job being done.
+`python -m benchmarks.under_training [--small | --full]`. Calls are those of a reading session (worklist, image, edit); each is timed in the same run, in blocks that
+alternate between a pretraining job running and the same job's process stopped by a signal, so that whatever else the machine does falls on both. A
+prediction is timed from asking for it to its job being done.
 """
 
 import argparse
+import contextlib
 import itertools
 import tempfile
 import time
@@ -15,9 +17,11 @@ import numpy as np
 
 from benchmarks.figures import Figure, percentile, report, say
 from benchmarks.workload import Workload, prepare
-from tests.running import eventually, running
+from tests.running import Running, eventually, running
 
 API_LIMIT_MS, PREDICTION_RATIO_LIMIT = 100.0, 1.5
+BLOCKS = 6
+SETTLE_SECONDS = 0.3
 
 
 def main() -> int:
@@ -41,14 +45,18 @@ def main() -> int:
         time.sleep(5)
         pairs = work.never_predicted()
         predict(work, pairs, 5)
-        say("idle …")
-        idle_api, idle_prediction = calls(work, rounds), predict(work, pairs, rounds)
         job = work.admin.post(
             "/jobs", {"kind": "pretrain", "project_id": work.project_id, "params": {"config": {"steps": 100_000}}}
         )
         eventually("the first training step", lambda: training(work, job["id"]), 60)
-        say("busy …")
-        busy_api, busy_prediction = calls(work, rounds), predict(work, pairs, rounds)
+        idle_api, idle_prediction, busy_api, busy_prediction = [], [], [], []
+        for block in range(BLOCKS):
+            say(f"block {block + 1} of {BLOCKS} …")
+            with stopped(server):
+                idle_api += calls(work, rounds // BLOCKS)
+                idle_prediction += predict(work, pairs, rounds // BLOCKS)
+            busy_api += calls(work, rounds // BLOCKS)
+            busy_prediction += predict(work, pairs, rounds // BLOCKS)
         assert training(work, job["id"]), "the training ended during the measurement: nothing was measured under load"
         work.admin.post(f"/jobs/{job['id']}/cancel")
     ratio = percentile(busy_prediction, 0.95) / percentile(idle_prediction, 0.95)
@@ -61,6 +69,22 @@ def main() -> int:
         Figure("slice prediction p95, idle", round(percentile(idle_prediction, 0.95), 1), "ms"),
         Figure("slice prediction p95, while training", round(percentile(busy_prediction, 0.95), 1), "ms"),
     ])  # fmt: skip
+
+
+@contextlib.contextmanager
+def stopped(server: Running) -> Iterator[None]:
+    """The training child stands still; its lease is renewed by its parent, so nobody takes the job away."""
+    children = server.processes("worker.run_job")
+    assert children, "no training child found: nothing would be stopped"
+    try:
+        for child in children:
+            child.suspend()
+        time.sleep(SETTLE_SECONDS)
+        yield
+    finally:
+        for child in children:
+            child.resume()
+        time.sleep(SETTLE_SECONDS)
 
 
 def timed(ask: Callable[[], object]) -> float:

@@ -124,6 +124,17 @@ def test_training_gives_way_until_nobody_waits(tmp_path: Path) -> None:
     assert not trainer.is_alive()
 
 
+def test_a_step_counts_as_under_way_from_the_end_of_the_wait_until_the_next_pause(tmp_path: Path) -> None:
+    predicting, training = Courtesy(tmp_path / "waiting"), Courtesy(tmp_path / "waiting")
+
+    before = predicting.is_worked
+    training.give_way()
+    during = predicting.is_worked
+    training.rest()
+
+    assert (before, during, predicting.is_worked) == (False, True, False)
+
+
 def test_what_was_used_least_recently_leaves_the_cache_first() -> None:
     cache: Recent[str, str] = Recent(3, len)
 
