@@ -20,9 +20,9 @@ from torch import Tensor
 
 from worker.courtesy import Courtesy
 from worker.gateway import Gateway, predictions
-from worker.gateway.images import LabelArray, Volume
+from worker.gateway.images import Volume
 from worker.gateway.predictions import ImageFacts, VersionFacts
-from worker.learning import Case, ExpertAdaptiveConfig, Predictor, load_safetensors, methods
+from worker.learning import Case, Drawing, ExpertAdaptiveConfig, Predictor, load_safetensors, methods
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class Request:
     config: ExpertAdaptiveConfig
     case: Case
     is_urgent: bool
-    answer: "Future[LabelArray]" = field(default_factory=Future)
+    answer: "Future[Drawing]" = field(default_factory=Future)
 
     @property
     def slices(self) -> int:
@@ -117,8 +117,8 @@ class Inference:
 
     def predict(
         self, version: VersionFacts, style_sha256: str, image: ImageFacts, *, is_urgent: bool
-    ) -> "Future[LabelArray]":
-        """A label map uint8 [D, H, W] on the image's own grid, some time soon."""
+    ) -> "Future[Drawing]":
+        """A label map with its uncertainty, on the image's own grid, some time soon."""
         with self._changed:
             self._reading += 1
             self.courtesy.ask()
@@ -200,10 +200,10 @@ class Inference:
         try:
             torch.set_num_threads(max(1, self._threads - self.courtesy.is_worked))
             predictor = self._network(batch[0].weights_sha256, batch[0].config)
-            labels = predictor.predict([request.case for request in batch])
+            drawings = predictor.draw([request.case for request in batch])
         except Exception as problem:  # noqa: BLE001 the device must serve the next batch; the job edge words it
             for request in batch:
                 request.answer.set_exception(problem)
             return
-        for request, one in zip(batch, labels, strict=True):
+        for request, one in zip(batch, drawings, strict=True):
             request.answer.set_result(one)

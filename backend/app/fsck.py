@@ -27,6 +27,7 @@ NAMED_BLOBS: Final = """
     SELECT 'image ' || id AS owner, jsonb_array_elements_text(slab_sha256s) AS sha256 FROM images
     UNION ALL SELECT 'original of image ' || id, jsonb_array_elements_text(original_sha256s) FROM images
     UNION ALL SELECT 'revision ' || id, labels_sha256 FROM revisions
+    UNION ALL SELECT 'uncertainty of revision ' || id, uncertainty_sha256 FROM revisions WHERE uncertainty_sha256 IS NOT NULL
     UNION ALL SELECT 'model version ' || id, weights_sha256 FROM model_versions
     UNION ALL SELECT 'style ' || id, weights_sha256 FROM styles
 """
@@ -55,7 +56,7 @@ FAULTY_ROWS: Final = {
 }
 
 LABEL_MAPS: Final = """
-    SELECT r.id, r.labels_sha256, r.dtype, r.label_volumes, i.nx, i.ny, i.nz,
+    SELECT r.id, r.labels_sha256, r.uncertainty_sha256, r.dtype, r.label_volumes, i.nx, i.ny, i.nz,
            (SELECT coalesce(jsonb_agg(l.value), '[]') FROM labels l WHERE l.project_id = s.project_id) AS allowed
     FROM revisions r JOIN segmentations s ON s.id = r.segmentation_id JOIN images i ON i.id = s.image_id
 """
@@ -84,6 +85,9 @@ def examine(database: Database, settings: Settings) -> Report:
         if row["labels_sha256"] in healthy:
             report.counts["label maps"] += 1
             report.faults.extend(_faulty_labels(blobs, dict(row)))
+        if row["uncertainty_sha256"] in healthy:
+            report.counts["uncertainty maps"] += 1
+            report.faults.extend(_faulty_uncertainty(blobs, dict(row)))
     return report
 
 
@@ -140,3 +144,11 @@ def _faulty_labels(blobs: Blobs, row: dict[str, Any]) -> Iterator[str]:
         yield f"revision {row['id']} holds values outside the project's labels: {strange[:10]}"
     if volumes != {int(value): count for value, count in row["label_volumes"].items()}:
         yield f"revision {row['id']} states other label volumes than it has"
+
+
+def _faulty_uncertainty(blobs: Blobs, row: dict[str, Any]) -> Iterator[str]:
+    """One byte for each voxel of the image's grid."""
+    try:
+        labels.decompress(blobs.read(row["uncertainty_sha256"]), (row["nz"], row["ny"], row["nx"]), "uint8")
+    except labels.BadLabels as problem:
+        yield f"uncertainty of revision {row['id']}: {problem}"

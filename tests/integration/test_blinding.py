@@ -51,6 +51,7 @@ def routes_to(reading: Reading, mine: Reading) -> Iterator[tuple[str, str, dict[
     yield "POST", f"/segmentations/{segmentation}/restore", {"revision_id": revision}
     yield "GET", f"/revisions/{revision}", None
     yield "GET", f"/revisions/{revision}/slabs/0", None
+    yield "GET", f"/revisions/{revision}/uncertainty/slabs/0", None
     yield "GET", f"/revisions/{revision}/file", None
     yield "POST", "/comparisons", {"revision_a": revision, "revision_b": mine.head}
     yield "POST", "/comparisons", {"revision_a": mine.head, "revision_b": revision}
@@ -237,7 +238,7 @@ def predict(scene: Scene, expert: Person, learned_from: list[str]) -> str:
     app, expert_id = scene.hospital.app, uuid.UUID(expert.expert_id)
     drawn = np.zeros(SHAPE_ZYX, np.uint8)
     drawn[0, 0, :4] = 1
-    kept = segmentations.keep_labels(app.state.blobs, drawn, [1, 2])
+    kept = segmentations.keep_prediction(app.state.blobs, drawn, drawn * 100, [1, 2])
     project_id = uuid.UUID(scene.project)
     with app.state.database.write() as db:
         version = models.add_version(
@@ -262,6 +263,29 @@ def test_a_reader_is_offered_a_prediction_in_their_own_style_only(hospital: Hosp
     assert offered["revision_id"] == own
     assert scene.mine.person.get(f"/revisions/{own}/slabs/0").status_code == 200
     assert scene.mine.person.get(f"/revisions/{foreign}").status_code == 404
+
+
+def test_uncertainty_is_seen_exactly_where_its_revision_is(hospital: Hospital) -> None:
+    scene = make_scene(hospital, "until_all_submitted")
+    own = predict(scene, scene.mine.person, [])
+    foreign = predict(scene, scene.other.person, [])
+    tainted = predict(make_scene(hospital, "until_all_submitted"), scene.mine.person, [])
+
+    shown = scene.mine.person.get(f"/revisions/{own}/uncertainty/slabs/0")
+
+    assert shown.status_code == 200
+    assert shown.headers["X-Slab-Dtype"] == "uint8"
+    assert list(shown.content[:6]) == [100, 100, 100, 100, 0, 0]
+    assert scene.mine.person.get(f"/revisions/{own}").json()["has_uncertainty"] is True
+    for hidden in (foreign, tainted, scene.other.head):
+        told, nothing = (
+            scene.mine.person.get(f"/revisions/{one}/uncertainty/slabs/0").json() for one in (hidden, uuid.uuid4())
+        )
+        assert told["status"] == 404
+        assert {**told, "instance": ""} == {**nothing, "instance": ""}
+    assert scene.mine.person.get(f"/revisions/{own}/uncertainty/slabs/99").status_code == 404
+    assert scene.mine.person.get(f"/revisions/{scene.mine.head}/uncertainty/slabs/0").status_code == 404
+    assert scene.mine.person.get(f"/revisions/{scene.mine.head}").json()["has_uncertainty"] is False
 
 
 def test_a_model_that_saw_anothers_reading_of_this_patient_proposes_nothing(hospital: Hospital) -> None:

@@ -42,8 +42,9 @@ def revision(owner: psycopg.Connection[Any], blobs: Blobs) -> UUID:
     expert = add("experts", name="Exp1")
     segmentation = add("segmentations", project_id=project, image_id=image, author="expert", expert_id=expert)
     sha256 = blobs.put(labels.compress(LABEL_MAP))
+    unsure = blobs.put(labels.compress(LABEL_MAP * 200))
     made = add(
-        "revisions", segmentation_id=segmentation, number=1, labels_sha256=sha256, dtype="uint8",
+        "revisions", segmentation_id=segmentation, number=1, labels_sha256=sha256, uncertainty_sha256=unsure, dtype="uint8",
         label_volumes='{"1": 2}', origin="import", assisted=False, folded_seq=0,
     )  # fmt: skip
     owner.execute("UPDATE segmentations SET head_revision_id = %s", [made])
@@ -77,7 +78,8 @@ def test_whole_data_has_no_fault(database: Database, settings: Settings, revisio
     report = check(database, settings)
 
     assert report.faults == []
-    assert (report.counts["blobs"], report.counts["named blobs"], report.counts["label maps"]) == (3, 3, 1)
+    assert (report.counts["blobs"], report.counts["named blobs"]) == (4, 4)
+    assert (report.counts["label maps"], report.counts["uncertainty maps"]) == (1, 1)
 
 
 def test_an_empty_server_has_no_fault(database: Database, settings: Settings) -> None:
@@ -113,6 +115,7 @@ def test_an_orphan_is_counted_not_blamed(database: Database, settings: Settings,
         ("""UPDATE revisions SET label_volumes = '{"1": 3}'""", "other label volumes"),
         ("UPDATE labels SET value = 7", "outside the project's labels: [1]"),
         ("UPDATE images SET nz = 3", "its grid needs 36"),
+        ("UPDATE images SET nz = 3", "uncertainty of revision"),
         ("UPDATE segmentations SET edit_seq = -1", "other edits than it has"),
         ("UPDATE revisions SET parent_id = id", "a later number"),
     ],

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import httpx
+import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy import text
@@ -22,7 +23,7 @@ from backend.accounts import rules as accounts
 from backend.accounts import store as accounts_store
 from backend.accounts.rules import Actor, credentials
 from tests.conftest import ORIGIN, ROOT
-from tests.hospital import API, Hospital, Person
+from tests.hospital import API, SHAPE_ZYX, Hospital, Person
 
 DOCUMENT: Final = json.loads((ROOT / "openapi.json").read_text(encoding="utf-8"))
 METHODS: Final = ("get", "put", "post", "patch", "delete")
@@ -167,7 +168,7 @@ def make_world(hospital: Hospital) -> World:
         )
         db.execute(text("UPDATE sessions SET expires_at = now() - interval '1 s' WHERE id = :id"), {"id": expired.id})
         spare = accounts.create_token(db, Actor(uuid.UUID(reader.user_id), "x", "expert"), "spare", every, None, 1)
-    model, style = add_model(hospital, here, str(reader.expert_id))
+    model, style, drawn = add_model(hospital, here, image, str(reader.expert_id))
     assert hospital.admin.call("DELETE", f"/projects/{here}/members/{left.user_id}").status_code == 204
     assert hospital.admin.call("PATCH", f"/users/{locked.user_id}", {"locked": True}).status_code == 200
     browsers = {
@@ -193,7 +194,7 @@ def make_world(hospital: Hospital) -> World:
     assignment = reader.get("/assignments", project_id=here).json()["items"][0]["id"]
     ids = {
         "project_id": here, "image_id": image, "assignment_id": assignment, "segmentation_id": reading.segmentation_id,
-        "revision_id": reading.head, "import_id": begun["id"], "job_id": job, "user_id": peer.user_id,
+        "revision_id": drawn, "import_id": begun["id"], "job_id": job, "user_id": peer.user_id,
         "expert_id": str(reader.expert_id), "model_id": model, "style_id": style, "token_id": str(spare.token.id),
         "slab": "0", "v": reader.get(f"/images/{image}").json()["sha256"], "path": "images/a.nii.gz",
         "etag": reading.etag,
@@ -228,10 +229,13 @@ def make_world(hospital: Hospital) -> World:
     return World(browsers, ids, bodies, frozenset(secrets))
 
 
-def add_model(hospital: Hospital, project: str, expert: str) -> tuple[str, str]:
-    """A live model version with one style, as rows: nobody asks for their files here."""
+def add_model(hospital: Hospital, project: str, image: str, expert: str) -> tuple[str, str, str]:
+    """A live model version with one style, as rows (nobody asks for their files here), and the revision it drew."""
     from backend.models import store
+    from backend.segmentations import rules as segmentations
 
+    blank = np.zeros(SHAPE_ZYX, np.uint8)
+    kept = segmentations.keep_prediction(hospital.app.state.blobs, blank, blank, ())
     with hospital.app.state.database.write() as db:
         version = store.add_version(
             db, project_id=uuid.UUID(project), method="matrix", state="live", parent_id=None, job_id=None, config={},
@@ -242,7 +246,8 @@ def add_model(hospital: Hospital, project: str, expert: str) -> tuple[str, str]:
             state="candidate", origin="pretrained", parent_id=None, weights_sha256="3" * 64, metrics={}, gate=None,
             job_id=None, lineage=(),
         )  # fmt: skip
-        return str(version.id), str(style.id)
+        drawn = segmentations.put_prediction(db, version.project_id, uuid.UUID(image), style.expert_id, style.id, kept)
+        return str(version.id), str(style.id), str(drawn)
 
 
 @dataclass(frozen=True)

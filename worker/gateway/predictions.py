@@ -7,7 +7,8 @@ from backend.jobs import rules
 from backend.jobs.rules import Claimed, ImageFacts, PredictPlan, VersionFacts
 from backend.segmentations import rules as segmentations
 from worker.gateway.connection import Gateway
-from worker.gateway.images import LabelArray, Volume, read_volume
+from worker.gateway.images import Volume, read_volume
+from worker.learning import Drawing
 
 __all__ = ["ImageFacts", "PredictPlan", "VersionFacts"]
 
@@ -34,11 +35,13 @@ def load_live_versions(gateway: Gateway, limit: int) -> list[VersionFacts]:
         return rules.live_versions(db, limit)
 
 
-def publish(gateway: Gateway, job: Claimed, plan: PredictPlan, drawn: Mapping[UUID, LabelArray]) -> None:
-    """Keep the label maps, then publish them and end the job, once. Raises LeaseLost, Invalid."""
+def publish(gateway: Gateway, job: Claimed, plan: PredictPlan, drawn: Mapping[UUID, Drawing]) -> None:
+    """Keep the label maps with their uncertainty, then publish them and end the job, once. Raises LeaseLost, Invalid."""
     kept = {
-        image_id: segmentations.keep_labels(gateway.blobs, labels_DHW, plan.label_values)
-        for image_id, labels_DHW in drawn.items()
+        image_id: segmentations.keep_prediction(
+            gateway.blobs, drawing.labels_DHW, drawing.uncertainty_DHW, plan.label_values
+        )
+        for image_id, drawing in drawn.items()
     }
     with gateway.database.write() as db:
         rules.publish_predictions(db, job, plan, kept)

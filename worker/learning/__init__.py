@@ -11,6 +11,7 @@ from worker.learning.prediction import Predictor
 from worker.learning.readings import (
     Case,
     Diverged,
+    Drawing,
     GateCase,
     GateReport,
     InvalidReading,
@@ -28,6 +29,7 @@ __all__ = [
     "AugmentConfig",
     "Case",
     "Diverged",
+    "Drawing",
     "ExpertAdaptiveConfig",
     "GateCase",
     "GateReport",

@@ -18,7 +18,7 @@ from worker.learning.frames import from_frame, label_map, normalise, pad_volume,
 from worker.learning.losses import foreground
 from worker.learning.network import StyledNetwork, build, load_weights
 from worker.learning.precision import autocast
-from worker.learning.readings import Case, LabelArray
+from worker.learning.readings import Case, Drawing, LabelArray
 
 SLICES_PER_BATCH = {"cpu": 16, "cuda": 128}
 WHOLE_VOLUME_FRAMES = 4  # volumes up to this many frames of voxels are predicted whole
@@ -36,6 +36,13 @@ class Predictor:
     def predict(self, cases: Sequence[Case]) -> list[LabelArray]:
         """One label map uint8 [D, H, W] per case, on the image's own grid; cases may differ in expert and shape."""
         return [label_map(self._classes(logits), self.config.labels) for logits in self._logits(cases)]
+
+    def draw(self, cases: Sequence[Case]) -> list[Drawing]:
+        """What `predict` draws, each with its uncertainty, from one forward pass."""
+        return [
+            Drawing(label_map(self._classes(logits), self.config.labels), uncertainty(logits))
+            for logits in self._logits(cases)
+        ]
 
     def probabilities(self, cases: Sequence[Case]) -> list[npt.NDArray[np.float32]]:
         """Probabilities of each label, float32 [L, D, H, W], per case."""
@@ -101,6 +108,17 @@ class Predictor:
         with autocast(self.config, self.device, training=False):
             logits: Tensor = self.network(images, rows, adapters)
         return logits.float()
+
+
+def uncertainty(logits_KDHW: Tensor) -> LabelArray:
+    """Normalised least confidence as uint8 [D, H, W]; see `Drawing`. One logit is a sigmoid, several are a softmax."""
+    if logits_KDHW.shape[0] == 1:
+        unsure = torch.sigmoid(-logits_KDHW[0].abs()) * 2
+    else:
+        classes = logits_KDHW.shape[0]
+        unsure = (1 - torch.softmax(logits_KDHW, 0).amax(0)) * (classes / (classes - 1))
+    values: LabelArray = (unsure * 255).round_().to(torch.uint8).cpu().numpy()
+    return values
 
 
 def predictor_from_weights(

@@ -80,6 +80,17 @@ class Case(NamedTuple):
     adapter: Tensor | None = None
 
 
+class Drawing(NamedTuple):
+    """What a network drew: a label map and how unsure it was of it, both uint8 [D, H, W] on the image's own grid.
+
+    uncertainty_DHW: 255 · (1 - p) · K / (K - 1), rounded, where p is the probability of the likeliest of K classes (background
+    is one of them): 0 where one class has all of it, 255 where all share it alike. "Least confidence", normalised.
+    """
+
+    labels_DHW: LabelArray
+    uncertainty_DHW: LabelArray
+
+
 class Progress(Protocol):
     """Called every few steps from the thread that trains. `metrics` are plain numbers, `phase` a short English word."""
 

@@ -19,7 +19,10 @@ router = Router(tags=["revisions"])
 
 
 class RevisionOut(BaseModel):
-    """A whole label map at one moment, immutable. `label_volumes`: voxels per label value, background left out."""
+    """A whole label map at one moment, immutable. `label_volumes`: voxels per label value, background left out.
+
+    has_uncertainty: a model drew it and said how sure it was (`GET /revisions/{id}/uncertainty/slabs/{k}`).
+    """
 
     id: UUID
     segmentation_id: UUID
@@ -32,6 +35,7 @@ class RevisionOut(BaseModel):
     style_id: UUID | None
     created_at: datetime
     submitted_at: datetime | None
+    has_uncertainty: bool
 
 
 class RevisionPageOut(BaseModel):
@@ -79,7 +83,26 @@ def get_label_slab(
     request: Request, db: Reads, actor: CurrentActor, revision_id: UUID, slab: Annotated[int, Path(ge=0)]
 ) -> Response:
     """Slab k of a label map: the slices of the image's slab k, little endian, x fastest; header X-Slab-Dtype says which type."""
-    labels = rules.load_label_slab(db, actor, request.app.state.blobs, revision_id, slab)
+    return _slab(request, rules.load_label_slab(db, actor, request.app.state.blobs, revision_id, slab))
+
+
+@router.get(
+    "/revisions/{revision_id}/uncertainty/slabs/{slab}",
+    openapi_extra=policy("revision:read"),
+    response_class=Response,
+    responses={200: {"content": {"application/octet-stream": {}}, "description": "uint8, x fastest, 0-255 = 0-1."}},
+)
+def get_uncertainty_slab(
+    request: Request, db: Reads, actor: CurrentActor, revision_id: UUID, slab: Annotated[int, Path(ge=0)]
+) -> Response:
+    """Slab k of how unsure the model was: the slices of the image's slab k, one byte a voxel; 404 where nobody measured it.
+
+    The byte is 255 · (1 - p) · K / (K - 1), p the probability of the likeliest of the K classes, background included.
+    """
+    return _slab(request, rules.load_uncertainty_slab(db, actor, request.app.state.blobs, revision_id, slab))
+
+
+def _slab(request: Request, labels: rules.LabelSlab) -> Response:
     headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding", "X-Slab-Dtype": labels.dtype}
     if accepts_gzip(request):
         headers["Content-Encoding"] = "gzip"

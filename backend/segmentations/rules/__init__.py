@@ -12,6 +12,7 @@ from backend.segmentations.rules.editing import EditAccepted, NewEdit, add_edit,
 from backend.segmentations.rules.keeping import (
     KeptLabels,
     keep_labels,
+    keep_prediction,
     put_imported_reading,
     put_prediction,
     read_labels,
@@ -26,6 +27,7 @@ from backend.segmentations.rules.revisions import (
     list_revisions,
     load_label_slab,
     load_revision,
+    load_uncertainty_slab,
 )
 from backend.segmentations.rules.sight import (
     EditPage,
@@ -54,6 +56,7 @@ __all__ = [
     "compare",
     "export_revision",
     "keep_labels",
+    "keep_prediction",
     "list_assignments",
     "list_edits",
     "list_revisions",
@@ -62,6 +65,7 @@ __all__ = [
     "load_label_slab",
     "load_revision",
     "load_segmentation",
+    "load_uncertainty_slab",
     "next_assignment",
     "open_assignment",
     "put_imported_reading",

@@ -24,6 +24,7 @@ from backend.projects import rules as projects
 from backend.segmentations import store
 from backend.segmentations.rules.keeping import read_labels
 from backend.segmentations.rules.sight import load_seen, make_etag, visible
+from backend.studies.store import Image
 
 CACHE_BYTES = 96 * 1024 * 1024
 
@@ -43,12 +44,13 @@ class RevisionView:
     style_id: UUID | None
     created_at: datetime
     submitted_at: datetime | None
+    has_uncertainty: bool
     etag: str = ""
 
 
 @dataclass(frozen=True)
 class LabelSlab:
-    """Some slices of a label map, little endian, x fastest."""
+    """Some slices of a label map, or of its uncertainty, little endian, x fastest."""
 
     content: bytes
     dtype: str
@@ -85,6 +87,7 @@ def view_of(row: store.Revision, etag: str = "") -> RevisionView:
         style_id=row.style_id,
         created_at=row.created_at,
         submitted_at=row.submitted_at,
+        has_uncertainty=row.uncertainty_sha256 is not None,
         etag=etag,
     )
 
@@ -124,7 +127,18 @@ def load_label_slab(db: AnySession, actor: Actor, blobs: Blobs, revision_id: UUI
     row = load_seen_revision(db, actor, "read", revision_id)
     if slab >= slabs.slab_count(row.image.nz):
         raise NotFound(f"The image has {slabs.slab_count(row.image.nz)} slabs, counted from 0.")
-    return LabelSlab(slabs.label_slab(_recent(blobs, row), slab), row.revision.dtype)
+    return LabelSlab(slabs.label_slab(_recent_labels(blobs, row), slab), row.revision.dtype)
+
+
+def load_uncertainty_slab(db: AnySession, actor: Actor, blobs: Blobs, revision_id: UUID, slab: int) -> LabelSlab:
+    """Slab k of how unsure a model was of this revision, uint8, 0-255 = 0-1. Raises NotFound where none was measured."""
+    row = load_seen_revision(db, actor, "read", revision_id)
+    sha256 = row.revision.uncertainty_sha256
+    if sha256 is None:
+        raise NotFound("This revision has no uncertainty map; only what a model drew has one.")
+    if slab >= slabs.slab_count(row.image.nz):
+        raise NotFound(f"The image has {slabs.slab_count(row.image.nz)} slabs, counted from 0.")
+    return LabelSlab(slabs.label_slab(_recent(blobs, sha256, "uint8", row.image), slab), "uint8")
 
 
 def export_revision(db: WriteSession, actor: Actor, blobs: Blobs, revision_id: UUID) -> bytes:
@@ -134,7 +148,7 @@ def export_revision(db: WriteSession, actor: Actor, blobs: Blobs, revision_id: U
     if image.geometry in ("irregular", "uncalibrated"):
         raise Invalid(f"The image's geometry is {image.geometry}: a NIfTI file would claim a grid it does not have.")
     audit.record(db, actor, "R", "revision", revision_id, project_id=row.segmentation.project_id, new={"as": "nifti"})
-    return nifti.export_label(_recent(blobs, row), image.affine, image.source_axes)
+    return nifti.export_label(_recent_labels(blobs, row), image.affine, image.source_axes)
 
 
 def compare(db: AnySession, actor: Actor, blobs: Blobs, revision_a: UUID, revision_b: UUID) -> Comparison:
@@ -142,7 +156,7 @@ def compare(db: AnySession, actor: Actor, blobs: Blobs, revision_a: UUID, revisi
     a, b = (load_seen_revision(db, actor, "read", revision) for revision in (revision_a, revision_b))
     if a.image.id != b.image.id:
         raise Invalid("These revisions are of different images; only label maps on one grid can be compared.")
-    labels_a, labels_b = (_recent(blobs, row) for row in (a, b))
+    labels_a, labels_b = (_recent_labels(blobs, row) for row in (a, b))
     agreement = []
     for label in projects.load_labels(db, a.segmentation.project_id):
         in_a, in_b = labels_a == label.value, labels_b == label.value
@@ -177,12 +191,16 @@ class _Unpacked:
 _unpacked = _Unpacked(CACHE_BYTES)
 
 
-def _recent(blobs: Blobs, row: store.RevisionRow) -> LabelArray:
-    """A revision's label map `labels_zyx`, read-only, from memory where it was asked for a moment ago."""
-    shape_zyx = (row.image.nz, row.image.ny, row.image.nx)
-    key = (row.revision.labels_sha256, shape_zyx)
+def _recent_labels(blobs: Blobs, row: store.RevisionRow) -> LabelArray:
+    return _recent(blobs, row.revision.labels_sha256, row.revision.dtype, row.image)
+
+
+def _recent(blobs: Blobs, sha256: str, dtype: str, image: Image) -> LabelArray:
+    """A stored map of this image's grid [z, y, x], read-only, from memory where it was asked for a moment ago."""
+    shape_zyx = (image.nz, image.ny, image.nx)
+    key = (sha256, shape_zyx)
     labels_zyx = _unpacked.find(key)
     if labels_zyx is None:
-        labels_zyx = read_labels(blobs, row.revision.labels_sha256, row.revision.dtype, shape_zyx)
+        labels_zyx = read_labels(blobs, sha256, dtype, shape_zyx)
         _unpacked.keep(key, labels_zyx)
     return labels_zyx

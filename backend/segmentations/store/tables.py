@@ -68,7 +68,8 @@ class Segmentation(Base):
 class Revision(Base):
     """A whole label map at one moment, immutable.
 
-    labels_sha256: the zstd blob of the x-fastest label map. label_volumes: {value as text: voxels}, background left
+    labels_sha256: the zstd blob of the x-fastest label map. uncertainty_sha256: of the same grid, uint8, what the model
+    was unsure of (0-255 = 0-1); None where nobody measured it. label_volumes: {value as text: voxels}, background left
     out. folded_seq: the last edit in it. assisted: a model's edit was accepted somewhere in its ancestry.
     """
 
@@ -85,6 +86,7 @@ class Revision(Base):
     parent_id: Mapped[UUID | None] = mapped_column(ForeignKey("revisions.id"))
     number: Mapped[int] = mapped_column(Integer)
     labels_sha256: Mapped[str] = mapped_column(String(64))
+    uncertainty_sha256: Mapped[str | None] = mapped_column(String(64))
     dtype: Mapped[str] = mapped_column(String(6))
     label_volumes: Mapped[dict[str, int]] = mapped_column(JSONB)
     origin: Mapped[str] = mapped_column(String(8))

@@ -763,6 +763,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/revisions/{revision_id}/uncertainty/slabs/{slab}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Uncertainty Slab
+         * @description Slab k of how unsure the model was: the slices of the image's slab k, one byte a voxel; 404 where nobody measured it.
+         *
+         *     The byte is 255 · (1 - p) · K / (K - 1), p the probability of the likeliest of the K classes, background included.
+         */
+        get: operations["get_uncertainty_slab"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/segmentations": {
         parameters: {
             query?: never;
@@ -2267,6 +2289,8 @@ export interface components {
         /**
          * RevisionOut
          * @description A whole label map at one moment, immutable. `label_volumes`: voxels per label value, background left out.
+         *
+         *     has_uncertainty: a model drew it and said how sure it was (`GET /revisions/{id}/uncertainty/slabs/{k}`).
          */
         RevisionOut: {
             /**
@@ -2308,6 +2332,8 @@ export interface components {
             created_at: string;
             /** Submitted At */
             submitted_at: string | null;
+            /** Has Uncertainty */
+            has_uncertainty: boolean;
         };
         /**
          * RevisionPageOut
@@ -5073,6 +5099,56 @@ export interface operations {
         requestBody?: never;
         responses: {
             /** @description uint8 or uint16, x fastest. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_uncertainty_slab: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                revision_id: string;
+                slab: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description uint8, x fastest, 0-255 = 0-1. */
             200: {
                 headers: {
                     [name: string]: unknown;

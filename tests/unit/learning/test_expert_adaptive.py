@@ -11,6 +11,7 @@ import torch
 from tests.unit.learning.conftest import EXPERTS, disc, reading, tiny
 from worker.learning import Case, ExpertAdaptiveConfig, InvalidReading, Trained, methods
 from worker.learning.metrics import mean_dice
+from worker.learning.prediction import uncertainty
 
 METHOD = methods.load("expert_adaptive")
 NEW_OFFSET = 4.0  # draws further out than anybody the network has seen
@@ -50,6 +51,27 @@ def test_predictions_lie_on_the_images_own_grid_whatever_their_shape(trained: Tr
     assert [p.shape for p in predicted] == shapes
     assert all(p.dtype == np.uint8 for p in predicted)
     assert chances[0].shape == (1, *shapes[2])
+
+
+def test_a_network_is_unsure_at_the_edge_of_what_it_drew_and_sure_of_the_rest(trained: Trained) -> None:
+    predictor = METHOD.predictor(trained.weights, trained.config)
+    case = Case(disc(UNSEEN[0], 0)[0], (1.0, 1.0, 1.0), trained.consensus_row())
+
+    drawing = predictor.draw([case])[0]
+    chance = predictor.probabilities([case])[0][0]
+
+    unsure = drawing.uncertainty_DHW
+    assert unsure.dtype == np.uint8
+    assert np.array_equal(drawing.labels_DHW, predictor.predict([case])[0])
+    assert np.abs(unsure.astype(float) - 2 * 255 * np.minimum(chance, 1 - chance)).max() <= 1
+    assert unsure[np.abs(chance - 0.5) < 0.05].min(initial=255) >= 200
+    assert np.median(unsure) < 25
+
+
+def test_uncertainty_of_several_labels_is_0_for_one_certain_class_and_255_for_none(trained: Trained) -> None:
+    logits_KDHW = torch.tensor([[30.0, 0.0, 2.0], [0.0, 0.0, 2.0], [0.0, 0.0, -40.0]]).reshape(3, 1, 1, 3)
+
+    assert uncertainty(logits_KDHW).ravel().tolist() == [0, 255, 191]  # (1 - 1/2) * 3/2 = 0.75
 
 
 def test_a_case_is_predicted_the_same_alone_and_among_other_experts(trained: Trained) -> None:
