@@ -15,6 +15,7 @@ function revision(id: string, parentId: string | null, origin: RevisionOut["orig
     style_id: null,
     created_at: "2026-01-01T00:00:00Z",
     submitted_at: null,
+    has_uncertainty: false,
   };
 }
 
