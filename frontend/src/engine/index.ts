@@ -4,4 +4,5 @@ export { toJournal } from "./labels/EditHistory";
 export { BadEdit, encodeRuns } from "./labels/editCodec";
 export { heatColour } from "./render/heatColours";
 export { Viewer } from "./render/Viewer";
+export { isDrawingTool } from "./tools/Toolbox";
 export type * from "./types";

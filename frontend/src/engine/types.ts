@@ -113,13 +113,66 @@ export interface ActiveSource {
   readonly edits: readonly JournalEdit[];
 }
 
-export type ToolName = "brush" | "eraser" | "fill" | "fill3d" | "crosshair" | "window" | "pan" | "zoom";
+/** Tools that change labels; each gesture is one edit. `grow` and `shrink` are one pair, as are the 2D and 3D forms. */
+export type DrawingTool =
+  | "brush"
+  | "eraser"
+  | "threshold"
+  | "polygon"
+  | "lasso"
+  | "scissors"
+  | "fill"
+  | "fill3d"
+  | "holes"
+  | "holes3d"
+  | "islands"
+  | "smooth"
+  | "grow"
+  | "shrink"
+  | "interpolate";
+
+export type ToolName = DrawingTool | "crosshair" | "window" | "pan" | "zoom";
+
+/** Which slices along the view's normal an outline cuts through. Slice numbers as in `ViewerState.slices`, both included. */
+export type SliceReach =
+  | { readonly kind: "all" }
+  | { readonly kind: "around"; readonly slices: number }
+  | { readonly kind: "range"; readonly from: number; readonly to: number };
+
+/** What single tools are set to. Values and ranges in displayed units, lengths in mm. */
+export interface ToolOptions {
+  /** what threshold paint takes, inclusive; also the range of `PaintLimits` while that is on */
+  readonly range: ValueRange;
+  /** a fill also stops where the value differs more than this from the clicked one; null: labels alone count */
+  readonly fillTolerance: number | null;
+  readonly scissors: {
+    readonly act: "erase-inside" | "erase-outside" | "fill-inside";
+    readonly outline: "freehand" | "corners";
+    readonly reach: SliceReach;
+  };
+  readonly islands: {
+    readonly act: "keep-largest" | "keep-clicked" | "drop-small" | "relabel-clicked";
+    readonly is3D: boolean;
+    readonly belowMm3: number;
+    /** what the clicked island becomes */
+    readonly toLabel: number;
+  };
+  readonly smooth: { readonly is3D: boolean; readonly radiusMm: number };
+  readonly margin: { readonly is3D: boolean; readonly mm: number };
+  /** all gaps of the view's normal, or the one around the slice shown */
+  readonly interpolate: "all-gaps" | "this-gap";
+}
+
+export interface ValueRange {
+  readonly low: number;
+  readonly high: number;
+}
 
 /** What may be painted over. A locked label never changes, whatever this says. Range in displayed units, inclusive. */
 export interface PaintLimits {
   readonly over: "everything" | "background" | { readonly label: number };
-  readonly range: { readonly low: number; readonly high: number } | null;
-  /** the eraser also takes other labels than the active one */
+  readonly range: ValueRange | null;
+  /** eraser and scissors also takes other labels than the active one */
   readonly eraseAnyLabel: boolean;
 }
 
@@ -147,6 +200,10 @@ export interface ViewerState {
   readonly activeLabel: number;
   readonly brushRadiusMm: number;
   readonly brushIsBall: boolean;
+  readonly paintLimits: PaintLimits;
+  readonly toolOptions: ToolOptions;
+  /** an outline not yet closed, or a preview not yet accepted: `confirm` ends it, `cancel` gives it up */
+  readonly staged: StagedState | null;
   readonly undoDepth: number;
   readonly redoDepth: number;
   readonly slabsLoaded: number;
@@ -155,6 +212,17 @@ export interface ViewerState {
   readonly canDraw: boolean;
   /** degrees between grid and patient axes, 0 where there is no orientation; above 5 the views wear a badge */
   readonly tiltDegrees: number;
+}
+
+export interface StagedState {
+  readonly tool: DrawingTool;
+  readonly kind: "outline" | "preview";
+}
+
+/** Something to be asked before it is done. `large-fill`: the region has more voxels than a fill takes unasked. */
+export interface Question {
+  readonly kind: "large-fill";
+  proceed(): void;
 }
 
 /** What lies under the pointer, or under the crosshair after a key. */
@@ -181,6 +249,8 @@ export interface ViewerOptions {
   readonly onCursor?: (cursor: CursorInfo | null) => void;
   /** a sentence for the person at the screen: a slab that will not load, a fill that is too large */
   readonly onProblem?: (sentence: string) => void;
+  /** without it what would be asked is refused */
+  readonly onQuestion?: (question: Question) => void;
 }
 
 export interface ViewHandle {
@@ -198,9 +268,13 @@ export interface ViewerDoor {
   attach(canvas: HTMLCanvasElement, plane: Plane): ViewHandle;
   setLabels(labels: readonly LabelInfo[]): void;
   setActiveLabel(value: number): void;
-  setTool(tool: ToolName): void;
+  /** `plane`: the view meant by a tool that begins at once (the interpolation's preview). */
+  setTool(tool: ToolName, plane?: Plane): void;
   setBrush(radiusMm: number, options?: { readonly ball: boolean }): void;
   setPaintLimits(limits: PaintLimits): void;
+  setToolOptions(change: Partial<ToolOptions>): void;
+  /** the range of values under the brush at the pointer, else at the crosshair: mean ± 2 standard deviations */
+  takeRangeFromHere(plane: Plane): void;
   setWindow(low: number, high: number): void;
   /** grey smoothed on screen (default) or one rectangle per voxel; labels are never smoothed */
   setSmoothing(isSmooth: boolean): void;
@@ -215,7 +289,16 @@ export interface ViewerDoor {
   moveCrosshair(plane: Plane, right: number, down: number): void;
   /** keyboard drawing: tool down at the crosshair, or up again (its Edit arrives by `onEdit`) */
   toggleToolAtCrosshair(plane: Plane): void;
-  /** abandon the gesture under way */
+  /**
+   * Closes the outline, accepts the preview, or lets a tool without strokes act at the crosshair. False: nothing here
+   * waits for it.
+   */
+  confirm(plane: Plane): boolean;
+  /** takes the outline's last corner away; false when no outline is open */
+  dropCorner(): boolean;
+  /** the active label of the slice shown, copied exactly onto the next (1) or previous (−1) slice, which is then shown */
+  copySlice(plane: Plane, direction: 1 | -1): Edit | null;
+  /** abandon the gesture under way, the open outline or the preview */
   cancel(): void;
   loadActive(source: ActiveSource): Promise<void>;
   /**

@@ -60,6 +60,11 @@ function cross(a: Point3, b: Point3): Point3 {
   return [a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]];
 }
 
+/** Volume of one voxel in mm³. */
+export function computeVoxelMm3(affine: readonly number[]): number {
+  return Math.abs(dot(readColumn(affine, 0), cross(readColumn(affine, 1), readColumn(affine, 2))));
+}
+
 /**
  * Half-extents in voxels of the ball of radius r mm: how far it reaches along i, j, k (r · sqrt((G⁻¹)ₐₐ)).
  * Infinity where the metric is degenerate.

@@ -1,4 +1,5 @@
 /** A box of voxels or cells, both ends included: how an edit says what has to be painted again. */
+import type { Point3 } from "../types";
 import type { PlaneAxes } from "./planes";
 
 export interface VoxelBox {
@@ -11,6 +12,24 @@ export interface CellBox {
   readonly top: number;
   readonly right: number;
   readonly bottom: number;
+}
+
+/** The whole grid, or (`slice` given) one slice of it across voxel axis `axis`. */
+export function boundGrid(size: Point3, axis = 2, slice: number | null = null): VoxelBox {
+  const min: [number, number, number] = [0, 0, 0];
+  const max: [number, number, number] = [size[0] - 1, size[1] - 1, size[2] - 1];
+  if (slice !== null) {
+    min[axis as 0 | 1 | 2] = slice;
+    max[axis as 0 | 1 | 2] = slice;
+  }
+  return { min, max };
+}
+
+/** Grown by a margin of voxels along each axis, but never beyond `limit`. */
+export function padBox(box: VoxelBox, margin: Point3, limit: VoxelBox): VoxelBox {
+  const low = (axis: 0 | 1 | 2): number => Math.max(limit.min[axis], box.min[axis] - margin[axis]);
+  const high = (axis: 0 | 1 | 2): number => Math.min(limit.max[axis], box.max[axis] + margin[axis]);
+  return { min: [low(0), low(1), low(2)], max: [high(0), high(1), high(2)] };
 }
 
 /** The cells of a slice that a voxel box shows there; null when the box does not meet the slice. */

@@ -33,6 +33,11 @@ export class EditHistory {
     return this.undone.length;
   }
 
+  /** Edits of mine that stand, oldest first. */
+  get standing(): readonly Edit[] {
+    return this.done;
+  }
+
   /** A finished gesture of mine, already applied. Returns it with checksums when they are due. */
   record(edit: Edit): Edit {
     const noted = this.noteChecksums(edit);

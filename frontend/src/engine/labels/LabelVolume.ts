@@ -5,13 +5,15 @@
  * page shows at every moment and a full scan would be too slow for: voxels per label, non-empty voxels per slice along
  * each axis, and the axial slices touched since the last checksum.
  */
-import type { LabelArray, LabelType, Runs, SliceChecksum } from "../types";
+import type { LabelArray, LabelType, Point3, Runs, SliceChecksum } from "../types";
 import { crc32 } from "./checksum";
 import { makeLabelArray } from "./editCodec";
 
 export class LabelVolume {
   readonly voxels: LabelArray;
+  /** voxels of the grid */
   readonly size: number;
+  readonly dims: Point3;
   private readonly perLabel: Float64Array;
   private readonly perSlice: readonly [Uint32Array, Uint32Array, Uint32Array];
   private readonly touched: Uint8Array;
@@ -23,6 +25,7 @@ export class LabelVolume {
     readonly dtype: LabelType,
   ) {
     this.size = nx * ny * nz;
+    this.dims = [nx, ny, nz];
     this.voxels = makeLabelArray(dtype, this.size);
     this.perLabel = new Float64Array(dtype === "uint8" ? 256 : 65536);
     this.perLabel[0] = this.size;

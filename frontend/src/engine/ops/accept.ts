@@ -4,16 +4,17 @@
  * For the chosen labels: voxels the proposal gives the label take it; voxels of mine with that label which the proposal
  * denies take the proposal's value. `add` does only the first, `remove` only the second.
  */
+
+import type { VoxelBox } from "../geometry/box";
 import type { EditDraft } from "../labels/EditDraft";
 import type { RowRuns } from "../labels/RowRuns";
-import type { VoxelRange } from "./capsule";
 
 export interface AcceptChoice {
   /** label values 1–65535 */
   readonly isChosen: (label: number) => boolean;
   readonly adds: boolean;
   readonly removes: boolean;
-  readonly range: VoxelRange;
+  readonly range: VoxelBox;
   /** locks: whether a voxel may change from one label to another */
   readonly mayChange: (index: number, present: number, next: number) => boolean;
 }

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { computeMetric } from "../geometry/affine";
+import { boundGrid } from "../geometry/box";
 import type { Point3 } from "../types";
-import { makeBrushRange, visitCapsule } from "./capsule";
+import { visitCapsule } from "./capsule";
 
 interface StrokeFixture {
   readonly name: string;
@@ -22,7 +23,7 @@ const { strokes } = JSON.parse(readFileSync(file, "utf-8")) as { strokes: Stroke
 function paint(stroke: StrokeFixture): number[] {
   const [nx, ny] = stroke.size;
   const metric = computeMetric(stroke.affine);
-  const range = makeBrushRange(stroke.size, stroke.slice_axis, stroke.slice_index, stroke.is_ball);
+  const range = boundGrid(stroke.size, stroke.slice_axis, stroke.is_ball ? null : stroke.slice_index);
   const samples = stroke.samples_64.map(([i, j, k]): Point3 => [i / 64, j / 64, k / 64]);
   const painted = new Set<number>();
   let previous = samples[0] as Point3;

@@ -6,27 +6,11 @@
  * the fixtures in tests/contract/brush.json compare both voxel for voxel. Do not rearrange it for speed.
  */
 import { computeReach, type Metric } from "../geometry/affine";
+import type { VoxelBox } from "../geometry/box";
 import { nearestVoxel } from "../geometry/viewTransform";
 import type { Point3 } from "../types";
 
-/** Visited voxels lie in this box: the grid, or one slice of it (a flat brush), both ends included. */
-export interface VoxelRange {
-  readonly min: Point3;
-  readonly max: Point3;
-}
-
 export type VisitVoxel = (i: number, j: number, k: number) => void;
-
-/** A flat brush stays in its slice; a ball reaches through the others too. */
-export function makeBrushRange(size: Point3, sliceAxis: number, slice: number, isBall: boolean): VoxelRange {
-  const min: [number, number, number] = [0, 0, 0];
-  const max: [number, number, number] = [size[0] - 1, size[1] - 1, size[2] - 1];
-  if (!isBall) {
-    min[sliceAxis as 0 | 1 | 2] = slice;
-    max[sliceAxis as 0 | 1 | 2] = slice;
-  }
-  return { min, max };
-}
 
 /** Visits each voxel of the capsule from `a` to `b` (voxel positions, 1/64 steps) once or, at the two ends, twice. */
 export function visitCapsule(
@@ -34,7 +18,7 @@ export function visitCapsule(
   b: Point3,
   radiusMm: number,
   metric: Metric,
-  range: VoxelRange,
+  range: VoxelBox,
   visit: VisitVoxel,
 ): void {
   visitNearest(a, range, visit);
@@ -77,7 +61,7 @@ export function visitCapsule(
   }
 }
 
-function visitNearest(position: Point3, range: VoxelRange, visit: VisitVoxel): void {
+function visitNearest(position: Point3, range: VoxelBox, visit: VisitVoxel): void {
   const [i, j, k] = nearestVoxel(position);
   const { min, max } = range;
   if (i < min[0] || i > max[0] || j < min[1] || j > max[1] || k < min[2] || k > max[2]) return;

@@ -7,15 +7,15 @@
  */
 import type { ScreenPoint } from "../geometry/viewTransform";
 import type { Sample } from "../tools/Gesture";
+import type { PressKind } from "../tools/Toolbox";
 import type { SliceView } from "./SliceView";
-
-export type PressKind = "tool" | "opposite" | "pan" | "eraser";
 
 export interface PointerHost {
   press(view: SliceView, kind: PressKind, sample: Sample): void;
   drag(view: SliceView, samples: readonly Sample[]): void;
   release(): void;
   cancel(): void;
+  doubleClick(view: SliceView): void;
   /** null: the pointer left */
   hover(view: SliceView, sample: Sample | null, isShift: boolean): void;
   wheelSlices(view: SliceView, steps: number): void;
@@ -48,6 +48,7 @@ export class PointerInput {
     canvas.addEventListener("pointercancel", (event) => this.lose(event), { signal });
     canvas.addEventListener("pointerleave", () => this.leave(), { signal });
     canvas.addEventListener("wheel", (event) => this.wheel(event), { signal, passive: false });
+    canvas.addEventListener("dblclick", () => this.host.doubleClick(this.view), { signal });
     canvas.addEventListener("contextmenu", (event) => event.preventDefault(), { signal });
     // Middle button: no autoscroll.
     canvas.addEventListener("mousedown", (event) => event.button === 1 && event.preventDefault(), { signal });

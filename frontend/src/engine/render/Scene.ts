@@ -3,6 +3,7 @@ import type { Metric } from "../geometry/affine";
 import type { Orientation, PlaneAxes } from "../geometry/planes";
 import type { ShareSlices } from "../labels/LabelSlices";
 import type { LabelVolume } from "../labels/LabelVolume";
+import type { Sketch } from "../tools/Gesture";
 import type { LabelInfo, Point3 } from "../types";
 import type { ImageVolume } from "../volume/ImageVolume";
 import { parseColour } from "./canvas";
@@ -30,6 +31,8 @@ export interface Scene {
   readonly isSmooth: boolean;
   /** radius and colour of the brush cursor, null when the tool is no brush */
   readonly brushCursor: { readonly radiusMm: number; readonly colour: string } | null;
+  /** the outline being drawn */
+  readonly sketch: Sketch | null;
 }
 
 export function findSlice(scene: Scene, axes: PlaneAxes): number {

@@ -19,7 +19,7 @@ import {
   zoomView,
 } from "../geometry/viewTransform";
 import type { LabelSlices } from "../labels/LabelSlices";
-import type { Sample } from "../tools/Gesture";
+import type { Sample, Sketch } from "../tools/Gesture";
 import type { Plane, Point3 } from "../types";
 import { getContext } from "./canvas";
 import { ActiveLayer } from "./layers/ActiveLayer";
@@ -35,6 +35,7 @@ import {
 import { HEAT_OPACITY, HeatLayer } from "./layers/HeatLayer";
 import { ImageLayer } from "./layers/ImageLayer";
 import { ReferenceLayers } from "./layers/ReferenceLayers";
+import { drawSketch } from "./layers/sketch";
 import { findSlice, type Scene } from "./Scene";
 import type { FrameScheduler } from "./scheduler";
 
@@ -47,6 +48,8 @@ interface Rect {
 
 const BACKGROUND = "#000";
 const OUTLINE_MARGIN_PX = 4;
+/** how near a corner of an outline must be to be dragged */
+const HANDLE_REACH_PX = 9;
 
 export class SliceView {
   view: ViewTransform;
@@ -114,7 +117,8 @@ export class SliceView {
     const box = this.canvas.getBoundingClientRect();
     const at = { x: clientX - box.left, y: clientY - box.top };
     const slice = findSlice(this.scene, this.axes);
-    return { at, ijk: screenToVoxel(this.view, at, slice), axes: this.axes, slice };
+    const grabMm = HANDLE_REACH_PX / this.view.pxPerMm;
+    return { at, ijk: screenToVoxel(this.view, at, slice), axes: this.axes, slice, grabMm };
   }
 
   private resize(): void {
@@ -193,6 +197,7 @@ export class SliceView {
   }
 
   private boundCursor(): Rect | null {
+    if (this.findSketch() !== null) return { left: 0, top: 0, right: this.size.width, bottom: this.size.height };
     const brush = this.findBrush();
     if (this.cursor === null || brush === null) return null;
     const { a } = computeBrushEllipse(this.view, brush);
@@ -308,10 +313,19 @@ export class SliceView {
     if (scene.hasCrosshairLines) drawCrosshair(context, view, scene.crosshairIjk, size);
     drawLetters(context, this.axes, size);
     if (geometry === "regular" || geometry === "sheared") drawScaleBar(context, view, size);
+    const sketch = this.findSketch();
+    if (sketch !== null) drawSketch(context, view, sketch, this.cursor);
     const brush = this.findBrush();
     if (this.cursor !== null && brush !== null) {
       drawBrushCursor(context, view, brush, this.cursor, scene.brushCursor?.colour ?? "#fff");
     }
+  }
+
+  /** The outline being drawn, when it belongs to the slice shown. */
+  private findSketch(): Sketch | null {
+    const { sketch } = this.scene;
+    if (sketch?.axes !== this.axes) return null;
+    return sketch.slice === null || sketch.slice === this.shownSlice ? sketch : null;
   }
 
   private findBrush(): BrushShape | null {

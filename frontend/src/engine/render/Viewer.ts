@@ -1,17 +1,17 @@
 /**
  * The engine's facade: what a page mounts, gives label maps to and receives edits from. See ViewerDoor for the contract.
  *
- * It composes and passes on; rules live below: what a gesture changes in tools/DrawingBoard, what a view shows in
- * SliceView, what pointers mean in PointerInput. Fails closed: without a completely loaded active map nothing can be
+ * It composes and passes on; rules live below: what a gesture changes in tools/DrawingBoard, which gesture is under way in
+ * tools/Toolbox, what a view shows in SliceView, what pointers mean in PointerInput. Fails closed: without a completely loaded active map nothing can be
  * drawn, and a map that did not load completely is not shown as if it were empty.
  */
 import { computeMetric } from "../geometry/affine";
-import type { VoxelBox } from "../geometry/box";
-import { computeOrientation, type PlaneAxes } from "../geometry/planes";
+import { computeOrientation } from "../geometry/planes";
 import { toJournal } from "../labels/EditHistory";
-import { boundEdit, boundScope, DrawingBoard, type DrawingTool, makeSettings } from "../tools/DrawingBoard";
-import type { Gesture, Sample, ViewChange } from "../tools/Gesture";
-import { clampToGrid, startCrosshair, startPan, startWindow, startZoom } from "../tools/navigation";
+import { boundEdit, boundScope, DrawingBoard } from "../tools/DrawingBoard";
+import { type Sample, ToolRefusal, type ViewChange } from "../tools/Gesture";
+import { clampToGrid } from "../tools/navigation";
+import { Toolbox } from "../tools/Toolbox";
 import type {
   AcceptScope,
   ActiveSource,
@@ -26,36 +26,30 @@ import type {
   Point3,
   SliceChecksum,
   ToolName,
+  ToolOptions,
+  ValueRange,
   ViewerDoor,
   ViewerOptions,
   ViewerState,
   ViewHandle,
 } from "../types";
 import { ImageVolume } from "../volume/ImageVolume";
-import { buildWindowTable, normaliseWindow, type Window } from "../volume/windowTable";
+import { buildWindowTable, normaliseWindow, tintWindowTable, type Window } from "../volume/windowTable";
 import { SlabDecoder } from "../workers/SlabDecoder";
 import { type Feed, feedImage, feedLabels } from "./feeds";
-import { type PointerHost, PointerInput, type PressKind } from "./PointerInput";
+import type { PointerHost } from "./PointerInput";
 import { ReferenceMaps } from "./ReferenceMaps";
 import { describeCursor, makeState } from "./report";
 import { findSlice, makeColours, type Scene } from "./Scene";
 import { SliceView } from "./SliceView";
 import { FrameScheduler } from "./scheduler";
 import { makeUuid } from "./uuid";
+import { ViewSet } from "./ViewSet";
 
-const MIN_RADIUS_MM = 0.1;
-const MAX_RADIUS_MM = 50;
 const WHEEL_RADIUS_FACTOR = 1.12;
 const ERASER_COLOUR = "#ffffff";
-const DRAWING_TOOLS: readonly string[] = ["brush", "eraser", "fill", "fill3d"] satisfies readonly DrawingTool[];
 
 type MutableScene = { -readonly [Key in keyof Scene]: Scene[Key] };
-
-/** A gesture under way; keyboard gestures have no view of their own. */
-interface Running {
-  readonly gesture: Gesture;
-  readonly view: SliceView | null;
-}
 
 export class Viewer implements ViewerDoor {
   private readonly scene: MutableScene;
@@ -64,15 +58,14 @@ export class Viewer implements ViewerDoor {
   private readonly decoder = new SlabDecoder();
   private readonly imageFeed: Feed;
   private activeFeed: Feed | null = null;
-  private readonly attached = new Map<SliceView, PointerInput>();
+  private readonly views = new ViewSet();
   private readonly references: ReferenceMaps;
-  private board: DrawingBoard | null = null;
-  private running: Running | null = null;
   /** what the cursor line speaks of: the pointer, or the crosshair after a key */
   private pointed: Sample | null = null;
   private window: Window;
-  private tool: ToolName = "brush";
-  private readonly settings = makeSettings();
+  private readonly toolbox: Toolbox;
+  /** values that threshold paint would take */
+  private tint: ValueRange | null = null;
   private snapshot: ViewerState | null = null;
   private toldCrosshair: Point3;
   private readonly tellState = (): void => this.sayState();
@@ -102,18 +95,18 @@ export class Viewer implements ViewerDoor {
       isHidden: false,
       isSmooth: true,
       brushCursor: null,
+      sketch: null,
     };
+    this.toolbox = this.makeToolbox();
     this.showCrosshairLines();
     this.updateBrushCursor();
     this.references = new ReferenceMaps(this.size, image.slabDepth, this.decoder, {
       changed: (maps, heat) => {
         this.scene.references = maps;
         this.scene.heat = heat;
-        this.invalidate();
+        this.views.invalidate();
       },
-      removed: (labels) => {
-        for (const view of this.attached.keys()) view.forgetReference(labels);
-      },
+      removed: (labels) => this.views.forgetReference(labels),
       failed: (sentence) => options.onProblem?.(sentence),
     });
     this.imageFeed = feedImage(volume, options.fetchSlab, this.toldCrosshair[2], this.decoder, {
@@ -122,20 +115,38 @@ export class Viewer implements ViewerDoor {
     });
   }
 
+  private makeToolbox(): Toolbox {
+    const { onQuestion, onProblem } = this.options;
+    const readWindow = (): Window => this.window;
+    return new Toolbox(this.scene.volume, {
+      get window() {
+        return readWindow();
+      },
+      locate: (plane) => this.locate(plane),
+      changeView: (change, place) => this.changeView(change, place),
+      touch: (box) => this.views.touch(box),
+      publish: (edit) => this.publish(edit),
+      refuse: (sentence) => onProblem?.(sentence),
+      ask: onQuestion === undefined ? null : (question) => onQuestion(question),
+      changed: () => this.toolChanged(),
+    });
+  }
+
   // ---------------------------------------------------------------------------------------------- views
 
   attach(canvas: HTMLCanvasElement, plane: Plane): ViewHandle {
     const view = new SliceView(canvas, this.scene.orientation.planes[plane], this.scene, this.scheduler);
     const host: PointerHost = {
-      press: (pressed, kind, sample) => this.press(pressed, kind, sample),
-      drag: (_, samples) => this.drag(samples),
-      release: () => this.finishGesture(),
-      cancel: () => this.cancel(),
+      press: (pressed, kind, sample) => this.toolbox.press(pressed, kind, sample),
+      drag: (_, samples) => this.toolbox.drag(samples),
+      release: () => this.toolbox.release(),
+      cancel: () => this.toolbox.cancel(),
+      doubleClick: (clicked) => this.toolbox.close(clicked.plane),
       hover: (hovered, sample, isShift) => this.hover(hovered, sample, isShift),
       wheelSlices: (wheeled, steps) => this.scroll(wheeled.plane, steps),
-      wheelBrush: (steps) => this.setBrush(this.settings.radiusMm * WHEEL_RADIUS_FACTOR ** steps),
+      wheelBrush: (steps) => this.setBrush(this.toolbox.settings.radiusMm * WHEEL_RADIUS_FACTOR ** steps),
     };
-    this.attached.set(view, new PointerInput(view, host));
+    this.views.add(view, host);
     return {
       plane,
       reset: () => view.reset(),
@@ -145,49 +156,44 @@ export class Viewer implements ViewerDoor {
   }
 
   private detach(view: SliceView): void {
-    if (this.running?.view === view) this.finishGesture();
-    this.attached.get(view)?.stop();
-    this.attached.delete(view);
-    view.stop();
-  }
-
-  private invalidate(): void {
-    for (const view of this.attached.keys()) view.invalidate();
-  }
-
-  private touch(box: VoxelBox | null): void {
-    if (box === null) return;
-    for (const view of this.attached.keys()) view.touch(box);
+    this.toolbox.settle();
+    this.views.remove(view);
   }
 
   private noteSlab(): void {
-    this.invalidate();
+    this.views.invalidate();
     this.stateChanged();
   }
 
   setSmoothing(isSmooth: boolean): void {
     this.scene.isSmooth = isSmooth;
-    this.invalidate();
+    this.views.invalidate();
   }
 
   setWindow(low: number, high: number): void {
     const { info } = this.scene.volume;
     this.window = normaliseWindow({ low, high }, info);
-    buildWindowTable(this.window, info, this.scene.windowTable as Uint32Array<ArrayBuffer>);
-    this.scene.windowVersion += 1;
-    this.invalidate();
+    this.rebuildWindowTable();
     this.stateChanged();
+  }
+
+  private rebuildWindowTable(): void {
+    const { info } = this.scene.volume;
+    const table = buildWindowTable(this.window, info, this.scene.windowTable as Uint32Array<ArrayBuffer>);
+    if (this.tint !== null) tintWindowTable(table, this.tint, info);
+    this.scene.windowVersion += 1;
+    this.views.invalidate();
   }
 
   setOpacity(fill: number, overlays: number): void {
     this.scene.fillOpacity = fill;
     this.scene.overlayOpacity = overlays;
-    this.invalidate();
+    this.views.invalidate();
   }
 
   setHidden(hidden: boolean): void {
     this.scene.isHidden = hidden;
-    this.invalidate();
+    this.views.invalidate();
   }
 
   goTo(ijk: Point3): void {
@@ -197,7 +203,7 @@ export class Viewer implements ViewerDoor {
     this.imageFeed.focus(slice);
     this.activeFeed?.focus(slice);
     this.references.focus(slice);
-    for (const view of this.attached.keys()) view.followCrosshair(before, this.scene.crosshairIjk);
+    this.views.followCrosshair(before, this.scene.crosshairIjk);
     this.stateChanged();
   }
 
@@ -212,111 +218,98 @@ export class Viewer implements ViewerDoor {
   // ---------------------------------------------------------------------------------------------- tools
 
   setLabels(labels: readonly LabelInfo[]): void {
-    this.settings.labelInfos = labels;
+    this.toolbox.settings.labelInfos = labels;
     this.scene.colours = makeColours(labels, this.scene.colours.version + 1);
     this.updateBrushCursor();
-    this.invalidate();
+    this.views.invalidate();
   }
 
   setActiveLabel(value: number): void {
-    this.settings.activeLabel = value;
-    this.updateBrushCursor();
-    this.stateChanged();
+    this.toolbox.setActiveLabel(value);
   }
 
-  setTool(tool: ToolName): void {
-    this.tool = tool;
+  setTool(tool: ToolName, plane?: Plane): void {
+    this.toolbox.setTool(tool, plane ?? null);
     this.showCrosshairLines();
-    this.updateBrushCursor();
-    this.stateChanged();
   }
 
   private showCrosshairLines(isSteered = false): void {
-    const wanted = isSteered || this.tool === "crosshair" || this.scene.orientation.shown.length > 1;
+    const wanted = isSteered || this.toolbox.tool === "crosshair" || this.scene.orientation.shown.length > 1;
     if (wanted === this.scene.hasCrosshairLines) return;
     this.scene.hasCrosshairLines = wanted;
-    this.invalidate();
+    this.views.invalidate();
   }
 
   setBrush(radiusMm: number, options?: { readonly ball: boolean }): void {
-    this.settings.radiusMm = Math.min(MAX_RADIUS_MM, Math.max(MIN_RADIUS_MM, radiusMm));
-    this.settings.isBall = options?.ball ?? this.settings.isBall;
-    this.updateBrushCursor();
-    this.stateChanged();
+    this.toolbox.setBrush(radiusMm, options?.ball);
   }
 
   setPaintLimits(limits: PaintLimits): void {
-    this.settings.limits = limits;
+    this.toolbox.setLimits(limits);
+  }
+
+  setToolOptions(change: Partial<ToolOptions>): void {
+    this.toolbox.setOptions(change);
+  }
+
+  takeRangeFromHere(plane: Plane): void {
+    const isPointed = this.pointed?.axes.plane === plane;
+    this.toolbox.takeRange(isPointed && this.pointed !== null ? this.pointed : this.locate(plane));
+  }
+
+  /** Tool, settings or sketch changed: what the views draw of them. */
+  private toolChanged(): void {
+    this.updateBrushCursor();
+    this.updateTint();
+    if (this.toolbox.sketch !== null || this.scene.sketch !== null) this.views.invalidate();
+    this.scene.sketch = this.toolbox.sketch;
+    this.stateChanged();
   }
 
   private updateBrushCursor(): void {
-    const { activeLabel, radiusMm } = this.settings;
-    for (const view of this.attached.keys()) view.invalidateCursor();
-    const colour = this.tool === "eraser" ? ERASER_COLOUR : (this.scene.colours.css(activeLabel) ?? ERASER_COLOUR);
-    const isBrush = this.tool === "brush" || this.tool === "eraser";
+    const { activeLabel, radiusMm } = this.toolbox.settings;
+    const { tool } = this.toolbox;
+    this.views.invalidateCursor();
+    const colour = tool === "eraser" ? ERASER_COLOUR : (this.scene.colours.css(activeLabel) ?? ERASER_COLOUR);
+    const isBrush = tool === "brush" || tool === "eraser" || tool === "threshold";
     this.scene.brushCursor = isBrush ? { radiusMm, colour } : null;
-    for (const view of this.attached.keys()) view.invalidateCursor();
+    this.views.invalidateCursor();
   }
 
-  private press(view: SliceView, kind: PressKind, sample: Sample): void {
-    this.finishGesture();
-    const gesture = this.startGesture(this.chooseTool(kind), sample);
-    if (gesture === null) return;
-    this.running = { gesture, view };
-    this.drag([sample]);
+  /** Threshold paint tints what lies in its range. */
+  private updateTint(): void {
+    const { tool, settings } = this.toolbox;
+    const tint = tool === "threshold" ? settings.options.range : null;
+    if (tint === this.tint) return;
+    this.tint = tint;
+    this.rebuildWindowTable();
   }
 
-  /** Right button: the opposite of brush and eraser, the window with every other tool. */
-  private chooseTool(kind: PressKind): ToolName {
-    if (kind === "pan" || kind === "eraser") return kind;
-    if (kind === "tool") return this.tool;
-    return this.tool === "brush" ? "eraser" : this.tool === "eraser" ? "brush" : "window";
-  }
-
-  private startGesture(tool: ToolName, sample: Sample): Gesture | null {
-    if (tool === "pan") return startPan(sample);
-    if (tool === "zoom") return startZoom(sample);
-    if (tool === "window") return startWindow(sample, this.window);
-    if (tool === "crosshair") return startCrosshair();
-    if (this.board === null) {
-      this.options.onProblem?.("Your segmentation is not loaded yet: drawing starts when it is here.");
-      return null;
-    }
-    const begun = this.board.begin(tool, sample);
-    if (typeof begun !== "string") return begun;
-    this.options.onProblem?.(begun);
-    return null;
-  }
-
-  private drag(samples: readonly Sample[]): void {
-    if (this.running === null) return;
-    const { gesture, view } = this.running;
-    const change = gesture.move(samples);
-    if (change !== null) this.changeView(change, view);
-    this.touch(gesture.takeDirty());
-  }
-
-  private changeView(change: ViewChange, view: SliceView | null): void {
+  private changeView(change: ViewChange, place: { readonly plane: Plane } | null): void {
+    const view = this.views.find(place);
     if (change.kind === "pan") view?.pan(change.dx, change.dy);
     else if (change.kind === "zoom") view?.zoom(change.factor, change.at);
     else if (change.kind === "window") this.setWindow(change.window.low, change.window.high);
     else this.goTo(change.ijk);
   }
 
-  private finishGesture(): Edit | null {
-    if (this.running === null) return null;
-    const { gesture } = this.running;
-    this.running = null;
-    if (this.board === null) return null;
-    return this.publish(this.board.finish(gesture));
+  cancel(): void {
+    this.toolbox.cancel();
   }
 
-  cancel(): void {
-    if (this.running === null) return;
-    const { gesture } = this.running;
-    this.running = null;
-    gesture.cancel();
-    this.touch(gesture.takeDirty());
+  confirm(plane: Plane): boolean {
+    return this.toolbox.confirm(plane);
+  }
+
+  dropCorner(): boolean {
+    return this.toolbox.dropCorner();
+  }
+
+  copySlice(plane: Plane, direction: 1 | -1): Edit | null {
+    const copied = this.toolbox.copySlice(plane, direction);
+    if (copied instanceof ToolRefusal) return null;
+    this.scroll(plane, direction);
+    return copied;
   }
 
   moveCrosshair(plane: Plane, right: number, down: number): void {
@@ -326,35 +319,26 @@ export class Viewer implements ViewerDoor {
     ijk[axes.columnAxis as 0 | 1 | 2] += axes.columnFlip ? -right : right;
     ijk[axes.rowAxis as 0 | 1 | 2] += axes.rowFlip ? -down : down;
     this.goTo(ijk);
-    const sample = this.sampleCrosshair(axes);
-    if (this.running?.view === null) this.drag([sample]);
-    for (const view of this.attached.keys()) {
-      if (view.plane === plane) view.moveCursorTo(sample.ijk);
-      else view.moveCursor(null);
-    }
+    const sample = this.locate(plane);
+    this.toolbox.follow(plane);
+    this.views.moveCursorTo(plane, sample.ijk);
     this.point(sample);
   }
 
   toggleToolAtCrosshair(plane: Plane): void {
-    if (this.running !== null) {
-      this.finishGesture();
-      return;
-    }
-    if (!DRAWING_TOOLS.includes(this.tool)) return;
-    const sample = this.sampleCrosshair(this.scene.orientation.planes[plane]);
-    const gesture = this.startGesture(this.tool, sample);
-    if (gesture === null) return;
-    this.running = { gesture, view: null };
-    this.drag([sample]);
+    this.toolbox.toggle(plane);
   }
 
-  private sampleCrosshair(axes: PlaneAxes): Sample {
-    return { at: { x: 0, y: 0 }, ijk: this.scene.crosshairIjk, axes, slice: findSlice(this.scene, axes) };
+  /** The crosshair, as a sample of one view. */
+  private locate(plane: Plane): Sample {
+    const axes = this.scene.orientation.planes[plane];
+    const slice = findSlice(this.scene, axes);
+    return { at: { x: 0, y: 0 }, ijk: this.scene.crosshairIjk, axes, slice, grabMm: 0 };
   }
 
   private hover(view: SliceView, sample: Sample | null, isShift: boolean): void {
-    for (const other of this.attached.keys()) other.moveCursor(other === view ? (sample?.at ?? null) : null);
-    if (isShift && sample !== null && this.running === null) this.goTo(sample.ijk);
+    this.views.movePointer(view, sample);
+    if (isShift && sample !== null && !this.toolbox.isBusy) this.goTo(sample.ijk);
     this.point(sample);
   }
 
@@ -375,11 +359,11 @@ export class Viewer implements ViewerDoor {
   // ---------------------------------------------------------------------------------------------- the active map
 
   async loadActive(source: ActiveSource): Promise<void> {
-    this.cancel();
+    this.toolbox.settleAll();
     this.activeFeed?.stop();
-    this.board = null;
+    this.toolbox.board = null;
     this.scene.labels = null;
-    const board = new DrawingBoard(this.scene.volume, source.dtype, this.settings, makeUuid);
+    const board = new DrawingBoard(this.scene.volume, source.dtype, this.toolbox.settings, makeUuid);
     const problems: string[] = [];
     if (source.fetchSlab !== null) {
       const { slabDepth } = this.scene.volume.info;
@@ -393,68 +377,68 @@ export class Viewer implements ViewerDoor {
     }
     if (problems.length > 0) throw new Error(`${problems[0]} Reload the page to try again.`);
     for (const edit of source.edits) board.history.replay(edit);
-    this.board = board;
+    this.toolbox.board = board;
     this.scene.labels = board.labels;
-    this.invalidate();
+    this.views.invalidate();
     this.stateChanged();
   }
 
   applyRemote(edit: JournalEdit, pending: readonly JournalEdit[]): number {
-    const unfinished = this.finishGesture();
+    const unfinished = this.toolbox.settleAll();
     const mine = unfinished === null ? pending : [...pending, toJournal(unfinished)];
-    const kept = this.requireBoard().applyRemote(edit, mine);
+    const { board } = this.toolbox;
+    if (board === null) throw new Error("No segmentation is loaded: call loadActive first.");
+    const kept = board.applyRemote(edit, mine);
     const [nx, ny, nz] = this.size;
-    this.touch({ min: [0, 0, 0], max: [nx - 1, ny - 1, nz - 1] });
+    this.views.touch({ min: [0, 0, 0], max: [nx - 1, ny - 1, nz - 1] });
     this.stateChanged();
     return kept;
   }
 
+  /** While an outline is open, its last corner is what was done last. */
   undo(): Edit | null {
-    this.finishGesture();
-    return this.publish(this.board?.history.undo() ?? null);
+    if (this.toolbox.dropCorner()) return null;
+    this.toolbox.settleAll();
+    return this.publish(this.toolbox.board?.history.undo() ?? null);
   }
 
   redo(): Edit | null {
-    this.finishGesture();
-    return this.publish(this.board?.history.redo() ?? null);
+    this.toolbox.settleAll();
+    return this.publish(this.toolbox.board?.history.redo() ?? null);
   }
 
   acceptLayer(id: string, scope: AcceptScope): Edit | null {
-    this.finishGesture();
+    this.toolbox.settleAll();
     const layer = this.references.find(id);
-    if (layer === null || this.board === null) return null;
+    if (layer === null || this.toolbox.board === null) return null;
     if (!layer.runs.isComplete) {
       this.options.onProblem?.("Not all of the proposal is here yet: accept it when it has loaded.");
       return null;
     }
     const range = boundScope(scope, this.scene.orientation.planes, this.size);
-    return this.publish(this.board.accept(layer.runs, layer.revisionId, scope, range));
+    return this.publish(this.toolbox.board.accept(layer.runs, layer.revisionId, scope, range));
   }
 
   /** An edit that has been applied and recorded: paint it, tell the page. */
   private publish(edit: Edit | null): Edit | null {
     if (edit === null) return null;
-    this.touch(boundEdit(edit, this.size));
+    this.views.touch(boundEdit(edit, this.size));
     this.stateChanged();
     this.options.onEdit?.(edit);
     return edit;
   }
 
   countVoxels(): ReadonlyMap<number, number> {
-    return this.board?.labels.countVoxels() ?? new Map<number, number>();
+    return this.toolbox.board?.labels.countVoxels() ?? new Map<number, number>();
   }
 
   listDrawnSlices(plane: Plane): readonly number[] {
-    return this.board?.labels.listDrawnSlices(this.scene.orientation.planes[plane].sliceAxis) ?? [];
+    return this.toolbox.board?.labels.listDrawnSlices(this.scene.orientation.planes[plane].sliceAxis) ?? [];
   }
 
   takeChecksums(): readonly SliceChecksum[] {
-    return this.board?.labels.takeChecksums() ?? [];
-  }
-
-  private requireBoard(): DrawingBoard {
-    if (this.board === null) throw new Error("No segmentation is loaded: call loadActive first.");
-    return this.board;
+    this.toolbox.settleAll();
+    return this.toolbox.board?.labels.takeChecksums() ?? [];
   }
 
   // ---------------------------------------------------------------------------------------------- read-only maps
@@ -482,7 +466,7 @@ export class Viewer implements ViewerDoor {
   // ---------------------------------------------------------------------------------------------- telling the page
 
   get state(): ViewerState {
-    this.snapshot ??= makeState(this.scene, this.board, this.settings, this.tool, this.window);
+    this.snapshot ??= makeState(this.scene, this.toolbox, this.window);
     return this.snapshot;
   }
 
@@ -505,14 +489,13 @@ export class Viewer implements ViewerDoor {
   }
 
   destroy(): void {
-    this.running = null;
-    for (const view of [...this.attached.keys()]) this.detach(view);
+    this.views.removeAll();
     this.references.removeAll();
     this.imageFeed.stop();
     this.activeFeed?.stop();
     this.activeFeed = null;
     this.decoder.stop();
     this.scheduler.stop();
-    this.board = null;
+    this.toolbox.board = null;
   }
 }

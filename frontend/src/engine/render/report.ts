@@ -1,19 +1,14 @@
 /** What the page is told: the viewer's state, and what lies under the pointer. */
 import { toMm } from "../geometry/affine";
-import type { DrawingBoard, DrawingSettings } from "../tools/DrawingBoard";
 import type { Sample } from "../tools/Gesture";
 import { clampToGrid } from "../tools/navigation";
-import type { CursorInfo, Plane, SlicePosition, ToolName, ViewerState } from "../types";
+import type { Toolbox } from "../tools/Toolbox";
+import type { CursorInfo, Plane, SlicePosition, ViewerState } from "../types";
 import type { Window } from "../volume/windowTable";
 import { findSlice, type Scene } from "./Scene";
 
-export function makeState(
-  scene: Scene,
-  board: DrawingBoard | null,
-  settings: DrawingSettings,
-  tool: ToolName,
-  window: Window,
-): ViewerState {
+export function makeState(scene: Scene, toolbox: Toolbox, window: Window): ViewerState {
+  const { tool, settings, board } = toolbox;
   const { planes, shown, tiltDegrees } = scene.orientation;
   const locate = (plane: Plane): SlicePosition => ({
     index: findSlice(scene, planes[plane]),
@@ -29,6 +24,9 @@ export function makeState(
     activeLabel: settings.activeLabel,
     brushRadiusMm: settings.radiusMm,
     brushIsBall: settings.isBall,
+    paintLimits: settings.limits,
+    toolOptions: settings.options,
+    staged: toolbox.stagedState,
     undoDepth: board?.history.undoDepth ?? 0,
     redoDepth: board?.history.redoDepth ?? 0,
     slabsLoaded: scene.volume.slabsLoaded,

@@ -4,10 +4,11 @@ import { computeOrientation } from "../geometry/planes";
 import { CHECKSUM_EVERY_EDITS, EditHistory, toJournal } from "../labels/EditHistory";
 import { LabelVolume } from "../labels/LabelVolume";
 import { buildRowRuns, RowRuns } from "../labels/RowRuns";
-import type { AcceptScope, Edit, ImageInfo, JournalEdit, LabelArray, LabelInfo, Point3 } from "../types";
+import type { AcceptScope, DrawingTool, Edit, ImageInfo, JournalEdit, LabelArray, LabelInfo, Point3 } from "../types";
 import { ImageVolume } from "../volume/ImageVolume";
-import { boundEdit, boundScope, DrawingBoard, type DrawingTool, makeSettings } from "./DrawingBoard";
-import type { Gesture, Sample } from "./Gesture";
+import { makeSettings } from "./Bench";
+import { boundEdit, boundScope, DrawingBoard } from "./DrawingBoard";
+import { type Gesture, type Sample, ToolRefusal } from "./Gesture";
 
 const IMAGE: ImageInfo = {
   nx: 18,
@@ -48,12 +49,12 @@ function makeBoard(prefix = "edit", image = IMAGE): DrawingBoard {
 
 function sampleAt(ijk: Point3, plane: "axial" | "sagittal" | "coronal" = "axial"): Sample {
   const axes = planes[plane];
-  return { at: { x: 0, y: 0 }, ijk, axes, slice: ijk[axes.sliceAxis as 0 | 1 | 2] };
+  return { at: { x: 0, y: 0 }, ijk, axes, slice: ijk[axes.sliceAxis as 0 | 1 | 2], grabMm: 0 };
 }
 
 function begin(board: DrawingBoard, tool: DrawingTool, sample: Sample): Gesture {
   const gesture = board.begin(tool, sample);
-  if (typeof gesture === "string") throw new Error(gesture);
+  if (gesture instanceof ToolRefusal) throw gesture;
   return gesture;
 }
 
@@ -287,7 +288,7 @@ describe("what may change", () => {
     click(board, "brush", [10, 7, 4]);
     expect(board.labels.countVoxels().get(2)).toBe(first?.voxels);
     board.settings.activeLabel = 2;
-    expect(board.begin("brush", sampleAt([1, 1, 1]))).toContain("label 2 is locked");
+    expect(() => begin(board, "brush", sampleAt([1, 1, 1]))).toThrow("label 2 is locked");
   });
 
   it("is only background in that mode, and only values inside the range", () => {
@@ -326,7 +327,7 @@ describe("uneven slices", () => {
     board.settings.isBall = true;
     click(board, "brush", [8, 7, 4]);
     expect(board.labels.listDrawnSlices(2)).toEqual([4]);
-    expect(board.begin("fill3d", sampleAt([0, 0, 4]))).toContain("slice by slice");
+    expect(() => begin(board, "fill3d", sampleAt([0, 0, 4]))).toThrow("slice by slice");
   });
 });
 

@@ -11,31 +11,40 @@ import { EditDraft } from "../labels/EditDraft";
 import { EditHistory, mergeRemote } from "../labels/EditHistory";
 import { decodeRuns } from "../labels/editCodec";
 import { LabelVolume } from "../labels/LabelVolume";
-import { compilePaintRule } from "../labels/PaintRule";
 import type { RowRuns } from "../labels/RowRuns";
 import { acceptProposal } from "../ops/accept";
-import type { VoxelRange } from "../ops/capsule";
-import type { AcceptScope, Edit, JournalEdit, LabelInfo, LabelType, PaintLimits, Plane, Point3 } from "../types";
+import type { AcceptScope, DrawingTool, Edit, JournalEdit, LabelType, Plane, Point3 } from "../types";
 import type { ImageVolume } from "../volume/ImageVolume";
+import { Bench, type DrawingSettings } from "./Bench";
 import { startBrush } from "./brush";
-import { startFill } from "./fill";
-import type { Gesture, Sample } from "./Gesture";
+import { copySlice } from "./copySlice";
+import { FILL_LIMIT_VOXELS, startFill } from "./fill";
+import { type Gesture, type Sample, ToolRefusal } from "./Gesture";
+import { startHoles } from "./holes";
+import { startInterpolation } from "./interpolation";
+import { startIslands } from "./islands";
+import { startMargin } from "./margin";
+import { startOutline } from "./outline";
+import { startSmooth } from "./smooth";
 
-export type DrawingTool = "brush" | "eraser" | "fill" | "fill3d";
-
-/** What the next gesture will do; the page changes it at any time, a running gesture keeps what it began with. */
-export interface DrawingSettings {
-  labelInfos: readonly LabelInfo[];
-  activeLabel: number;
-  limits: PaintLimits;
-  radiusMm: number;
-  isBall: boolean;
-}
-
-export function makeSettings(): DrawingSettings {
-  const limits: PaintLimits = { over: "everything", range: null, eraseAnyLabel: false };
-  return { labelInfos: [], activeLabel: 1, limits, radiusMm: 4, isBall: false };
-}
+/** How each tool begins. Throws ToolRefusal when it cannot. */
+const STARTS: { readonly [Tool in DrawingTool]: (bench: Bench, sample: Sample, fillLimit: number) => Gesture } = {
+  brush: (bench, sample) => startBrush(bench, "brush", sample),
+  eraser: (bench, sample) => startBrush(bench, "eraser", sample),
+  threshold: (bench, sample) => startBrush(bench, "threshold", sample),
+  polygon: (bench, sample) => startOutline(bench, "polygon", sample),
+  lasso: (bench, sample) => startOutline(bench, "lasso", sample),
+  scissors: (bench, sample) => startOutline(bench, "scissors", sample),
+  fill: (bench, sample, limit) => startFill(bench, "fill", sample, limit),
+  fill3d: (bench, sample, limit) => startFill(bench, "fill3d", sample, limit),
+  holes: (bench, sample) => startHoles(bench, "holes", sample),
+  holes3d: (bench, sample) => startHoles(bench, "holes3d", sample),
+  islands: (bench, sample) => startIslands(bench, sample),
+  smooth: (bench, sample) => startSmooth(bench, sample),
+  grow: (bench, sample) => startMargin(bench, "grow", sample),
+  shrink: (bench, sample) => startMargin(bench, "shrink", sample),
+  interpolate: (bench, sample) => startInterpolation(bench, sample),
+};
 
 export class DrawingBoard {
   readonly labels: LabelVolume;
@@ -54,26 +63,27 @@ export class DrawingBoard {
     this.metric = computeMetric(affine);
   }
 
-  /** Begins a gesture. A sentence instead when it cannot begin, for the person drawing. */
-  begin(tool: DrawingTool, sample: Sample): Gesture | string {
-    const { activeLabel, limits, labelInfos, radiusMm, isBall } = this.settings;
-    const value = tool === "eraser" ? 0 : activeLabel;
-    const rule = compilePaintRule(value, activeLabel, limits, labelInfos, this.image);
-    if (!rule.mayWrite) return `Label ${this.nameLabel(value)} is locked: unlock it or choose another one.`;
-    const { geometry } = this.image.info;
-    const is3DAllowed = geometry !== "irregular" && geometry !== "uncalibrated";
-    if (tool === "fill3d" && !is3DAllowed)
-      return "This image's slices are uneven or without millimetres: fill slice by slice.";
-    const order = { value, rule, editId: this.makeId() };
-    if (tool === "brush" || tool === "eraser") {
-      return startBrush(
-        this.labels,
-        { ...order, radiusMm, isBall: isBall && is3DAllowed, metric: this.metric },
-        sample,
-      );
+  /** Begins a gesture; the refusal instead when it cannot begin. `fillLimit`: voxels a fill may change unasked. */
+  begin(tool: DrawingTool, sample: Sample, fillLimit = FILL_LIMIT_VOXELS): Gesture | ToolRefusal {
+    return this.tryTo(() => STARTS[tool](this.makeBench(), sample, fillLimit));
+  }
+
+  /** Copies the active label of a slice onto another one; null when that changes nothing. */
+  copySlice(axes: PlaneAxes, from: number, to: number): Edit | null | ToolRefusal {
+    return this.tryTo(() => this.finish(copySlice(this.makeBench(), axes, from, to)));
+  }
+
+  private makeBench(): Bench {
+    return new Bench(this.labels, this.history, this.image, this.metric, this.settings, this.makeId());
+  }
+
+  private tryTo<Result>(act: () => Result): Result | ToolRefusal {
+    try {
+      return act();
+    } catch (error) {
+      if (error instanceof ToolRefusal) return error;
+      throw error;
     }
-    const fill = startFill(this.labels, { ...order, is3D: tool === "fill3d" }, sample);
-    return fill ?? "This region has more than 5 million voxels, so nothing was filled: close its outline first.";
   }
 
   /** Ends a gesture: its edit enters the undo history. */
@@ -83,7 +93,7 @@ export class DrawingBoard {
   }
 
   /** Takes over a proposal within a scope; `range` is the scope's part of the grid. */
-  accept(proposal: RowRuns, revisionId: string, scope: AcceptScope, range: VoxelRange): Edit | null {
+  accept(proposal: RowRuns, revisionId: string, scope: AcceptScope, range: VoxelBox): Edit | null {
     const locked = new Set(this.settings.labelInfos.filter((label) => label.locked).map((label) => label.value));
     const chosen = scope.labels === "all" ? null : new Set(scope.labels);
     const highest = this.labels.dtype === "uint8" ? 255 : 65535;
@@ -105,10 +115,6 @@ export class DrawingBoard {
     const decode = (edit: JournalEdit) => decodeRuns(edit.runs, this.labels.size, this.labels.dtype);
     return mergeRemote(this.labels, decode(theirs), pending.map(decode));
   }
-
-  private nameLabel(value: number): string {
-    return this.settings.labelInfos.find((label) => label.value === value)?.name ?? String(value);
-  }
 }
 
 /** The smallest box around an edit: what views paint again after undo, redo or accept. */
@@ -121,7 +127,7 @@ export function boundEdit(edit: Edit, size: Point3): VoxelBox {
 }
 
 /** The part of the grid that an acceptance is limited to. */
-export function boundScope(scope: AcceptScope, planes: Readonly<Record<Plane, PlaneAxes>>, size: Point3): VoxelRange {
+export function boundScope(scope: AcceptScope, planes: Readonly<Record<Plane, PlaneAxes>>, size: Point3): VoxelBox {
   const min: [number, number, number] = [0, 0, 0];
   const max: [number, number, number] = [size[0] - 1, size[1] - 1, size[2] - 1];
   if (scope.slices !== undefined) {

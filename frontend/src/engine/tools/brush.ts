@@ -1,45 +1,47 @@
-/** Brush and eraser: capsules between consecutive samples, one edit from press to release. */
-import type { Metric } from "../geometry/affine";
+/**
+ * Brush, eraser and threshold paint: capsules between consecutive samples, one edit from press to release. Threshold
+ * paint is a brush that leaves out voxels whose displayed value lies outside its range.
+ */
+import { boundGrid } from "../geometry/box";
 import { EditDraft } from "../labels/EditDraft";
-import type { LabelVolume } from "../labels/LabelVolume";
-import type { PaintRule } from "../labels/PaintRule";
-import { makeBrushRange, visitCapsule } from "../ops/capsule";
-import type { Gesture, Sample } from "./Gesture";
+import { compileRange } from "../labels/PaintRule";
+import { visitCapsule } from "../ops/capsule";
+import type { ValueRange } from "../types";
+import type { Bench } from "./Bench";
+import { type Gesture, makeInstant, type Sample, ToolRefusal } from "./Gesture";
 
-export interface BrushStroke {
-  /** 0 erases */
-  readonly value: number;
-  readonly radiusMm: number;
-  readonly isBall: boolean;
-  readonly metric: Metric;
-  readonly rule: PaintRule;
-  readonly editId: string;
-}
-
-export function startBrush(labels: LabelVolume, stroke: BrushStroke, first: Sample): Gesture {
+export function startBrush(bench: Bench, tool: "brush" | "eraser" | "threshold", first: Sample): Gesture {
+  const { labels, settings, metric } = bench;
+  const value = tool === "eraser" ? 0 : settings.activeLabel;
+  const rule = bench.rule(tool === "eraser" ? "erase" : "paint", value);
+  const qualifies = tool === "threshold" ? compileThreshold(bench, settings.options.range) : () => true;
+  const isBall = settings.isBall && bench.canBe3D;
   const draft = new EditDraft(labels);
   let previous: Sample | null = null;
 
   const draw = (sample: Sample): void => {
     // A stroke that goes on in another slice begins anew there: nothing is drawn in between.
     const from = previous !== null && previous.slice === sample.slice ? previous : sample;
-    const size = [labels.nx, labels.ny, labels.nz] as const;
-    const range = makeBrushRange(size, sample.axes.sliceAxis, sample.slice, stroke.isBall);
-    visitCapsule(from.ijk, sample.ijk, stroke.radiusMm, stroke.metric, range, (i, j, k) => {
+    const range = boundGrid(labels.dims, sample.axes.sliceAxis, isBall ? null : sample.slice);
+    visitCapsule(from.ijk, sample.ijk, settings.radiusMm, metric, range, (i, j, k) => {
       const index = i + labels.nx * (j + labels.ny * k);
-      if (stroke.rule.mayChange(index, labels.voxels[index] as number)) draft.write(index, i, j, k, stroke.value);
+      if (rule.mayChange(index, labels.voxels[index] as number) && qualifies(index)) draft.write(index, i, j, k, value);
     });
     previous = sample;
   };
 
   draw(first);
   return {
+    ...makeInstant(draft, bench.editId, tool),
     move(samples) {
       for (const sample of samples) draw(sample);
       return null;
     },
-    takeDirty: () => draft.dirty.take(),
-    finish: () => draft.finish(stroke.editId, stroke.value === 0 ? "eraser" : "brush", null),
-    cancel: () => draft.cancel(),
   };
+}
+
+function compileThreshold({ image }: Bench, range: ValueRange): (index: number) => boolean {
+  if (image.info.channels === 3)
+    throw new ToolRefusal("A colour image has no single value to compare: use the brush instead.");
+  return compileRange(range, image);
 }

@@ -1,47 +1,48 @@
 /** Fill: one click gives the connected region of equal label the active one, in the slice or through the volume. */
-
+import { boundGrid } from "../geometry/box";
 import { nearestVoxel } from "../geometry/viewTransform";
 import { EditDraft } from "../labels/EditDraft";
-import type { LabelVolume } from "../labels/LabelVolume";
-import type { PaintRule } from "../labels/PaintRule";
-import { makeBrushRange } from "../ops/capsule";
+import { compileRange } from "../labels/PaintRule";
 import { findConnected } from "../ops/flood";
-import type { Gesture, Sample } from "./Gesture";
+import { toDisplayed } from "../volume/windowTable";
+import type { Bench } from "./Bench";
+import { type Gesture, makeInstant, type Sample, ToolRefusal } from "./Gesture";
+import { isInside } from "./navigation";
 
-export interface FillOrder {
-  readonly value: number;
-  readonly is3D: boolean;
-  readonly rule: PaintRule;
-  readonly editId: string;
-}
-
-/** Above this the fill is refused: nearly always a leak into the background. */
+/** Above this the fill asks first: nearly always a leak into the background. */
 export const FILL_LIMIT_VOXELS = 5_000_000;
 
-/** Null when the region is larger than the limit. A click outside the grid gives a gesture that changes nothing. */
-export function startFill(labels: LabelVolume, order: FillOrder, sample: Sample): Gesture | null {
+/** A click outside the grid, or on the active label, gives a gesture that changes nothing. Throws ToolRefusal. */
+export function startFill(bench: Bench, tool: "fill" | "fill3d", sample: Sample, limit = FILL_LIMIT_VOXELS): Gesture {
+  const { labels, activeLabel: value } = bench;
+  if (tool === "fill3d") bench.require3D();
+  const rule = bench.rule("paint", value);
   const draft = new EditDraft(labels);
   const [i, j, k] = nearestVoxel(sample.ijk);
-  const isInside = i >= 0 && j >= 0 && k >= 0 && i < labels.nx && j < labels.ny && k < labels.nz;
-  if (isInside) {
-    const size = [labels.nx, labels.ny, labels.nz] as const;
-    const range = makeBrushRange(size, sample.axes.sliceAxis, sample.slice, order.is3D);
-    const present = labels.voxels[i + labels.nx * (j + labels.ny * k)] as number;
-    const mayEnter = (index: number): boolean => order.rule.mayChange(index, present);
-    const region =
-      present === order.value
-        ? new Float64Array(0)
-        : findConnected(labels, [i, j, k], range, mayEnter, FILL_LIMIT_VOXELS);
-    if (region === null) return null;
-    for (const index of region) {
-      const row = Math.floor(index / labels.nx);
-      draft.write(index, index - row * labels.nx, row % labels.ny, Math.floor(row / labels.ny), order.value);
-    }
+  if (!isInside([i, j, k], labels.dims)) return makeInstant(draft, bench.editId, tool);
+  const seed = i + labels.nx * (j + labels.ny * k);
+  const present = labels.voxels[seed] as number;
+  if (present === value) return makeInstant(draft, bench.editId, tool);
+  const range = boundGrid(labels.dims, sample.axes.sliceAxis, tool === "fill3d" ? null : sample.slice);
+  const isSimilar = compileTolerance(bench, seed);
+  const mayEnter = (index: number): boolean => rule.mayChange(index, present) && isSimilar(index);
+  const region = findConnected(labels, [i, j, k], range, mayEnter, limit);
+  if (region === null)
+    throw new ToolRefusal(
+      "This region has more than 5 million voxels, so nothing was filled: close its outline first.",
+      true,
+    );
+  for (const span of region) {
+    let index = span.start + labels.nx * (span.j + labels.ny * span.k);
+    for (let x = span.start; x < span.end; x++, index++) draft.write(index, x, span.j, span.k, value);
   }
-  return {
-    move: () => null,
-    takeDirty: () => draft.dirty.take(),
-    finish: () => draft.finish(order.editId, order.is3D ? "fill3d" : "fill", null),
-    cancel: () => draft.cancel(),
-  };
+  return makeInstant(draft, bench.editId, tool);
+}
+
+/** Whether a voxel's value is within the tolerance of the seed's. RGB has no single value: nothing restricts it. */
+function compileTolerance({ image, settings }: Bench, seed: number): (index: number) => boolean {
+  const { fillTolerance } = settings.options;
+  if (fillTolerance === null || image.info.channels === 3) return () => true;
+  const value = toDisplayed(image.readStored(seed), image.info);
+  return compileRange({ low: value - fillTolerance, high: value + fillTolerance }, image);
 }

@@ -66,3 +66,7 @@ export function clampToGrid(position: Point3, size: Point3): Point3 {
   const clamp = (axis: 0 | 1 | 2): number => Math.min(size[axis] - 1, Math.max(0, Math.floor(position[axis] + 0.5)));
   return [clamp(0), clamp(1), clamp(2)];
 }
+
+export function isInside([i, j, k]: Point3, size: Point3): boolean {
+  return i >= 0 && j >= 0 && k >= 0 && i < size[0] && j < size[1] && k < size[2];
+}

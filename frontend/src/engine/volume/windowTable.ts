@@ -48,10 +48,35 @@ export function buildWindowTable(
   return table;
 }
 
+/** Tints the stored values whose displayed value lies in a range, both ends included: half way to sky blue. */
+export function tintWindowTable(
+  table: Uint32Array<ArrayBuffer>,
+  range: { readonly low: number; readonly high: number },
+  rescale: Rescale,
+): void {
+  const { min, max } = toStoredRange(range.low, range.high, rescale);
+  for (let stored = Math.max(min, -32768); stored <= Math.min(max, 32767); stored++) {
+    const index = stored < 0 ? stored + 65536 : stored;
+    const grey = (table[index] as number) & 255;
+    const mix = (part: number): number => Math.round((grey + part) / 2);
+    table[index] = (0xff000000 | (mix(TINT[2]) << 16) | (mix(TINT[1]) << 8) | mix(TINT[0])) >>> 0;
+  }
+}
+
+/** R, G, B of the tint: Okabe–Ito's sky blue, which no colour-blind reader takes for grey. */
+const TINT = [0, 160, 255] as const;
+
+export function toDisplayed(stored: number, rescale: Rescale): number {
+  return stored * rescale.slope + rescale.intercept;
+}
+
+/** A bound that is a stored integer but for rounding counts as that integer: 0.3 at slope 0.1 is 3, not 2.9999999999999996. */
+const ROUNDING = 1e-6;
+
 /** Inclusive displayed bounds as inclusive stored integers, swapped for a negative slope; min > max when none fits. */
 export function toStoredRange(low: number, high: number, rescale: Rescale): { min: number; max: number } {
   const slope = rescale.slope || 1;
   const a = (low - rescale.intercept) / slope;
   const b = (high - rescale.intercept) / slope;
-  return { min: Math.ceil(Math.min(a, b)), max: Math.floor(Math.max(a, b)) };
+  return { min: Math.ceil(Math.min(a, b) - ROUNDING), max: Math.floor(Math.max(a, b) + ROUNDING) };
 }

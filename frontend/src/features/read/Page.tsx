@@ -7,6 +7,7 @@ import { Link, useNavigate, useParams } from "react-router";
 import { asProblem, countUnsent } from "../../api";
 import { Banner, PlainFrame, Problem, SimulatedBadge, say, t, Waiting } from "../../ui";
 import { BottomBar } from "./BottomBar";
+import { LargeFill } from "./LargeFill";
 import { Panel } from "./Panel";
 import classes from "./read.module.css";
 import { SessionContext } from "./SessionContext";
@@ -17,6 +18,7 @@ import { ToolOptions } from "./ToolOptions";
 import { ToolRail } from "./ToolRail";
 import { useCommands } from "./useCommands";
 import { Views } from "./Views";
+import { WindowOptions } from "./WindowOptions";
 
 export function ReadPage() {
   const { assignment = "" } = useParams();
@@ -55,12 +57,14 @@ export function ReadPage() {
         <TopBar session={session} onSubmit={submit} onReopened={reopenCase} />
         <main style={{ display: "contents" }}>
           <ToolRail />
+          <ToolOptions />
           <Views />
         </main>
         <Panel />
         <BottomBar />
       </div>
       <ShortcutSheet />
+      <LargeFill />
     </SessionContext.Provider>
   );
 }
@@ -146,7 +150,7 @@ function TopBar({ session, onSubmit, onReopened }: TopBarProps) {
         </Badge>
       )}
       <div style={{ flex: 1 }} />
-      <ToolOptions />
+      <WindowOptions />
       <ActionIcon
         variant="subtle"
         color="gray"

@@ -1,105 +1,426 @@
-/** What the tools and the display can be set to, always in sight: brush radius, window, presets, label opacity. */
-import { Checkbox, Group, Menu, NumberInput, Text, UnstyledButton } from "@mantine/core";
-import { ChevronDown } from "lucide-react";
+/** The bar over the views: what the chosen tool can be set to, and what to do next with it. Nothing of other tools. */
+import type { ReactNode } from "react";
+import type { DrawingTool, ToolOptions as Options, PaintLimits, SliceReach, ToolName } from "../../engine";
 import { t } from "../../ui";
+import { Act, Apply, Choice, Figure, Switch } from "./optionParts";
+import classes from "./read.module.css";
 import { useSession } from "./SessionContext";
 import { useRead } from "./store";
-import { presetsOf } from "./windows";
+
+const words = t.read.options;
+
+/** Tools that paint, and so obey the paint-over mode. */
+const painting: readonly ToolName[] = [
+  "brush",
+  "threshold",
+  "polygon",
+  "lasso",
+  "fill",
+  "fill3d",
+  "holes",
+  "holes3d",
+  "smooth",
+  "grow",
+  "interpolate",
+];
+
+const optionsOf: { readonly [Tool in DrawingTool]: () => ReactNode } = {
+  brush: () => <BrushSize />,
+  eraser: () => (
+    <>
+      <BrushSize />
+      <AnyLabel />
+    </>
+  ),
+  threshold: () => (
+    <>
+      <BrushSize />
+      <RangeBounds />
+    </>
+  ),
+  polygon: () => <CloseOutline />,
+  lasso: () => null,
+  scissors: () => <ScissorsOptions />,
+  fill: () => <FillOptions />,
+  fill3d: () => <FillOptions />,
+  holes: () => <HolesOptions />,
+  holes3d: () => <HolesOptions />,
+  islands: () => <IslandsOptions />,
+  smooth: () => <SmoothOptions />,
+  grow: () => <MarginOptions label={t.read.tool.grow} />,
+  shrink: () => <MarginOptions label={t.read.tool.shrink} />,
+  interpolate: () => <InterpolateOptions />,
+};
 
 export function ToolOptions() {
+  const tool = useRead((state) => state.view?.tool ?? "crosshair");
+  const scissors = useRead((state) => state.view?.toolOptions.scissors.act);
+  const readOnly = useRead((state) => Boolean(state.facts?.readOnly));
+  const isStaged = useRead((state) => Boolean(state.view?.staged));
+  const isDrawing = tool in optionsOf && !readOnly;
+  const paints = painting.includes(tool) || (tool === "scissors" && scissors === "fill-inside");
   return (
-    <Group gap="lg" wrap="nowrap">
-      <BrushOptions />
-      <WindowOptions />
-    </Group>
+    <section className={classes.options} aria-label={words.title}>
+      <strong>{t.read.tool[tool]}</strong>
+      {isDrawing && optionsOf[tool as DrawingTool]()}
+      {isDrawing && paints && <PaintOver />}
+      {isDrawing && <InRange />}
+      <span className={classes.optionsHint} aria-live="polite">
+        {isStaged ? t.read.staged[tool === "interpolate" ? "preview" : "outline"] : t.read.toolHelp[tool]}
+      </span>
+    </section>
   );
 }
 
-function BrushOptions() {
+function useOptions(): readonly [Options | undefined, (change: Partial<Options>) => void] {
+  const session = useSession();
+  const options = useRead((state) => state.view?.toolOptions);
+  return [options, (change) => session.viewer.setToolOptions(change)];
+}
+
+function useIs3D(): boolean {
+  return useRead(({ facts }) => {
+    const image = facts?.image;
+    return Boolean(image && image.nz > 1 && image.geometry !== "irregular" && image.geometry !== "uncalibrated");
+  });
+}
+
+// --- what several tools share ---------------------------------------------------------------------------------------
+
+function BrushSize() {
   const session = useSession();
   const radius = useRead((state) => state.view?.brushRadiusMm ?? 1);
   const ball = useRead((state) => state.view?.brushIsBall ?? false);
-  const is3D = useRead((state) => (state.facts?.image.nz ?? 1) > 1);
+  const is3D = useIs3D();
   return (
-    <Group gap={8} wrap="nowrap">
-      <Text size="xs" c="dimmed" component="label" htmlFor="brush-size">
-        {t.read.brushRadius}
-      </Text>
-      <NumberInput
-        id="brush-size"
-        data-testid="brush-size"
-        aria-label={t.read.brushRadius}
-        size="xs"
-        w={92}
-        suffix=" mm"
+    <>
+      <Figure
+        testId="brush-size"
+        label={t.read.brushRadius}
+        unit="mm"
         min={0.1}
         max={50}
         step={0.5}
-        decimalScale={1}
-        clampBehavior="blur"
-        onKeyDown={(event) => event.key === "Enter" && event.currentTarget.blur()}
-        value={Number(radius.toFixed(1))}
-        onChange={(value) => Number(value) >= 0.1 && session.viewer.setBrush(Number(value), { ball })}
+        value={radius}
+        onChange={(value) => session.viewer.setBrush(value, { ball })}
       />
       {is3D && (
-        <Checkbox
-          size="xs"
-          label={t.read.ball}
-          checked={ball}
-          onChange={(event) => session.viewer.setBrush(radius, { ball: event.currentTarget.checked })}
+        <Switch label={t.read.ball} on={ball} onChange={(on) => session.viewer.setBrush(radius, { ball: on })} />
+      )}
+    </>
+  );
+}
+
+function useLimits(): readonly [PaintLimits | undefined, (change: Partial<PaintLimits>) => void] {
+  const session = useSession();
+  const limits = useRead((state) => state.view?.paintLimits);
+  return [limits, (change) => limits && session.viewer.setPaintLimits({ ...limits, ...change })];
+}
+
+/** Which voxels may be painted over; locked labels never. */
+function PaintOver() {
+  const [limits, set] = useLimits();
+  const labels = useRead((state) => state.labels);
+  if (!limits) return null;
+  const values = [
+    ["everything", words.over.everything],
+    ["background", words.over.background],
+    ...labels.map(({ value, name }) => [String(value), words.over.only(name)] as const),
+  ] as const;
+  return (
+    <Choice
+      label={words.over.title}
+      value={typeof limits.over === "object" ? String(limits.over.label) : limits.over}
+      values={values}
+      onChange={(over) =>
+        set({ over: over === "everything" || over === "background" ? over : { label: Number(over) } })
+      }
+    />
+  );
+}
+
+function AnyLabel() {
+  const [limits, set] = useLimits();
+  return (
+    <Switch
+      label={words.anyLabel}
+      on={limits?.eraseAnyLabel ?? false}
+      onChange={(eraseAnyLabel) => set({ eraseAnyLabel })}
+    />
+  );
+}
+
+/** The intensity range for every tool; threshold paint has it anyway. */
+function InRange() {
+  const [limits, set] = useLimits();
+  const [options] = useOptions();
+  const tool = useRead((state) => state.view?.tool);
+  const isColour = useRead((state) => state.facts?.image.channels === 3);
+  if (!limits || !options || isColour || tool === "threshold") return null;
+  return (
+    <>
+      <Switch
+        label={words.inRange}
+        on={limits.range !== null}
+        onChange={(on) => set({ range: on ? options.range : null })}
+      />
+      {limits.range && <RangeBounds />}
+    </>
+  );
+}
+
+function RangeBounds() {
+  const session = useSession();
+  const [options, set] = useOptions();
+  if (!options) return null;
+  const { low, high } = options.range;
+  return (
+    <>
+      <Figure label={words.from} value={low} onChange={(next) => set({ range: { low: next, high } })} />
+      <Figure label={words.to} value={high} onChange={(next) => set({ range: { low, high: next } })} />
+      <Act
+        label={words.rangeFromHere}
+        command="threshold"
+        onClick={() => session.viewer.takeRangeFromHere(useRead.getState().activePlane)}
+      />
+    </>
+  );
+}
+
+function CloseOutline() {
+  const session = useSession();
+  const isOpen = useRead((state) => state.view?.staged?.kind === "outline");
+  if (!isOpen) return null;
+  return (
+    <>
+      <Apply label={words.closeOutline} />
+      <Act label={words.dropCorner} command="drop-corner" onClick={() => void session.viewer.dropCorner()} />
+      <Act label={words.discard} command="cancel" onClick={() => session.viewer.cancel()} />
+    </>
+  );
+}
+
+// --- single tools ---------------------------------------------------------------------------------------------------
+
+function ScissorsOptions() {
+  const [options, set] = useOptions();
+  const is3D = useIs3D();
+  if (!options) return null;
+  const { scissors } = options;
+  const change = (part: Partial<Options["scissors"]>) => set({ scissors: { ...scissors, ...part } });
+  return (
+    <>
+      <Choice label={words.does} value={scissors.act} values={words.scissors} onChange={(act) => change({ act })} />
+      {scissors.act !== "fill-inside" && <AnyLabel />}
+      <Choice
+        label={words.outline}
+        value={scissors.outline}
+        values={words.outlines}
+        onChange={(outline) => change({ outline })}
+      />
+      {is3D && <Reach reach={scissors.reach} onChange={(reach) => change({ reach })} />}
+      <CloseOutline />
+    </>
+  );
+}
+
+/** Slices are counted from 1 on the screen and from 0 in the engine. */
+function Reach({ reach, onChange }: { reach: SliceReach; onChange: (reach: SliceReach) => void }) {
+  const here = useRead((state) => state.view?.slices[state.activePlane]);
+  const index = here?.index ?? 0;
+  const count = here?.count ?? 1;
+  const choose = (kind: SliceReach["kind"]) => {
+    if (kind === "all") onChange({ kind });
+    else if (kind === "around") onChange({ kind, slices: 2 });
+    else onChange({ kind, from: index, to: Math.min(count - 1, index + 4) });
+  };
+  return (
+    <>
+      <Choice label={words.slices} value={reach.kind} values={words.reaches} onChange={choose} />
+      {reach.kind === "around" && (
+        <Figure
+          label="±"
+          min={0}
+          decimals={0}
+          value={reach.slices}
+          onChange={(slices) => onChange({ kind: "around", slices })}
         />
       )}
-    </Group>
+      {reach.kind === "range" && (
+        <>
+          <Figure
+            label={words.from}
+            min={1}
+            max={count}
+            decimals={0}
+            value={reach.from + 1}
+            onChange={(from) => onChange({ ...reach, from: from - 1 })}
+          />
+          <Figure
+            label={words.to}
+            min={1}
+            max={count}
+            decimals={0}
+            value={reach.to + 1}
+            onChange={(to) => onChange({ ...reach, to: to - 1 })}
+          />
+        </>
+      )}
+    </>
   );
 }
 
-function WindowOptions() {
+function FillOptions() {
   const session = useSession();
-  const window = useRead((state) => state.view?.window);
+  const [options, set] = useOptions();
+  const tool = useRead((state) => state.view?.tool);
   const image = useRead((state) => state.facts?.image);
-  if (!window || !image || image.channels === 3) return null;
-  const set = (low: number, high: number) => high > low && session.viewer.setWindow(low, high);
+  const is3D = useIs3D();
+  const tolerance = options?.fillTolerance ?? null;
   return (
-    <Group gap={8} wrap="nowrap">
-      <Menu position="bottom-start">
-        <Menu.Target>
-          <UnstyledButton fz="xs" c="dimmed" title={t.read.windowPresets} style={{ whiteSpace: "nowrap" }}>
-            {t.read.window} <ChevronDown size={12} aria-hidden style={{ verticalAlign: "-2px" }} />
-          </UnstyledButton>
-        </Menu.Target>
-        <Menu.Dropdown>
-          {presetsOf(image).map((preset, index) => (
-            <Menu.Item
-              key={preset.name}
-              rightSection={index < 5 && <Text size="xs" c="dimmed">{`Shift+${index + 1}`}</Text>}
-              onClick={() => set(preset.low, preset.high)}
-            >
-              <bdi>{preset.name}</bdi>
-            </Menu.Item>
-          ))}
-        </Menu.Dropdown>
-      </Menu>
-      <Bound label={t.read.windowLow} value={window.low} onChange={(low) => set(low, window.high)} />
-      <Text size="xs" c="dimmed" aria-hidden>
-        –
-      </Text>
-      <Bound label={t.read.windowHigh} value={window.high} onChange={(high) => set(window.low, high)} />
-      {image.unit && <Text size="xs" c="dimmed">{`${image.unit}`}</Text>}
-    </Group>
+    <>
+      {is3D && (
+        <Switch
+          label={words.in3D}
+          on={tool === "fill3d"}
+          onChange={(on) => session.viewer.setTool(on ? "fill3d" : "fill")}
+        />
+      )}
+      {image?.channels !== 3 && (
+        <Switch
+          label={words.tolerance}
+          on={tolerance !== null}
+          onChange={(on) => set({ fillTolerance: on ? 20 : null })}
+        />
+      )}
+      {tolerance !== null && (
+        <Figure
+          label="±"
+          min={0}
+          value={tolerance}
+          {...(image?.unit ? { unit: image.unit } : {})}
+          onChange={(fillTolerance) => set({ fillTolerance })}
+        />
+      )}
+    </>
   );
 }
 
-function Bound({ label, value, onChange }: { label: string; value: number; onChange: (value: number) => void }) {
-  const shown = Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3));
+function HolesOptions() {
+  const session = useSession();
+  const tool = useRead((state) => state.view?.tool);
+  const is3D = useIs3D();
   return (
-    <NumberInput
-      size="xs"
-      w={78}
-      hideControls
-      aria-label={label}
-      title={label}
-      value={shown}
-      onChange={(next) => typeof next === "number" && next !== shown && onChange(next)}
-    />
+    <>
+      {is3D && (
+        <Switch
+          label={words.in3D}
+          on={tool === "holes3d"}
+          onChange={(on) => session.viewer.setTool(on ? "holes3d" : "holes")}
+        />
+      )}
+      <Apply label={t.read.tool.holes} />
+    </>
+  );
+}
+
+function IslandsOptions() {
+  const [options, set] = useOptions();
+  const labels = useRead((state) => state.labels);
+  const is3D = useIs3D();
+  if (!options) return null;
+  const { islands } = options;
+  const change = (part: Partial<Options["islands"]>) => set({ islands: { ...islands, ...part } });
+  const needsClick = islands.act === "keep-clicked" || islands.act === "relabel-clicked";
+  return (
+    <>
+      <Choice label={words.does} value={islands.act} values={words.islands} onChange={(act) => change({ act })} />
+      {islands.act === "drop-small" && (
+        <Figure
+          label={words.below}
+          unit="mm³"
+          min={0}
+          value={islands.belowMm3}
+          onChange={(belowMm3) => change({ belowMm3 })}
+        />
+      )}
+      {islands.act === "relabel-clicked" && (
+        <Choice
+          label={words.becomes}
+          value={String(islands.toLabel)}
+          values={labels.map(({ value, name }) => [String(value), name] as const)}
+          onChange={(value) => change({ toLabel: Number(value) })}
+        />
+      )}
+      {is3D && <Switch label={words.in3D} on={islands.is3D} onChange={(on) => change({ is3D: on })} />}
+      {!needsClick && <Apply label={words.apply} />}
+    </>
+  );
+}
+
+function SmoothOptions() {
+  const [options, set] = useOptions();
+  const is3D = useIs3D();
+  if (!options) return null;
+  const { smooth } = options;
+  return (
+    <>
+      <Figure
+        label={words.within}
+        unit="mm"
+        min={0.1}
+        max={20}
+        step={0.5}
+        value={smooth.radiusMm}
+        onChange={(radiusMm) => set({ smooth: { ...smooth, radiusMm } })}
+      />
+      {is3D && (
+        <Switch label={words.in3D} on={smooth.is3D} onChange={(on) => set({ smooth: { ...smooth, is3D: on } })} />
+      )}
+      <Apply label={t.read.tool.smooth} />
+    </>
+  );
+}
+
+function MarginOptions({ label }: { label: string }) {
+  const [options, set] = useOptions();
+  const is3D = useIs3D();
+  if (!options) return null;
+  const { margin } = options;
+  return (
+    <>
+      <Figure
+        label={words.margin}
+        unit="mm"
+        min={0.1}
+        max={50}
+        step={0.5}
+        value={margin.mm}
+        onChange={(mm) => set({ margin: { ...margin, mm } })}
+      />
+      {is3D && (
+        <Switch label={words.in3D} on={margin.is3D} onChange={(on) => set({ margin: { ...margin, is3D: on } })} />
+      )}
+      <Apply label={label} />
+    </>
+  );
+}
+
+function InterpolateOptions() {
+  const session = useSession();
+  const [options, set] = useOptions();
+  const isShown = useRead((state) => state.view?.staged?.kind === "preview");
+  if (!options) return null;
+  return (
+    <>
+      <Choice
+        label={words.gaps}
+        value={options.interpolate}
+        values={words.gapChoices}
+        onChange={(interpolate) => set({ interpolate })}
+      />
+      <Apply label={isShown ? words.acceptPreview : words.preview} />
+      {isShown && <Act label={words.discard} command="cancel" onClick={() => session.viewer.cancel()} />}
+    </>
   );
 }

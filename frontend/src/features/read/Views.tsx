@@ -2,7 +2,7 @@
 import { ActionIcon } from "@mantine/core";
 import { Maximize2, Minimize2 } from "lucide-react";
 import { useEffect, useRef } from "react";
-import type { Plane, ViewHandle } from "../../engine";
+import { isDrawingTool, type Plane, type ViewHandle } from "../../engine";
 import { t } from "../../ui";
 import classes from "./read.module.css";
 import { useSession } from "./SessionContext";
@@ -93,7 +93,7 @@ function PlaneView({ plane, alone }: { plane: Plane; alone: boolean }) {
 /** A quick second dab of the brush is not a double click. */
 function isDrawing(): boolean {
   const { view, facts } = useRead.getState();
-  return !facts?.readOnly && ["brush", "eraser", "fill", "fill3d"].includes(view?.tool ?? "");
+  return !facts?.readOnly && isDrawingTool(view?.tool ?? "crosshair");
 }
 
 function viewLabel(plane: Plane, position: { index: number; count: number } | undefined): string {

@@ -20,6 +20,8 @@ export type Command =
         | "hide"
         | "zoom-while-held";
     }
+  | { do: "copy-slice"; direction: 1 | -1 }
+  | { do: "toggle-range" | "drop-corner" }
   | { do: "label"; position: number }
   | { do: "background" }
   | { do: "brush-size"; factor: number }
@@ -48,8 +50,23 @@ export type CommandEntry = {
 export const commands = [
   { id: "brush", command: { do: "tool", tool: "brush" }, keys: ["B"], group: "tools" },
   { id: "eraser", command: { do: "tool", tool: "eraser" }, keys: ["E"], group: "tools" },
+  { id: "threshold", command: { do: "tool", tool: "threshold" }, keys: ["T"], group: "tools" },
+  { id: "polygon", command: { do: "tool", tool: "polygon" }, keys: ["P"], group: "tools" },
+  { id: "lasso", command: { do: "tool", tool: "lasso" }, keys: ["L"], group: "tools" },
+  { id: "scissors", command: { do: "tool", tool: "scissors" }, keys: ["S"], group: "tools" },
   { id: "fill", command: { do: "tool", tool: "fill" }, keys: ["F"], group: "tools" },
   { id: "fill3d", command: { do: "tool", tool: "fill3d" }, keys: ["Shift+F"], group: "tools" },
+  { id: "holes", command: { do: "tool", tool: "holes" }, keys: ["H"], group: "tools" },
+  { id: "holes3d", command: { do: "tool", tool: "holes3d" }, keys: ["Shift+H"], group: "tools" },
+  { id: "islands", command: { do: "tool", tool: "islands" }, keys: ["K"], group: "tools" },
+  { id: "smooth", command: { do: "tool", tool: "smooth" }, keys: ["Shift+S"], group: "tools" },
+  { id: "grow", command: { do: "tool", tool: "grow" }, keys: ["+"], group: "tools" },
+  { id: "shrink", command: { do: "tool", tool: "shrink" }, keys: ["-"], group: "tools" },
+  { id: "interpolate", command: { do: "tool", tool: "interpolate" }, keys: ["N"], group: "tools" },
+  { id: "copy-to-next", command: { do: "copy-slice", direction: 1 }, keys: ["Shift+PageUp"], group: "tools" },
+  { id: "copy-to-previous", command: { do: "copy-slice", direction: -1 }, keys: ["Shift+PageDown"], group: "tools" },
+  { id: "drop-corner", command: { do: "drop-corner" }, keys: ["Backspace"], group: "tools" },
+  { id: "value-range", command: { do: "toggle-range" }, keys: ["I"], group: "tools" },
   { id: "crosshair", command: { do: "tool", tool: "crosshair" }, keys: ["C"], group: "tools" },
   { id: "window", command: { do: "tool", tool: "window" }, keys: ["D"], group: "tools" },
   { id: "swap-tools", command: { do: "swap-tools" }, keys: ["X"], group: "tools" },
@@ -73,7 +90,7 @@ export const commands = [
 
   { id: "accept", command: { do: "accept", scope: "active" }, keys: ["Enter"], group: "layers" },
   { id: "accept-all", command: { do: "accept", scope: "all" }, keys: ["Shift+Enter"], group: "layers" },
-  { id: "toggle-proposal", command: { do: "toggle-proposal" }, keys: ["P"], group: "layers" },
+  { id: "toggle-proposal", command: { do: "toggle-proposal" }, keys: ["Shift+G"], group: "layers" },
   { id: "toggle-experts", command: { do: "toggle-experts" }, keys: ["G"], group: "layers" },
   { id: "hide", command: { do: "hide" }, keys: ["O"], group: "layers", held: true },
   { id: "fainter", command: { do: "opacity", by: -0.1 }, keys: [","], group: "layers", repeats: true },

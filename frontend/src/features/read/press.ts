@@ -1,7 +1,8 @@
 /** A key event as the plain facts that decide what it means. */
 import type { Press } from "./keymap";
 
-const textFields = 'input:not([type="range"]):not([type="checkbox"]), textarea, select, [role="dialog"], [role="menu"]';
+const textFields =
+  'input:not([type="range"]):not([type="checkbox"]):not([type="radio"]), textarea, select, [role="dialog"], [role="menu"]';
 
 export function pressOf(event: KeyboardEvent): Press {
   const target = event.target instanceof HTMLElement ? event.target : null;

@@ -1,6 +1,6 @@
 /** What each command does to the open case: one small function per command. */
 import { asProblem } from "../../api";
-import type { ToolName } from "../../engine";
+import { isDrawingTool, type Plane, type ToolName } from "../../engine";
 import { say, t } from "../../ui";
 import { saveWords } from "./BottomBar";
 import type { Command } from "./commands";
@@ -14,7 +14,6 @@ export type Acting = { session: ReadSession; state: ReadState; submit: () => voi
 type Of<K extends Command["do"]> = Extract<Command, { do: K }>;
 type Handlers = { [K in Command["do"]]: (acting: Acting, command: Of<K>) => void };
 
-const drawing: readonly ToolName[] = ["brush", "eraser", "fill", "fill3d"];
 const brushRange_mm = [0.1, 50] as const;
 
 /** The tool before the present one, and the one to go back to when `Z` is let go. */
@@ -22,8 +21,21 @@ let formerTool: ToolName = "eraser";
 let heldTool: ToolName | null = null;
 
 const handlers: Handlers = {
-  tool: ({ session }, { tool }) => chooseTool(session, tool),
-  "swap-tools": ({ session }) => chooseTool(session, formerTool),
+  tool: ({ session, state }, { tool }) => {
+    // The key of threshold paint, pressed again, takes its range from what lies under the brush.
+    if (tool === "threshold" && session.viewer.state.tool === tool) session.viewer.takeRangeFromHere(state.activePlane);
+    else chooseTool(session, tool, state.activePlane);
+  },
+  "swap-tools": ({ session, state }) => chooseTool(session, formerTool, state.activePlane),
+  "copy-slice": ({ session, state }, { direction }) => {
+    if (session.facts.readOnly) say(t.read.readOnlyHint);
+    else session.viewer.copySlice(state.activePlane, direction);
+  },
+  "toggle-range": ({ session }) => {
+    const { paintLimits, toolOptions } = session.viewer.state;
+    session.viewer.setPaintLimits({ ...paintLimits, range: paintLimits.range ? null : toolOptions.range });
+  },
+  "drop-corner": ({ session }) => void session.viewer.dropCorner(),
   label: ({ session, state }, { position }) => chooseLabel(session, state, position),
   background: ({ session }) => session.viewer.setActiveLabel(0),
   "previous-label": ({ session, state }) => chooseLabel(session, state, activePosition(state) - 1),
@@ -50,7 +62,11 @@ const handlers: Handlers = {
     const preset = presetsOf(session.facts.image)[index];
     if (preset) session.viewer.setWindow(preset.low, preset.high);
   },
-  accept: ({ session }, { scope }) => session.accept(scope),
+  accept: ({ session, state }, { scope }) => {
+    // Enter first ends what waits for it: an outline, a preview, a tool that acts at the crosshair.
+    const ends = scope === "active" && !session.facts.readOnly && session.viewer.confirm(state.activePlane);
+    if (!ends) session.accept(scope);
+  },
   undo: ({ session }) => session.undo(),
   redo: ({ session }) => session.redo(),
   cancel: ({ session }) => session.viewer.cancel(),
@@ -87,14 +103,15 @@ export function releaseHeld(session: ReadSession): void {
   heldTool = null;
 }
 
-function chooseTool(session: ReadSession, tool: ToolName): void {
-  if (drawing.includes(tool) && session.facts.readOnly) {
+/** `plane`: the view that a tool which begins at once is meant for. */
+export function chooseTool(session: ReadSession, tool: ToolName, plane: Plane): void {
+  if (isDrawingTool(tool) && session.facts.readOnly) {
     say(t.read.readOnlyHint);
     return;
   }
   const present = session.viewer.state.tool;
   if (present !== tool) formerTool = present;
-  session.viewer.setTool(tool);
+  session.viewer.setTool(tool, plane);
 }
 
 function activePosition({ labels, view }: ReadState): number {

@@ -76,6 +76,7 @@ export class ReadSession {
       onViewChange: (view) => this.#show({ view }),
       onCursor: (cursor) => this.onCursor?.(cursor),
       onProblem: (sentence) => say(sentence, "error"),
+      onQuestion: (question) => this.#show({ question }),
     });
   }
 

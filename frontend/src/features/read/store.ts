@@ -1,7 +1,7 @@
 /** What the reading screen shows. Never voxels: those live in the engine; this is what panels and bars are drawn from. */
 import { create } from "zustand";
 import type { ApiProblem, AssignmentOut, ImageOut, ProjectOut, SaveState } from "../../api";
-import type { LabelInfo, LayerLook, Plane, ViewerState } from "../../engine";
+import type { LabelInfo, LayerLook, Plane, Question, ViewerState } from "../../engine";
 
 /** One read-only map over the image: another expert's reading, or the model's proposal. */
 export type Layer = {
@@ -47,6 +47,8 @@ export type ReadState = {
   hidden: boolean;
   submitting: boolean;
   sheetOpen: boolean;
+  /** What the engine asks before it goes on; null when it asks nothing. */
+  question: Question | null;
 };
 
 const noSlices: readonly number[] = [];
@@ -71,6 +73,7 @@ export const emptyRead: ReadState = {
   hidden: false,
   submitting: false,
   sheetOpen: false,
+  question: null,
 };
 
 export const useRead = create<ReadState>(() => emptyRead);

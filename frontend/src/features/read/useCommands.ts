@@ -15,8 +15,8 @@ export function useKeymap(): Keymap {
   return useMemo(() => keymapOf(shortcuts ?? {}), [shortcuts]);
 }
 
-/** The keys of one command as printed, for hints beside buttons; empty where it is switched off. */
-export function useKeyHint(id: CommandId): string {
+/** The keys of one command as printed, for hints beside buttons; empty where it is switched off or there is none. */
+export function useKeyHint(id: CommandId | null): string {
   const keymap = useKeymap();
   return [...keymap].flatMap(([chord, entry]) => (entry.id === id ? [printed(chord)] : [])).join(", ");
 }
