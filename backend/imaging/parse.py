@@ -7,6 +7,7 @@ happens to it, the parent reads at most a lie, which it checks. Everything is ca
 have dozens of exceptions, and each means that this file cannot be read.
 
     {"job": "describe", "path"}                        -> {"kind": "dicom" | "nifti" | "picture" | "zip", "dicom"?}
+    {"job": "tags", "path"}                            -> {"tags": [[tag, name, value]]}; none where it is no DICOM file
     {"job": "expand", "path", "folder"}                -> {"members": [{"name", "file"}]}
     {"job": "nifti" | "picture", "path", "folder", "label"} -> grid and slabs, or the raw label map
     {"job": "series", "pixels", "frames", "folder"}    -> slabs, or {"bad_frames": [{"frame", "code", "reason"}]}
@@ -25,7 +26,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from backend.imaging import archive, dicom_header, nifti, part10, raster, volume
+from backend.imaging import archive, dicom_header, dicom_tags, nifti, part10, raster, volume
 from backend.imaging.dicom_frames import PixelLayout
 from backend.imaging.geometry import to_rows
 from backend.imaging.pixels import BadFrame, DicomSource, PlacedFrame
@@ -127,6 +128,18 @@ def _describe(request: Request, limits: ChildLimits) -> dict[str, Any]:
     if nifti.looks_like(nifti.unpacked_head(path)):
         return {"kind": "nifti"}
     raise Refusal("unsupported", _name_kind(head))
+
+
+def _tags(request: Request, limits: ChildLimits) -> dict[str, Any]:
+    """How the image was made, for people to read."""
+    with Path(request["path"]).open("rb") as file:
+        if not part10.looks_like(file.read(1024)):
+            return {"tags": []}
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as data:
+            try:
+                return {"tags": dicom_tags.read_tags(data, unpacked_bytes=limits.unpacked_bytes)}
+            except Refusal as refusal:  # its traceback would keep the mapping alive
+                raise Refusal(refusal.code, refusal.reason) from None
 
 
 def _header(data: memoryview, limits: ChildLimits) -> dicom_header.DicomFile:
@@ -242,6 +255,7 @@ JOBS: dict[str, Callable[[Request, ChildLimits], dict[str, Any]]] = {
     "nifti": _nifti,
     "picture": _picture,
     "series": _series,
+    "tags": _tags,
 }
 
 if __name__ == "__main__":

@@ -87,7 +87,7 @@ def run_import(gateway: Gateway, job: Claimed) -> None:
     )
     files = [(file.path, folder / file.sha256) for file in upload.files]
     with _workdir(settings) as workdir:
-        result = take_in(database, gateway.blobs, source, files, workdir, limits_of(settings))
+        result = take_in(database, gateway.blobs, source, files, workdir, Limits.of(settings))
     with database.write() as db:
         jobs.hold(db, job)
         _record(db, source, job.id, result)
@@ -108,7 +108,7 @@ def import_folder(
     source = Source(project_id, SYSTEM, experts, lambda db: None, lambda done, total, sentence: None)
     files = files_below(path)
     with _workdir(settings) as workdir:
-        result = take_in(database, Blobs(settings.blobs_folder), source, files, workdir, limits_of(settings))
+        result = take_in(database, Blobs(settings.blobs_folder), source, files, workdir, Limits.of(settings))
     with database.write() as db:
         _record(db, source, None, result)
     return result
@@ -127,15 +127,6 @@ def files_below(path: Path) -> list[tuple[str, Path]]:
     if not found:
         raise Invalid(f"{path.name} holds no file to import.")
     return found
-
-
-def limits_of(settings: Settings) -> Limits:
-    """What one import may cost on this server."""
-    return Limits(
-        file_bytes=settings.upload_limit_mib * MIB,
-        unpacked_bytes=settings.image_limit_mib * MIB,
-        parse_seconds=settings.import_seconds,
-    )
 
 
 def take_in(

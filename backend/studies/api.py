@@ -64,6 +64,20 @@ class ImagePageOut(BaseModel):
     next_cursor: str | None
 
 
+class TagOut(BaseModel):
+    """One element of the original's DICOM header: "(0018,0050)", its name, its value with unit."""
+
+    tag: str
+    name: str
+    value: str
+
+
+class ImageTagsOut(BaseModel):
+    """How an image was made. Empty for images that are not DICOM; what could name a person is never here."""
+
+    items: list[TagOut]
+
+
 class SeriesOut(BaseModel):
     """One series of a study and its images."""
 

@@ -3,6 +3,7 @@
 `tests/acceptance/test_engine.py` and `benchmarks/viewer.py` use it where the whole application would only add noise.
 """
 
+import base64
 import functools
 import http.server
 import json
@@ -13,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
+from numpy.typing import NDArray
 from playwright.sync_api import Page
 
 FRONTEND = Path(__file__).resolve().parents[2] / "frontend"
@@ -61,9 +64,12 @@ def open_phantom(
     geometry: str = "regular",
     experts: int = 0,
     drawn: bool = False,
+    proposal: bool = False,
+    heat: bool = False,
 ) -> None:
     """Show the phantom and wait until image and label maps are there. affine: 12 numbers, voxel → RAS mm."""
-    wanted = {"size": size, "affine": affine, "geometry": geometry, "experts": experts, "drawn": drawn}
+    layers = {"experts": experts, "drawn": drawn, "proposal": proposal, "heat": heat}
+    wanted = {"size": size, "affine": affine, "geometry": geometry, **layers}
     page.goto("about:blank")
     page.goto(f"{origin}/index.html#{quote(json.dumps(wanted))}")
     page.evaluate(
@@ -73,6 +79,22 @@ def open_phantom(
         }"""
     )
     next_frame(page)
+
+
+def read_canvas(page: Page, plane: str) -> NDArray[np.uint8]:
+    """What a view shows, [y, x, RGB], in device pixels."""
+    next_frame(page)
+    width, height, text = page.evaluate(READ_CANVAS, plane)
+    return np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width, 4)[..., :3]
+
+
+READ_CANVAS = """(plane) => {
+    const canvas = document.getElementById(plane);
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const parts = [];
+    for (let at = 0; at < data.length; at += 32768) parts.push(String.fromCharCode(...data.subarray(at, at + 32768)));
+    return [canvas.width, canvas.height, btoa(parts.join(""))];
+}"""
 
 
 def next_frame(page: Page) -> None:

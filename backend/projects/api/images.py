@@ -13,7 +13,16 @@ from backend.accounts.api import CurrentActor, Router, policy
 from backend.database import Reads, Writes
 from backend.paging import Cursor, Limit, Page
 from backend.projects import rules
-from backend.studies.api import ImageOut, ImagePageOut, StudyPageOut, accepts_gzip, image_out
+from backend.studies.api import (
+    ImageOut,
+    ImagePageOut,
+    ImageTagsOut,
+    StudyPageOut,
+    TagOut,
+    accepts_gzip,
+    image_out,
+)
+from backend.studies.ingest import Limits
 
 router = Router(tags=["studies"])
 
@@ -69,6 +78,14 @@ def add_project_images(db: Writes, actor: CurrentActor, project_id: UUID, body: 
 def get_image(db: Writes, actor: CurrentActor, image_id: UUID) -> ImageOut:
     """One image's grid and how to show it; the audit notes that you opened it."""
     return image_out(rules.open_image(db, actor, image_id))
+
+
+@router.get("/images/{image_id}/tags", openapi_extra=policy("image:read"))
+def get_image_tags(request: Request, db: Writes, actor: CurrentActor, image_id: UUID) -> ImageTagsOut:
+    """How the image was made, from its DICOM header: acquisition, geometry and display, nothing that names a person."""
+    state = request.app.state
+    tags = rules.load_tags(db, actor, state.blobs, image_id, Limits.of(state.settings))
+    return ImageTagsOut(items=[TagOut(tag=tag, name=name, value=value) for tag, name, value in tags])
 
 
 @router.get(

@@ -18,6 +18,7 @@ from backend.paging import Page, decode_cursor, page_of
 from backend.projects import store
 from backend.projects.rules.projects import authorize_in
 from backend.studies import rules as studies
+from backend.studies.ingest import Limits
 from backend.studies.rules import ImageRow
 from backend.studies.store import Filter, Image
 
@@ -112,6 +113,15 @@ def load_thumbnail(db: AnySession, actor: Actor, blobs: Blobs, image_id: UUID, v
     if v != image.sha256:
         raise NotFound("This address names other pixels than the image has; read the image again.")
     return studies.make_thumbnail(blobs, image)
+
+
+def load_tags(
+    db: WriteSession, actor: Actor, blobs: Blobs, image_id: UUID, limits: Limits
+) -> tuple[tuple[str, str, str], ...]:
+    """How an image was made, as its original's header says it: (tag, name, value) each, nothing that names a person."""
+    tags = studies.load_tags(blobs, load_image(db, actor, image_id).image, limits)
+    open_image(db, actor, image_id)  # last: the audit chain is locked from here on
+    return tags
 
 
 def put_images(db: WriteSession, actor: Actor, project_id: UUID, image_ids: Sequence[UUID]) -> int:

@@ -20,7 +20,7 @@ from backend.studies.ingest.answers import (
     check_label_grid,
     label_grid_difference,
 )
-from backend.studies.ingest.child import Child, Children
+from backend.studies.ingest.child import Child, Children, plain_text
 from backend.studies.ingest.reading import Import, is_label_name
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "label_grid_difference",
     "parse_files",
     "parse_label",
+    "read_tags",
 ]
 
 
@@ -61,6 +62,18 @@ def parse_label(file: tuple[str, Path], workdir: Path, limits: Limits) -> Parsed
     if not images:
         raise Refusal(verdicts[0].code, verdicts[0].message)
     return images[0]
+
+
+def read_tags(path: Path, limits: Limits) -> list[tuple[str, str, str]]:
+    """How a stored original says it was made: (tag, name, value) each; empty where it is no DICOM file.
+
+    Raises Refusal where the file cannot be read any more.
+    """
+    with Children(limits) as children:
+        answer = children.ask({"job": "tags", "path": str(path)}, 0)
+    return [
+        (plain_text(str(tag)), plain_text(str(name)), plain_text(str(value))) for tag, name, value in answer["tags"]
+    ]
 
 
 def isolation(limits: Limits) -> dict[str, bool]:

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 
 from backend.imaging import geometry
 from backend.imaging.geometry import Geometry, SourceAxes
 from backend.imaging.parse import ChildLimits
 from backend.imaging.refusal import Refusal
+from backend.settings import Settings
 
 Status: TypeAlias = Literal["accepted", "warning", "refused", "duplicate", "quarantined"]
 Progress: TypeAlias = Callable[[int, int, str], None]
@@ -30,6 +31,15 @@ class Limits:
     parse_seconds: float = 10.0
     normalise_bytes_per_second: int = 20 * MIB
     child_cpu_seconds: int = 900
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """What this server allows."""
+        return cls(
+            file_bytes=settings.upload_limit_mib * MIB,
+            unpacked_bytes=settings.image_limit_mib * MIB,
+            parse_seconds=settings.import_seconds,
+        )
 
     def for_child(self) -> ChildLimits:
         return ChildLimits(

@@ -58,6 +58,11 @@ async function parsed(response: Response): Promise<unknown> {
   }
 }
 
+/** Where a path of the API lies, for whoever fetches it without this client (a worker). */
+export function addressOf(path: string): string {
+  return new URL(base + path, location.href).href;
+}
+
 /** Bytes as the browser decompressed them. Throws an `ApiProblem` for anything but 200. */
 export async function bytes(path: string, signal?: AbortSignal): Promise<ArrayBuffer> {
   const response = await reach(new Request(base + path, { credentials: "same-origin", ...(signal && { signal }) }));

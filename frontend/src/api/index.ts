@@ -1,6 +1,6 @@
 /** The door to the server. */
 export * from "./actions";
-export { bytes, onSignedOut, sendFile, thumbnailAddress } from "./client";
+export { addressOf, bytes, onSignedOut, sendFile, thumbnailAddress } from "./client";
 export { listenToServer, onServerEvent, type ServerEvent } from "./events";
 export {
   Outbox,

@@ -82,6 +82,13 @@ export const assignmentsQuery = ({ projectId, state }: AssignmentFilter) =>
     getNextPageParam: (page) => page.next_cursor,
   });
 
+/** What its DICOM header tells of how an image was made. */
+export const imageTagsQuery = (imageId: string) =>
+  queryOptions({
+    queryKey: ["image-tags", imageId],
+    queryFn: () => body(api.GET("/api/v1/images/{image_id}/tags", { params: { path: { image_id: imageId } } })),
+  });
+
 export const modelsQuery = (projectId: string) =>
   queryOptions({
     queryKey: ["models", projectId],

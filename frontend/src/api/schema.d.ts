@@ -279,6 +279,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/images/{image_id}/tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Image Tags
+         * @description How the image was made, from its DICOM header: acquisition, geometry and display, nothing that names a person.
+         */
+        get: operations["get_image_tags"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/images/{image_id}/thumbnail": {
         parameters: {
             query?: never;
@@ -1598,6 +1618,14 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * ImageTagsOut
+         * @description How an image was made. Empty for images that are not DICOM; what could name a person is never here.
+         */
+        ImageTagsOut: {
+            /** Items */
+            items: components["schemas"]["TagOut"][];
+        };
+        /**
          * ImportIn
          * @description Where to import; `experts`: keep label maps below segmentations/EXPERT/ as submitted readings.
          */
@@ -2609,6 +2637,18 @@ export interface components {
             /** Database Bytes */
             database_bytes: number;
         };
+        /**
+         * TagOut
+         * @description One element of the original's DICOM header: "(0018,0050)", its name, its value with unit.
+         */
+        TagOut: {
+            /** Tag */
+            tag: string;
+            /** Name */
+            name: string;
+            /** Value */
+            value: string;
+        };
         /** TokenIn */
         TokenIn: {
             /** Name */
@@ -3572,6 +3612,55 @@ export interface operations {
                 };
                 content: {
                     "application/octet-stream": unknown;
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_image_tags: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                image_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImageTagsOut"];
                 };
             };
             /** @description The request is understood but cannot be right. */

@@ -2,7 +2,7 @@
 
 export { toJournal } from "./labels/EditHistory";
 export { BadEdit, encodeRuns } from "./labels/editCodec";
-export { heatColour } from "./render/heatColours";
+export { DIFFERENCE_COLOURS, heatColour } from "./render/heatColours";
 export { Viewer } from "./render/Viewer";
 export { isDrawingTool } from "./tools/Toolbox";
 export type * from "./types";

@@ -100,11 +100,25 @@ export interface LayerSource {
 
 /**
  * Shares of 0–1 over the image as a heat map. `slabs`: uint8 on the image's grid, 0–255 = 0–1, loaded once per id.
- * `disagreement`: per voxel, the share of these layers that do not vote with their majority.
+ * `disagreement`: per voxel, the share of these layers that do not vote with their majority. `difference`: where only a,
+ * only b or both have the label (null: any); while it is shown it stands alone, without outlines and fills.
  */
 export type HeatSource =
   | { readonly kind: "slabs"; readonly id: string; readonly fetchSlab: FetchSlab }
-  | { readonly kind: "disagreement"; readonly layers: readonly string[] };
+  | { readonly kind: "disagreement"; readonly layers: readonly string[] }
+  | { readonly kind: "difference"; readonly a: CompareSide; readonly b: CompareSide; readonly label: number | null };
+
+/** A side of a comparison: a layer by its id, or the map being drawn as it is now. */
+export type CompareSide = { readonly layer: string } | "drawing";
+
+/** One label in two maps. `distances`: surfaces in mm; null where one side is empty or the image has no lengths. */
+export interface LabelAgreement {
+  readonly label: number;
+  readonly voxelsA: number;
+  readonly voxelsB: number;
+  readonly dice: number;
+  readonly distances: { readonly hd95Mm: number; readonly assdMm: number } | null;
+}
 
 /** The map being drawn. `fetchSlab` null = begin empty. `edits` are replayed in order and fill undo and redo. */
 export interface ActiveSource {
@@ -131,7 +145,7 @@ export type DrawingTool =
   | "shrink"
   | "interpolate";
 
-export type ToolName = DrawingTool | "crosshair" | "window" | "pan" | "zoom";
+export type ToolName = DrawingTool | "crosshair" | "window" | "pan" | "zoom" | "ruler";
 
 /** Which slices along the view's normal an outline cuts through. Slice numbers as in `ViewerState.slices`, both included. */
 export type SliceReach =
@@ -237,9 +251,19 @@ export interface CursorInfo {
   readonly share: number | null;
 }
 
+/** A label in one slice. `areaMm2` is null where the image has no lengths, `values` for colour and while loading. */
+export interface SliceMeasure {
+  readonly cells: number;
+  readonly areaMm2: number | null;
+  /** displayed units */
+  readonly values: { readonly mean: number; readonly sd: number; readonly low: number; readonly high: number } | null;
+}
+
 export interface ViewerOptions {
   readonly image: ImageInfo;
   readonly fetchSlab: FetchSlab;
+  /** where the same bytes lie on our own origin: given, a worker fetches them, and `fetchSlab` only when that failed */
+  readonly slabAddress?: (slab: number) => string;
   /** voxel to start at; the middle of the volume when absent */
   readonly startIjk?: Point3;
   /** every change of the active map, undo and redo included, after it was applied */
@@ -311,6 +335,8 @@ export interface ViewerDoor {
   removeLayer(id: string): void;
   /** Shows one heat map, or none. Resolves when its slabs have arrived or failed. */
   showHeat(heat: HeatSource | null): Promise<void>;
+  /** Measures two maps against each other in another thread. A newer question overtakes this one: then no answer comes. */
+  compare(a: CompareSide, b: CompareSide, labels: readonly number[]): Promise<readonly LabelAgreement[]>;
   /** The majority of these layers' labels as a layer of its own, or none. */
   showConsensus(layers: readonly string[], look: LayerLook | null): void;
   /** null when nothing would change */
@@ -319,6 +345,8 @@ export interface ViewerDoor {
   redo(): Edit | null;
   /** voxels of each label present in the active map, background left out */
   countVoxels(): ReadonlyMap<number, number>;
+  /** what a label covers in the slice shown, null where it is not in it */
+  measureSlice(plane: Plane, label: number): SliceMeasure | null;
   /** slices of a plane where the active map is not empty: marks for the slice bar */
   listDrawnSlices(plane: Plane): readonly number[];
   /** CRC-32 of the slices touched since the last check, for submit */

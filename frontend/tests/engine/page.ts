@@ -10,6 +10,8 @@ const wanted = JSON.parse(decodeURIComponent(location.hash.slice(1))) as {
   geometry: ImageInfo["geometry"];
   experts: number;
   drawn: boolean;
+  proposal: boolean;
+  heat: boolean;
 };
 const [nx, ny, nz] = wanted.size;
 const slabDepth = 8;
@@ -45,6 +47,20 @@ function fetchLabels(slab: number, shift: number): Promise<ArrayBuffer> {
         else if (isInside(x, y, z, 0.7, 0.4 + shift, 0.6, 0.08)) labels[at] = 2;
       }
   return Promise.resolve(labels.buffer);
+}
+
+/** A rim of shares around ball 1, 255 on its surface and 0 a tenth of the image away. */
+function fetchShares(slab: number): Promise<ArrayBuffer> {
+  const depth = Math.min(slabDepth, nz - slab * slabDepth);
+  const shares = new Uint8Array(nx * ny * depth);
+  let at = 0;
+  for (let z = slab * slabDepth; z < slab * slabDepth + depth; z++)
+    for (let y = 0; y < ny; y++)
+      for (let x = 0; x < nx; x++, at++) {
+        const distance = Math.hypot(x / nx - 0.35, y / ny - 0.5, z / nz - 0.5) - 0.15;
+        shares[at] = Math.max(0, 255 * (1 - Math.abs(distance) / 0.1));
+      }
+  return Promise.resolve(shares.buffer);
 }
 
 const edits: (Edit & { wire: string })[] = [];
@@ -101,6 +117,15 @@ async function load(): Promise<void> {
       },
     });
   }
+  if (wanted.proposal)
+    await viewer.addLayer({
+      id: "proposal",
+      revisionId: "predicted",
+      dtype: "uint8",
+      fetchSlab: (slab) => fetchLabels(slab, -0.03),
+      look: { kind: "proposal", colour: null, dash: "long", opacity: 0.6, visible: true },
+    });
+  if (wanted.heat) await viewer.showHeat({ kind: "slabs", id: "heat", fetchSlab: fetchShares });
 }
 
 Object.assign(window, { viewer, edits, problems, phantom, readCursor: () => cursor, loaded: load() });

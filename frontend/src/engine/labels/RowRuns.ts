@@ -94,6 +94,29 @@ export class RowRuns implements LabelSlices {
     }
   }
 
+  /** Calls `visit` for each run of one label in the whole map. */
+  forEachRunOf(label: number, visit: (j: number, k: number, start: number, end: number) => void): void {
+    this.slabs.forEach((slab, at) => {
+      if (slab === null || slab.starts.length === 0) return;
+      for (let row = 0; row < slab.rowEnds.length - 1; row++) {
+        const last = slab.rowEnds[row + 1] as number;
+        for (let run = slab.rowEnds[row] as number; run < last; run++) {
+          if (slab.values[run] !== label) continue;
+          const k = at * this.slabDepth + Math.floor(row / this.ny);
+          visit(row % this.ny, k, slab.starts[run] as number, slab.ends[run] as number);
+        }
+      }
+    });
+  }
+
+  /** The slabs as they came, for whoever builds the same map in another thread. Throws where some are missing. */
+  listSlabs(): readonly RowRunSlab[] {
+    return this.slabs.map((slab, at) => {
+      if (slab === null) throw new Error(`Part ${at + 1} of ${this.slabs.length} of a label map is not here yet.`);
+      return slab;
+    });
+  }
+
   readVoxel(i: number, j: number, k: number): number {
     let found = 0;
     this.forEachRun(j, k, (start, end, value) => {

@@ -2,13 +2,18 @@
  * What is read-only over a viewer's image, loading or loaded: experts' readings, the model's proposal, the majority of
  * some of them, and one heat map. The heat map loaded last is kept while hidden, so that its key works at once.
  */
-import type { LabelSlices, ShareSlices } from "../labels/LabelSlices";
-import { RowRuns } from "../labels/RowRuns";
+import { Difference } from "../labels/Difference";
+import type { LabelSlices } from "../labels/LabelSlices";
+import type { LabelVolume } from "../labels/LabelVolume";
+import { type RowRunSlab, RowRuns } from "../labels/RowRuns";
 import { ShareVolume } from "../labels/ShareVolume";
 import { Votes } from "../labels/Votes";
-import type { HeatSource, LayerLook, LayerSource, Point3 } from "../types";
+import type { CompareSide, HeatSource, LabelAgreement, LayerLook, LayerSource, Point3 } from "../types";
+import { type Comparing, compareMaps } from "../workers/compareMaps";
 import type { SlabDecoder } from "../workers/SlabDecoder";
+import { DrawingSlices, packDrawing } from "./drawingSide";
 import { type Feed, feedRowRuns, feedShares } from "./feeds";
+import type { HeatShown } from "./layers/HeatLayer";
 import type { ReferenceMap } from "./layers/ReferenceLayers";
 
 interface Reference {
@@ -26,9 +31,11 @@ interface LoadedHeat {
 
 export interface ReferenceListener {
   /** the maps as they are now, in the order they were added, and the heat map shown */
-  changed(maps: readonly ReferenceMap[], heat: ShareSlices | null): void;
+  changed(maps: readonly ReferenceMap[], heat: HeatShown | null): void;
   removed(labels: LabelSlices): void;
   failed(sentence: string): void;
+  /** the map being drawn, once it is loaded */
+  drawing(): LabelVolume | null;
 }
 
 const CONSENSUS_ID = "consensus of the layers";
@@ -37,7 +44,8 @@ export class ReferenceMaps {
   private readonly references = new Map<string, Reference>();
   private consensus: ReferenceMap | null = null;
   private loadedHeat: LoadedHeat | null = null;
-  private heat: ShareSlices | null = null;
+  private heat: HeatShown | null = null;
+  private comparing: Comparing | null = null;
 
   constructor(
     private readonly size: Point3,
@@ -83,6 +91,7 @@ export class ReferenceMaps {
     for (const id of [...this.references.keys()]) this.remove(id);
     this.loadedHeat?.feed.stop();
     this.loadedHeat = null;
+    this.comparing?.stop();
   }
 
   /** The majority of these maps' labels, or none. */
@@ -97,13 +106,59 @@ export class ReferenceMaps {
   async showHeat(source: HeatSource | null, focusSlice: number): Promise<void> {
     if (source?.kind === "slabs") {
       const loaded = this.loadedHeat?.id === source.id ? this.loadedHeat : this.loadHeat(source, focusSlice);
-      this.heat = loaded.shares;
+      this.heat = { shares: loaded.shares, kind: "slabs", followsDrawing: false };
       this.publish();
       await loaded.feed.finished;
       return;
     }
-    this.heat = source === null ? null : new Votes(this.collectRuns(source.layers));
+    this.heat = source === null ? null : this.makeHeat(source);
     this.publish();
+  }
+
+  private makeHeat(source: Exclude<HeatSource, { kind: "slabs" }>): HeatShown | null {
+    const { kind } = source;
+    if (kind === "disagreement") {
+      return { kind, shares: new Votes(this.collectRuns(source.layers)), followsDrawing: false };
+    }
+    const { a, b, label } = source;
+    const [slicesA, slicesB] = [this.sliceSide(a), this.sliceSide(b)];
+    if (slicesA === null || slicesB === null) return null;
+    return {
+      kind,
+      shares: new Difference(slicesA, slicesB, label),
+      followsDrawing: a === "drawing" || b === "drawing",
+    };
+  }
+
+  private sliceSide(side: CompareSide): LabelSlices | null {
+    if (side !== "drawing") return this.references.get(side.layer)?.runs ?? null;
+    const drawing = this.listener.drawing();
+    return drawing === null ? null : new DrawingSlices(drawing);
+  }
+
+  private packSide(side: CompareSide): readonly RowRunSlab[] {
+    if (side === "drawing") {
+      const drawing = this.listener.drawing();
+      if (drawing === null) throw new Error("Your segmentation is not loaded yet: compare it when it is here.");
+      return packDrawing(drawing, this.slabDepth);
+    }
+    const runs = this.references.get(side.layer)?.runs;
+    if (runs === undefined) throw new Error(`There is no layer ${side.layer} to compare with.`);
+    return runs.listSlabs();
+  }
+
+  /** The answer never comes when a newer question overtakes this one. `affine` null: no lengths. */
+  async compare(
+    a: CompareSide,
+    b: CompareSide,
+    affine: readonly number[] | null,
+    labels: readonly number[],
+  ): Promise<readonly LabelAgreement[]> {
+    this.comparing?.stop();
+    const { size, slabDepth } = this;
+    const mine = compareMaps({ size, slabDepth, a: this.packSide(a), b: this.packSide(b), affine, labels });
+    this.comparing = mine;
+    return mine.answer;
   }
 
   private loadHeat(source: HeatSource & { readonly kind: "slabs" }, focusSlice: number): LoadedHeat {

@@ -1,13 +1,14 @@
 /** What all views of one viewer share and none of them owns. Views read it when they paint. */
 import type { Metric } from "../geometry/affine";
 import type { Orientation, PlaneAxes } from "../geometry/planes";
-import type { ShareSlices } from "../labels/LabelSlices";
 import type { LabelVolume } from "../labels/LabelVolume";
 import type { Sketch } from "../tools/Gesture";
+import type { Ruler } from "../tools/ruler";
 import type { LabelInfo, Point3 } from "../types";
 import type { ImageVolume } from "../volume/ImageVolume";
 import { parseColour } from "./canvas";
 import type { LabelColours } from "./layers/ActiveLayer";
+import type { HeatShown } from "./layers/HeatLayer";
 import type { ReferenceMap } from "./layers/ReferenceLayers";
 
 export interface Scene {
@@ -24,11 +25,12 @@ export interface Scene {
   readonly colours: LabelColours;
   readonly references: readonly ReferenceMap[];
   /** the heat map shown, if any */
-  readonly heat: ShareSlices | null;
+  readonly heat: HeatShown | null;
   readonly fillOpacity: number;
   readonly overlayOpacity: number;
   readonly isHidden: boolean;
   readonly isSmooth: boolean;
+  readonly ruler: Ruler | null;
   /** radius and colour of the brush cursor, null when the tool is no brush */
   readonly brushCursor: { readonly radiusMm: number; readonly colour: string } | null;
   /** the outline being drawn */

@@ -5,6 +5,7 @@
  * The dirty rectangle is in CSS pixels; it grows by the width of an outline, so that clipped strokes leave no seams.
  */
 import { projectBox, type VoxelBox } from "../geometry/box";
+import { computeLengthMm, hasLengths } from "../geometry/measure";
 import type { PlaneAxes } from "../geometry/planes";
 import {
   cellHeightPx,
@@ -30,6 +31,7 @@ import {
   drawBrushCursor,
   drawCrosshair,
   drawLetters,
+  drawRuler,
   drawScaleBar,
 } from "./layers/furniture";
 import { HEAT_OPACITY, HeatLayer } from "./layers/HeatLayer";
@@ -47,6 +49,8 @@ interface Rect {
 }
 
 const BACKGROUND = "#000";
+/** Slabs arrive faster than a view across them is worth painting. */
+const FILL_EVERY_MS = 150;
 const OUTLINE_MARGIN_PX = 4;
 /** how near a corner of an outline must be to be dragged */
 const HANDLE_REACH_PX = 9;
@@ -57,6 +61,7 @@ export class SliceView {
   private readonly image: ImageLayer;
   private readonly references: ReferenceLayers;
   private heat: HeatLayer | null = null;
+  private fillDue: ReturnType<typeof setTimeout> | null = null;
   private active: ActiveLayer | null = null;
   private activeLabels: Scene["labels"] = null;
   private size = { width: 0, height: 0 };
@@ -89,6 +94,7 @@ export class SliceView {
 
   stop(): void {
     this.observer.disconnect();
+    if (this.fillDue !== null) clearTimeout(this.fillDue);
     this.scheduler.forget(this.painter);
   }
 
@@ -141,6 +147,19 @@ export class SliceView {
     this.invalidateRect({ left: 0, top: 0, right: this.size.width, bottom: this.size.height });
   }
 
+  /** A slab has arrived: shown at once where it is the slice's own, else with those that arrive a moment later. */
+  noteSlab(): void {
+    const slice = findSlice(this.scene, this.axes);
+    if (this.axes.sliceAxis === 2) {
+      if (!this.image.isWhole && this.scene.volume.hasSlice(slice)) this.invalidate();
+      return;
+    }
+    this.fillDue ??= setTimeout(() => {
+      this.fillDue = null;
+      this.invalidate();
+    }, FILL_EVERY_MS);
+  }
+
   /**
    * The crosshair went elsewhere. Another slice repaints all; otherwise only the band that its lines swept, which keeps
    * the two small views almost free while the large one is scrolled.
@@ -169,6 +188,7 @@ export class SliceView {
     const cells = projectBox(this.axes, findSlice(this.scene, this.axes), box);
     if (cells === null) return;
     this.active?.touch(cells);
+    if (this.scene.heat?.followsDrawing) this.heat?.forget();
     const { x: left, y: top } = cellToScreen(this.view, cells.left, cells.top);
     const { x: right, y: bottom } = cellToScreen(this.view, cells.right + 1, cells.bottom + 1);
     this.invalidateRect({ left, top, right, bottom });
@@ -278,6 +298,7 @@ export class SliceView {
   private drawOverlays(slice: number): void {
     const { scene, context, view, active } = this;
     this.drawHeat(slice);
+    if (scene.heat?.kind === "difference") return;
     if (active !== null) {
       context.globalAlpha = scene.fillOpacity * scene.overlayOpacity;
       this.drawCells(active.canvas, false);
@@ -309,16 +330,26 @@ export class SliceView {
 
   private drawFurniture(): void {
     const { scene, context, view, size } = this;
-    const { geometry } = scene.volume.info;
     if (scene.hasCrosshairLines) drawCrosshair(context, view, scene.crosshairIjk, size);
     drawLetters(context, this.axes, size);
-    if (geometry === "regular" || geometry === "sheared") drawScaleBar(context, view, size);
+    if (hasLengths(scene.volume.info)) drawScaleBar(context, view, size);
+    this.drawRuler();
     const sketch = this.findSketch();
     if (sketch !== null) drawSketch(context, view, sketch, this.cursor);
     const brush = this.findBrush();
     if (this.cursor !== null && brush !== null) {
       drawBrushCursor(context, view, brush, this.cursor, scene.brushCursor?.colour ?? "#fff");
     }
+  }
+
+  private drawRuler(): void {
+    const { ruler, metric, volume } = this.scene;
+    if (ruler === null || ruler.plane !== this.plane || ruler.slice !== this.shownSlice) return;
+    const { from, to } = ruler;
+    const words = hasLengths(volume.info)
+      ? `${computeLengthMm(metric, from, to).toFixed(1)} mm`
+      : `${Math.hypot(to[0] - from[0], to[1] - from[1], to[2] - from[2]).toFixed(1)} px`;
+    drawRuler(this.context, this.view, [from, to], words);
   }
 
   /** The outline being drawn, when it belongs to the slice shown. */

@@ -42,6 +42,11 @@ export class ViewSet {
     if (box !== null) for (const view of this.inputs.keys()) view.touch(box);
   }
 
+  /** A slab of the image has arrived. */
+  noteSlab(): void {
+    for (const view of this.inputs.keys()) view.noteSlab();
+  }
+
   invalidateCursor(): void {
     for (const view of this.inputs.keys()) view.invalidateCursor();
   }

@@ -6,18 +6,22 @@
  * drawn, and a map that did not load completely is not shown as if it were empty.
  */
 import { computeMetric } from "../geometry/affine";
+import { hasLengths } from "../geometry/measure";
 import { computeOrientation } from "../geometry/planes";
 import { toJournal } from "../labels/EditHistory";
 import { boundEdit, boundScope, DrawingBoard } from "../tools/DrawingBoard";
 import { type Sample, ToolRefusal, type ViewChange } from "../tools/Gesture";
 import { clampToGrid } from "../tools/navigation";
+import type { Ruler } from "../tools/ruler";
 import { Toolbox } from "../tools/Toolbox";
 import type {
   AcceptScope,
   ActiveSource,
+  CompareSide,
   Edit,
   HeatSource,
   JournalEdit,
+  LabelAgreement,
   LabelInfo,
   LayerLook,
   LayerSource,
@@ -25,6 +29,7 @@ import type {
   Plane,
   Point3,
   SliceChecksum,
+  SliceMeasure,
   ToolName,
   ToolOptions,
   ValueRange,
@@ -37,6 +42,7 @@ import { ImageVolume } from "../volume/ImageVolume";
 import { buildWindowTable, normaliseWindow, tintWindowTable, type Window } from "../volume/windowTable";
 import { SlabDecoder } from "../workers/SlabDecoder";
 import { type Feed, feedImage, feedLabels } from "./feeds";
+import { measureSlice } from "./measureSlice";
 import type { PointerHost } from "./PointerInput";
 import { ReferenceMaps } from "./ReferenceMaps";
 import { describeCursor, makeState } from "./report";
@@ -94,6 +100,7 @@ export class Viewer implements ViewerDoor {
       overlayOpacity: 1,
       isHidden: false,
       isSmooth: true,
+      ruler: null,
       brushCursor: null,
       sketch: null,
     };
@@ -108,8 +115,9 @@ export class Viewer implements ViewerDoor {
       },
       removed: (labels) => this.views.forgetReference(labels),
       failed: (sentence) => options.onProblem?.(sentence),
+      drawing: () => this.scene.labels,
     });
-    this.imageFeed = feedImage(volume, options.fetchSlab, this.toldCrosshair[2], this.decoder, {
+    this.imageFeed = feedImage(volume, options.fetchSlab, options.slabAddress, this.toldCrosshair[2], this.decoder, {
       arrived: () => this.noteSlab(),
       failed: (sentence) => options.onProblem?.(sentence),
     });
@@ -161,7 +169,7 @@ export class Viewer implements ViewerDoor {
   }
 
   private noteSlab(): void {
-    this.views.invalidate();
+    this.views.noteSlab();
     this.stateChanged();
   }
 
@@ -290,7 +298,13 @@ export class Viewer implements ViewerDoor {
     if (change.kind === "pan") view?.pan(change.dx, change.dy);
     else if (change.kind === "zoom") view?.zoom(change.factor, change.at);
     else if (change.kind === "window") this.setWindow(change.window.low, change.window.high);
+    else if (change.kind === "ruler") this.setRuler(change.ruler);
     else this.goTo(change.ijk);
+  }
+
+  private setRuler(ruler: Ruler | null): void {
+    this.scene.ruler = ruler;
+    this.views.invalidate();
   }
 
   cancel(): void {
@@ -432,6 +446,10 @@ export class Viewer implements ViewerDoor {
     return this.toolbox.board?.labels.countVoxels() ?? new Map<number, number>();
   }
 
+  measureSlice(plane: Plane, label: number): SliceMeasure | null {
+    return measureSlice(this.scene, this.scene.orientation.planes[plane], label);
+  }
+
   listDrawnSlices(plane: Plane): readonly number[] {
     return this.toolbox.board?.labels.listDrawnSlices(this.scene.orientation.planes[plane].sliceAxis) ?? [];
   }
@@ -457,6 +475,11 @@ export class Viewer implements ViewerDoor {
 
   async showHeat(heat: HeatSource | null): Promise<void> {
     await this.references.showHeat(heat, this.scene.crosshairIjk[2]);
+  }
+
+  async compare(a: CompareSide, b: CompareSide, labels: readonly number[]): Promise<readonly LabelAgreement[]> {
+    const { info } = this.scene.volume;
+    return this.references.compare(a, b, hasLengths(info) ? info.affine : null, labels);
   }
 
   showConsensus(layers: readonly string[], look: LayerLook | null): void {

@@ -68,15 +68,24 @@ function startFeed<Decoded>(feeding: Feeding<Decoded>, listener: FeedListener): 
 export function feedImage(
   volume: ImageVolume,
   fetchSlab: FetchSlab,
+  slabAddress: ((slab: number) => string) | undefined,
   focusSlice: number,
   decoder: SlabDecoder,
   listener: FeedListener,
 ): Feed {
   const { slabDepth, channels } = volume.info;
-  const decode = channels === 1 ? (bytes: ArrayBuffer) => decoder.join(bytes) : async (bytes: ArrayBuffer) => bytes;
+  const fetchVoxels: FetchSlab = async (slab, signal) => {
+    if (channels === 3) return fetchSlab(slab, signal);
+    const joined = slabAddress === undefined ? null : await decoder.fetchJoined(slabAddress(slab));
+    return joined ?? decoder.join(await fetchSlab(slab, signal));
+  };
+  const decode = async (voxels: ArrayBuffer) => voxels;
   const put = (slab: number, bytes: ArrayBuffer): void => volume.putSlab(slab, bytes);
   const { slabCount } = volume;
-  return startFeed({ fetchSlab, decode, put, what: "the image", slabDepth, slabCount, focusSlice }, listener);
+  return startFeed(
+    { fetchSlab: fetchVoxels, decode, put, what: "the image", slabDepth, slabCount, focusSlice },
+    listener,
+  );
 }
 
 export function feedRowRuns(

@@ -49,6 +49,6 @@ export function describeCursor(scene: Scene, sample: Sample): CursorInfo | null 
     mm: toMm(affine, sample.ijk),
     values: scene.volume.readDisplayed(i, j, k),
     label: scene.labels?.voxels[i + nx * (j + ny * k)] ?? 0,
-    share: scene.heat === null ? null : scene.heat.readShare(i, j, k) / 255,
+    share: scene.heat === null ? null : scene.heat.shares.readShare(i, j, k) / 255,
   };
 }

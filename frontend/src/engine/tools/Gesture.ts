@@ -9,6 +9,7 @@ import type { ScreenPoint } from "../geometry/viewTransform";
 import type { EditDraft } from "../labels/EditDraft";
 import type { Edit, Point3 } from "../types";
 import type { Window } from "../volume/windowTable";
+import type { Ruler } from "./ruler";
 
 /** One pointer position, or the crosshair when drawing by keyboard. */
 export interface Sample {
@@ -27,7 +28,8 @@ export type ViewChange =
   | { readonly kind: "pan"; readonly dx: number; readonly dy: number }
   | { readonly kind: "zoom"; readonly factor: number; readonly at: ScreenPoint }
   | { readonly kind: "window"; readonly window: Window }
-  | { readonly kind: "crosshair"; readonly ijk: Point3 };
+  | { readonly kind: "crosshair"; readonly ijk: Point3 }
+  | { readonly kind: "ruler"; readonly ruler: Ruler | null };
 
 export interface Gesture {
   /** Samples since the last call, oldest first: coalesced events, so that fast strokes lose nothing. */

@@ -17,6 +17,7 @@ import { makeSettings } from "./Bench";
 import type { DrawingBoard } from "./DrawingBoard";
 import { type Gesture, type Sample, type Sketch, ToolRefusal, type ViewChange } from "./Gesture";
 import { startCrosshair, startPan, startWindow, startZoom } from "./navigation";
+import { startRuler } from "./ruler";
 
 const MIN_RADIUS_MM = 0.1;
 const MAX_RADIUS_MM = 50;
@@ -30,7 +31,7 @@ const ACTS_AT_ONCE: readonly ToolName[] = [
   "shrink",
   "interpolate",
 ] satisfies readonly DrawingTool[];
-const NAVIGATION = ["crosshair", "window", "pan", "zoom"] as const;
+const NAVIGATION = ["crosshair", "window", "pan", "zoom", "ruler"] as const;
 
 export type PressKind = "tool" | "opposite" | "pan" | "eraser";
 
@@ -195,6 +196,7 @@ export class Toolbox {
     if (tool === "zoom") return startZoom(sample);
     if (tool === "window") return startWindow(sample, this.host.window);
     if (tool === "crosshair") return startCrosshair();
+    if (tool === "ruler") return startRuler(sample);
     if (this.board === null) {
       this.host.refuse("Your segmentation is not loaded yet: drawing starts when it is here.");
       return null;

@@ -30,6 +30,10 @@ export class ImageVolume {
     return this.loaded;
   }
 
+  get isComplete(): boolean {
+    return this.loaded === this.slabCount;
+  }
+
   /** Voxels in slab k; the last slab may be thinner. */
   slabVoxels(slab: number): number {
     const depth = Math.min(this.info.slabDepth, this.info.nz - slab * this.info.slabDepth);

@@ -40,6 +40,20 @@ export class SlabDecoder {
     return answer.joined;
   }
 
+  /**
+   * int16 voxels of a grey slab that the worker fetches itself, so that its bytes never pass through the drawing
+   * thread. Null where that did not work: whoever asked then fetches it and learns why.
+   */
+  async fetchJoined(address: string): Promise<ArrayBuffer | null> {
+    if (this.worker === null) return null;
+    try {
+      const answer = await this.ask({ id: this.nextId++, kind: "fetchJoined", address });
+      return answer.kind === "join" ? answer.joined : null;
+    } catch {
+      return null;
+    }
+  }
+
   /** Row runs of a label slab. Takes `bytes` away. */
   async buildRowRuns(bytes: ArrayBuffer, nx: number, dtype: LabelType): Promise<RowRunSlab> {
     if (this.worker === null) return buildRowRuns(bytes, nx, dtype);
@@ -66,7 +80,7 @@ export class SlabDecoder {
   private ask(order: SlabOrder): Promise<SlabAnswer> {
     return new Promise((resolve, reject) => {
       this.waiting.set(order.id, { resolve, reject });
-      this.worker?.postMessage(order, [order.bytes]);
+      this.worker?.postMessage(order, "bytes" in order ? [order.bytes] : []);
     });
   }
 }

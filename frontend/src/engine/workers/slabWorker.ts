@@ -1,4 +1,4 @@
-/** The worker thread: joins byte planes and packs dense label and share slabs, off the thread that draws. */
+/** The worker thread: fetches image slabs, joins their byte planes, and packs dense label and share slabs, off the thread that draws. */
 import { buildRowRuns, type RowRunSlab } from "../labels/RowRuns";
 import { buildShareSlab, type ShareSlab } from "../labels/ShareVolume";
 import type { LabelType } from "../types";
@@ -6,6 +6,7 @@ import { joinBytePlanes } from "../volume/bytePlanes";
 
 export type SlabOrder =
   | { readonly id: number; readonly kind: "join"; readonly bytes: ArrayBuffer }
+  | { readonly id: number; readonly kind: "fetchJoined"; readonly address: string }
   | {
       readonly id: number;
       readonly kind: "rowRuns";
@@ -29,9 +30,14 @@ interface WorkerScope {
 
 const scope = self as unknown as WorkerScope;
 
-scope.onmessage = ({ data: order }) => {
+scope.onmessage = async ({ data: order }) => {
   try {
-    if (order.kind === "join") {
+    if (order.kind === "fetchJoined") {
+      const response = await fetch(order.address, { credentials: "same-origin" });
+      if (!response.ok) throw new Error(`Status ${response.status}.`);
+      const joined = joinBytePlanes(await response.arrayBuffer());
+      scope.postMessage({ id: order.id, kind: "join", joined }, [joined]);
+    } else if (order.kind === "join") {
       const joined = joinBytePlanes(order.bytes);
       scope.postMessage({ id: order.id, kind: "join", joined }, [joined]);
     } else if (order.kind === "shares") {

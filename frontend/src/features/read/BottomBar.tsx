@@ -62,14 +62,16 @@ function CursorLine() {
   return <span ref={line} className={classes.cursor} data-testid="cursor" />;
 }
 
-function cursorWords({ ijk, mm, values, label }: CursorInfo): string {
-  const { facts, labels } = useRead.getState();
+function cursorWords({ ijk, mm, values, label, share }: CursorInfo): string {
+  const { facts, labels, heat } = useRead.getState();
   const unit = facts?.image.unit ? ` ${facts.image.unit}` : "";
   const value = values ? values.map((one) => Number(one.toPrecision(5))).join(", ") + unit : "…";
   const name = labels.find((one) => one.value === label)?.name;
   const trusted = facts?.image.geometry !== "uncalibrated" && facts?.image.geometry !== "irregular";
   const place = trusted ? `RAS ${mm.map((one) => one.toFixed(1)).join(", ")} mm` : null;
-  return [value, name, `[${ijk.join(", ")}]`, place].filter(Boolean).join(" · ");
+  const shareHere =
+    heat && heat !== "difference" && share !== null && share > 0 ? t.layers.shareHere(heat, share) : null;
+  return [value, name, shareHere, `[${ijk.join(", ")}]`, place].filter(Boolean).join(" · ");
 }
 
 function LoadingShare() {

@@ -6,6 +6,7 @@ import { useCallback, useEffect, useState } from "react";
 import { Link, useNavigate, useParams } from "react-router";
 import { asProblem, countUnsent } from "../../api";
 import { Banner, PlainFrame, Problem, SimulatedBadge, say, t, Waiting } from "../../ui";
+import { AboutImage } from "./AboutImage";
 import { BottomBar } from "./BottomBar";
 import { LargeFill } from "./LargeFill";
 import { Panel } from "./Panel";
@@ -151,6 +152,7 @@ function TopBar({ session, onSubmit, onReopened }: TopBarProps) {
       )}
       <div style={{ flex: 1 }} />
       <WindowOptions />
+      <AboutImage image={image} />
       <ActionIcon
         variant="subtle"
         color="gray"

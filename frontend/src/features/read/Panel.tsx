@@ -1,7 +1,9 @@
 /** The right panel: the model's proposal, my labels, the other experts. */
 import { t } from "../../ui";
+import { CompareSection } from "./PanelCompare";
 import { ExpertsSection } from "./PanelExperts";
 import { LabelsSection } from "./PanelLabels";
+import { MeasuresSection } from "./PanelMeasures";
 import { ProposalSection } from "./PanelProposal";
 import classes from "./read.module.css";
 
@@ -11,6 +13,8 @@ export function Panel() {
       <ProposalSection />
       <LabelsSection />
       <ExpertsSection />
+      <MeasuresSection />
+      <CompareSection />
     </aside>
   );
 }

@@ -62,13 +62,19 @@ export function LabelsSection() {
 
 function LabelVolume({ value }: { value: number }) {
   const voxels = useRead((state) => state.voxels.get(value) ?? 0);
+  const change = useRead((state) => (state.parentVoxels ? voxels - (state.parentVoxels.get(value) ?? 0) : 0));
   const image = useRead((state) => state.facts?.image);
   if (!image) return null;
   const voxel_mm3 = voxelVolume_mm3(image);
   const words = voxel_mm3 === null ? t.read.voxels(voxels) : t.read.millilitres((voxels * voxel_mm3) / 1000);
   return (
-    <span className={classes.figure} data-testid={`label-volume-${value}`}>
-      {words}
+    <span className={classes.figure}>
+      <span data-testid={`label-volume-${value}`}>{words}</span>
+      {change !== 0 && (
+        <span className={classes.change} title={t.measures.changeHint} data-testid={`label-change-${value}`}>
+          {` ${voxel_mm3 === null ? t.measures.changeVoxels(change) : t.measures.change((change * voxel_mm3) / 1000)}`}
+        </span>
+      )}
     </span>
   );
 }

@@ -3,7 +3,8 @@ import { Button, Group, Stack, Text } from "@mantine/core";
 import { useState } from "react";
 import { asProblem, isProblem } from "../../api";
 import { say, t } from "../../ui";
-import { EyeButton, OpacitySlider, Section } from "./panelParts";
+import { toggleHeat } from "./layers";
+import { EyeButton, HeatSwatch, OpacitySlider, Section } from "./panelParts";
 import classes from "./read.module.css";
 import { useSession } from "./SessionContext";
 import { useRead } from "./store";
@@ -13,7 +14,9 @@ export function ProposalSection() {
   const proposal = useRead((state) => state.proposal);
   const newer = useRead((state) => state.newerProposal);
   const blocked = useRead((state) => !state.view?.canDraw || Boolean(state.facts?.readOnly));
+  const heat = useRead((state) => state.heat);
   if (!proposal) return <NoProposal />;
+  const toggleUncertainty = () => toggleHeat(session.viewer, "uncertainty");
   return (
     <Section title={t.read.proposal}>
       <Stack gap={8}>
@@ -26,6 +29,19 @@ export function ProposalSection() {
             name={t.read.proposal}
             onToggle={() => session.setLayerLook(proposal.id, { visible: !proposal.look.visible })}
           />
+        </div>
+        <div className={classes.row} style={{ paddingLeft: 0 }} data-testid="uncertainty-row">
+          <HeatSwatch />
+          <button
+            type="button"
+            className={classes.rowName}
+            title={t.layers.heatHint.uncertainty}
+            onClick={toggleUncertainty}
+          >
+            {t.layers.heat.uncertainty}
+          </button>
+          <span className={classes.kbd}>U</span>
+          <EyeButton visible={heat === "uncertainty"} name={t.layers.heat.uncertainty} onToggle={toggleUncertainty} />
         </div>
         {proposal.problem && <Text size="xs" c="orange">{`${proposal.problem}`}</Text>}
         <Group gap={8} grow preventGrowOverflow={false} wrap="nowrap">

@@ -16,6 +16,7 @@ import {
   Pentagon,
   Redo2,
   RotateCcw,
+  Ruler,
   Scissors,
   Shrink,
   Spline,
@@ -56,6 +57,7 @@ const drawing: readonly ToolEntry[] = [
 
 const looking: readonly ToolEntry[] = [
   { tool: "crosshair", icon: <Crosshair size={18} /> },
+  { tool: "ruler", icon: <Ruler size={18} /> },
   { tool: "window", icon: <Contrast size={18} /> },
   { tool: "pan", icon: <Hand size={18} /> },
   { tool: "zoom", icon: <ZoomIn size={18} /> },

@@ -4,6 +4,7 @@ import { Maximize2, Minimize2 } from "lucide-react";
 import { useEffect, useRef } from "react";
 import { isDrawingTool, type Plane, type ViewHandle } from "../../engine";
 import { t } from "../../ui";
+import { HeatLegend } from "./HeatLegend";
 import classes from "./read.module.css";
 import { useSession } from "./SessionContext";
 import { SliceBar } from "./SliceBar";
@@ -72,6 +73,7 @@ function PlaneView({ plane, alone }: { plane: Plane; alone: boolean }) {
           {alone ? "" : t.read.planes[plane]} {hasSlices && position && `${position.index + 1} / ${position.count}`}
         </div>
         {large && <GridBadge />}
+        {large && <HeatLegend />}
         {!alone && (
           <ActionIcon
             className={classes.enlarge}

@@ -17,6 +17,8 @@ export type Command =
         | "next-label"
         | "toggle-experts"
         | "toggle-proposal"
+        | "toggle-uncertainty"
+        | "toggle-disagreement"
         | "hide"
         | "zoom-while-held";
     }
@@ -69,6 +71,7 @@ export const commands = [
   { id: "value-range", command: { do: "toggle-range" }, keys: ["I"], group: "tools" },
   { id: "crosshair", command: { do: "tool", tool: "crosshair" }, keys: ["C"], group: "tools" },
   { id: "window", command: { do: "tool", tool: "window" }, keys: ["D"], group: "tools" },
+  { id: "ruler", command: { do: "tool", tool: "ruler" }, keys: ["Y"], group: "tools" },
   { id: "swap-tools", command: { do: "swap-tools" }, keys: ["X"], group: "tools" },
   { id: "smaller-brush", command: { do: "brush-size", factor: 1 / 1.15 }, keys: ["["], group: "tools", repeats: true },
   { id: "larger-brush", command: { do: "brush-size", factor: 1.15 }, keys: ["]"], group: "tools", repeats: true },
@@ -92,6 +95,8 @@ export const commands = [
   { id: "accept-all", command: { do: "accept", scope: "all" }, keys: ["Shift+Enter"], group: "layers" },
   { id: "toggle-proposal", command: { do: "toggle-proposal" }, keys: ["Shift+G"], group: "layers" },
   { id: "toggle-experts", command: { do: "toggle-experts" }, keys: ["G"], group: "layers" },
+  { id: "toggle-uncertainty", command: { do: "toggle-uncertainty" }, keys: ["U"], group: "layers" },
+  { id: "toggle-disagreement", command: { do: "toggle-disagreement" }, keys: ["Shift+U"], group: "layers" },
   { id: "hide", command: { do: "hide" }, keys: ["O"], group: "layers", held: true },
   { id: "fainter", command: { do: "opacity", by: -0.1 }, keys: [","], group: "layers", repeats: true },
   { id: "stronger", command: { do: "opacity", by: 0.1 }, keys: ["."], group: "layers", repeats: true },

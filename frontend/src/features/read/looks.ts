@@ -20,6 +20,18 @@ export function lookOfExpert(n: number): LayerLook {
 /** The model's proposal: each label in its own colour, hatched, dashed. */
 export const proposalLook: LayerLook = { kind: "proposal", colour: null, dash: "long", opacity: 0.6, visible: true };
 
+/** A model's reading where no expert has read: looks like the proposal, which it is a kind of. */
+export const proxyLook: LayerLook = { ...proposalLook, visible: false };
+
+/** The majority of the readings, and a settled consensus: white, which no reader has. */
+export const consensusLook: LayerLook = {
+  kind: "outline",
+  colour: "#f4f4f4",
+  dash: "solid",
+  opacity: 1,
+  visible: false,
+};
+
 /** SVG stroke pattern of a dash, for the legend. */
 export const dashPattern: Record<Dash, string> = { solid: "", long: "7 3", dots: "1.5 3", "dash-dot": "7 3 1.5 3" };
 
@@ -37,6 +49,12 @@ export function imageInfo(image: ImageOut): ImageInfo {
     windowHigh: image.window_high,
     slabDepth: image.slab_depth,
   };
+}
+
+/** mm of one voxel step along i, j and k. Null where the image has no trustworthy lengths. */
+export function columnLengths_mm(image: Pick<ImageOut, "affine" | "geometry">): number[] | null {
+  if (image.geometry === "irregular" || image.geometry === "uncalibrated") return null;
+  return [0, 1, 2].map((axis) => Math.hypot(...[0, 4, 8].map((row) => image.affine[row + axis] ?? 0)));
 }
 
 /** Volume of one voxel in mm³: |det| of the affine's 3×3 part. Null where the image has no trustworthy lengths. */

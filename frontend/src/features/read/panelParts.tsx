@@ -2,6 +2,7 @@
 import { ActionIcon, Group, Slider, Text } from "@mantine/core";
 import { Eye, EyeOff } from "lucide-react";
 import type { ReactNode } from "react";
+import { heatColour } from "../../engine";
 import { t } from "../../ui";
 import classes from "./read.module.css";
 
@@ -56,4 +57,11 @@ export function OpacitySlider({
       />
     </Group>
   );
+}
+
+/** The heat map's colours from 0.1 to 1, left to right. */
+export const heatGradient = `linear-gradient(to right, ${[0.1, 0.25, 0.4, 0.55, 0.7, 0.85, 1].map(heatColour).join(", ")})`;
+
+export function HeatSwatch() {
+  return <span className={classes.heatSwatch} style={{ background: heatGradient }} aria-hidden />;
 }

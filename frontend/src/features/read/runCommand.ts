@@ -4,6 +4,7 @@ import { isDrawingTool, type Plane, type ToolName } from "../../engine";
 import { say, t } from "../../ui";
 import { saveWords } from "./BottomBar";
 import type { Command } from "./commands";
+import { toggleHeat } from "./layers";
 import type { ReadSession } from "./session";
 import { type ReadState, useRead } from "./store";
 import { handles } from "./Views";
@@ -51,6 +52,8 @@ const handlers: Handlers = {
   "toggle-proposal": ({ session, state: { proposal } }) => {
     if (proposal) session.setLayerLook(proposal.id, { visible: !proposal.look.visible });
   },
+  "toggle-uncertainty": ({ session }) => toggleHeat(session.viewer, "uncertainty"),
+  "toggle-disagreement": ({ session }) => toggleHeat(session.viewer, "disagreement"),
   hide: ({ session }) => session.setHidden(true),
   "zoom-while-held": ({ session }) => {
     heldTool ??= session.viewer.state.tool;

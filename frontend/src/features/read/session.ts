@@ -7,6 +7,7 @@
  */
 import {
   type AssignmentOut,
+  addressOf,
   asProblem,
   bytes,
   createPrediction,
@@ -15,6 +16,7 @@ import {
   getImage,
   getProject,
   getSegmentation,
+  type ImageOut,
   listEdits,
   listRevisions,
   listSegmentations,
@@ -22,6 +24,7 @@ import {
   Outbox,
   onServerEvent,
   openAssignment,
+  type RevisionOut,
   reopenSegmentation,
   type SegmentationOut,
   submitSegmentation,
@@ -38,7 +41,8 @@ import {
 } from "../../engine";
 import { say, t } from "../../ui";
 import { browserClock } from "./clock";
-import { imageInfo, lookOfExpert, proposalLook } from "./looks";
+import { byAuthorAndTitle, describeLayer, hideHeat } from "./layers";
+import { imageInfo, proposalLook } from "./looks";
 import { fromWire, SegmentationPort } from "./port";
 import { planReplay } from "./replay";
 import { emptyRead, type Layer, type ReadFacts, type ReadState, useRead } from "./store";
@@ -71,7 +75,8 @@ export class ReadSession {
     const { image } = facts;
     this.viewer = new Viewer({
       image: imageInfo(image),
-      fetchSlab: (slab, signal) => bytes(`/images/${image.id}/slabs/${slab}?v=${image.sha256}`, signal),
+      fetchSlab: (slab, signal) => bytes(slabPath(image, slab), signal),
+      slabAddress: (slab) => addressOf(slabPath(image, slab)),
       onEdit: (edit) => this.#send(edit),
       onViewChange: (view) => this.#show({ view }),
       onCursor: (cursor) => this.onCursor?.(cursor),
@@ -217,9 +222,11 @@ export class ReadSession {
   async #loadProposal(prediction: AssignmentOut["prediction"]): Promise<void> {
     if (!prediction || this.#proposalRevisionId === prediction.revision_id) return;
     if (this.#proposalRevisionId) this.viewer.removeLayer(proposalId);
+    if (useRead.getState().heat === "uncertainty") hideHeat(this.viewer);
     this.#proposalRevisionId = prediction.revision_id;
     const look = { ...proposalLook, visible: !this.#accepted.has(prediction.revision_id) };
-    await this.#addLayer(proposalId, prediction.revision_id, prediction.style_label, "uint8", look, (proposal) =>
+    const { revision_id: revisionId, style_label: title } = prediction;
+    await this.#addLayer({ id: proposalId, revisionId, title, author: "model", look }, "uint8", (proposal) =>
       this.#show({ proposal }),
     );
   }
@@ -239,13 +246,17 @@ export class ReadSession {
     ]);
     if (this.#left) return;
     const plan = planReplay(segmentation.head_revision_id, revisions.items, edits);
+    const base = revisions.items.find(({ id }) => id === plan.baseRevisionId);
+    const isEmpty = base !== undefined && Object.keys(base.label_volumes).length === 0;
     await this.viewer.loadActive({
       dtype: segmentation.dtype,
-      fetchSlab: plan.baseRevisionId ? revisionSlabs(plan.baseRevisionId) : null,
+      fetchSlab: plan.baseRevisionId && !isEmpty ? revisionSlabs(plan.baseRevisionId) : null,
       edits: plan.edits.map(fromWire),
     });
     if (this.#left) return;
     this.#segmentationId = segmentationId;
+    const parent = revisions.items.find(({ id }) => id === segmentation.head_revision_id);
+    this.#show({ parentVoxels: parent && parent.origin !== "blank" ? countsOf(parent) : null });
     for (const { source_revision_id: source } of plan.edits) if (source) this.#accepted.add(source);
     this.#followOutbox(segmentation);
     this.#measure();
@@ -291,28 +302,25 @@ export class ReadSession {
       .filter((other) => other.author !== "model" && other.id !== assignment.segmentation_id && other.head_revision_id)
       .sort((a, b) => (a.expert_name ?? "").localeCompare(b.expert_name ?? "", "en", { numeric: true }));
     await Promise.all(
-      others.map((other, n) => {
-        const title = other.expert_name ?? t.read.consensus;
-        return this.#addLayer(other.id, other.head_revision_id ?? "", title, other.dtype, lookOfExpert(n), (layer) =>
-          this.#show(({ experts }) => ({ experts: [...experts, layer].sort(byTitle) })),
-        );
-      }),
+      others.map((other, n) =>
+        this.#addLayer(describeLayer(other, n), other.dtype, (layer) =>
+          this.#show(({ experts }) => ({ experts: [...experts, layer].sort(byAuthorAndTitle) })),
+        ),
+      ),
     );
   }
 
   async #addLayer(
-    id: string,
-    revisionId: string,
-    title: string,
+    layer: Omit<Layer, "problem">,
     dtype: SegmentationOut["dtype"],
-    look: LayerLook,
     keep: (layer: Layer) => void,
   ): Promise<void> {
+    const { id, revisionId, look } = layer;
     try {
       await this.viewer.addLayer({ id, revisionId, dtype, look, fetchSlab: revisionSlabs(revisionId) });
-      keep({ id, revisionId, title, look, problem: null });
+      keep({ ...layer, problem: null });
     } catch (error) {
-      keep({ id, revisionId, title, look, problem: asProblem(error).detail });
+      keep({ ...layer, problem: asProblem(error).detail });
     }
   }
 
@@ -338,11 +346,15 @@ export class ReadSession {
       if (!next) return;
       const image = await getImage(next.image_id);
       const middle = Math.floor(image.nz / 2 / image.slab_depth);
-      await bytes(`/images/${image.id}/slabs/${middle}?v=${image.sha256}`);
+      await bytes(slabPath(image, middle));
     } catch {
       // Only a head start: opening the next case asks again and says what is wrong.
     }
   }
+}
+
+function slabPath({ id, sha256 }: ImageOut, slab: number): string {
+  return `/images/${id}/slabs/${slab}?v=${sha256}`;
 }
 
 function revisionSlabs(revisionId: string): FetchSlab {
@@ -354,6 +366,6 @@ function firstPlanes(view: ViewerState): { activePlane: Plane; largePlane: Plane
   return { activePlane: plane, largePlane: plane };
 }
 
-function byTitle(a: Layer, b: Layer): number {
-  return a.title.localeCompare(b.title, "en", { numeric: true });
+function countsOf({ label_volumes }: RevisionOut): ReadonlyMap<number, number> {
+  return new Map(Object.entries(label_volumes).map(([value, voxels]) => [Number(value), voxels]));
 }

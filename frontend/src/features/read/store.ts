@@ -9,10 +9,14 @@ export type Layer = {
   revisionId: string;
   /** The expert's name, or the style's label for the proposal. */
   title: string;
+  author: SegmentationOut["author"];
   look: LayerLook;
   /** Set when its voxels could not be loaded. */
   problem: string | null;
 };
+
+/** What is laid over the image voxel by voxel: how unsure the prediction is, how much readings disagree, or where two differ. */
+export type Heat = "uncertainty" | "disagreement" | "difference";
 
 /** What a read is about, fixed while it is on the screen. */
 export type ReadFacts = {
@@ -32,10 +36,16 @@ export type ReadState = {
   labels: readonly LabelInfo[];
   /** Voxels of each label in the map being drawn. */
   voxels: ReadonlyMap<number, number>;
+  /** Voxels of each label in the revision this drawing continues; null where it began empty. */
+  parentVoxels: ReadonlyMap<number, number> | null;
   /** Slices of each plane that carry something drawn: marks on the slice bar. */
   drawnSlices: Readonly<Record<Plane, readonly number[]>>;
   experts: readonly Layer[];
   proposal: Layer | null;
+  /** The heat map over the image: one at a time, so that its legend is true. */
+  heat: Heat | null;
+  /** The majority of the readings as an outline of its own. */
+  majority: boolean;
   /** A revision the server computed after drawing began; offered, never swapped in. */
   newerProposal: AssignmentOut["prediction"];
   /** The view under the pointer or the focus: where keys act. */
@@ -61,9 +71,12 @@ export const emptyRead: ReadState = {
   save: { kind: "saved", at: null },
   labels: [],
   voxels: new Map(),
+  parentVoxels: null,
   drawnSlices: { axial: noSlices, sagittal: noSlices, coronal: noSlices },
   experts: [],
   proposal: null,
+  heat: null,
+  majority: false,
   newerProposal: null,
   activePlane: "axial",
   largePlane: "axial",

@@ -5,9 +5,12 @@
 
 import { account } from "./account";
 import { experts, system, users } from "./admin";
+import { compare } from "./compare";
 import { jobs } from "./jobs";
 import { keys } from "./keys";
+import { layers } from "./layers";
 import { login, welcome } from "./login";
+import { measures } from "./measures";
 import { models } from "./models";
 import { imports, labels, policy, project, projects } from "./projects";
 import { read, save } from "./read";
@@ -29,6 +32,9 @@ const en = {
   read,
   save,
   keys,
+  layers,
+  compare,
+  measures,
   projects,
   project,
   labels,

@@ -11,6 +11,7 @@ export class ImageLayer {
   private readonly image: ImageData;
   private readonly pixels: Uint32Array<ArrayBuffer>;
   private key = "";
+  private paintedWhole = false;
 
   constructor(
     private readonly volume: ImageVolume,
@@ -25,11 +26,18 @@ export class ImageLayer {
     return this.context.canvas;
   }
 
+  /** False while some of the slice painted last was not here. */
+  get isWhole(): boolean {
+    return this.paintedWhole;
+  }
+
   /** `windowVersion` counts window changes; `table` is the window table of that version. */
   update(slice: number, table: Uint32Array, windowVersion: number): void {
-    const key = `${slice} ${windowVersion} ${this.volume.slabsLoaded}`;
+    const isWhole = this.axes.sliceAxis === 2 ? this.volume.hasSlice(slice) : this.volume.isComplete;
+    const key = `${slice} ${windowVersion} ${isWhole || this.volume.slabsLoaded}`;
     if (key === this.key) return;
     this.key = key;
+    this.paintedWhole = isWhole;
     if (this.volume.info.channels === 1) this.paintGrey(slice, table);
     else this.paintColour(slice);
     this.context.putImageData(this.image, 0, 0);

@@ -16,6 +16,8 @@ const SHADOW_COLOUR = "rgba(0, 0, 0, 0.85)";
 const CROSSHAIR_COLOUR = "rgba(86, 180, 233, 0.7)";
 /** The lines leave this much free around their voxel. */
 export const CROSSHAIR_GAP_PX = 12;
+const RULER_COLOUR = "#ffd54a";
+const RULER_TICK_PX = 6;
 const SCALE_BAR_MM = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200] as const;
 
 export interface Box {
@@ -89,6 +91,38 @@ export function drawCrosshair(context: CanvasRenderingContext2D, view: ViewTrans
   context.moveTo(x, y + CROSSHAIR_GAP_PX);
   context.lineTo(x, box.height);
   context.stroke();
+}
+
+/** A measured line with its length beside its end; `words` says the length with its unit. */
+export function drawRuler(
+  context: CanvasRenderingContext2D,
+  view: ViewTransform,
+  ends: readonly [Point3, Point3],
+  words: string,
+): void {
+  const [from, to] = [voxelToScreen(view, ends[0]), voxelToScreen(view, ends[1])];
+  const length = Math.hypot(to.x - from.x, to.y - from.y) || 1;
+  const [across, along] = [(-(to.y - from.y) * RULER_TICK_PX) / length, ((to.x - from.x) * RULER_TICK_PX) / length];
+  context.setLineDash([]);
+  for (const [width, colour] of [
+    [4, SHADOW_COLOUR],
+    [1.5, RULER_COLOUR],
+  ] as const) {
+    context.lineWidth = width;
+    context.strokeStyle = colour;
+    context.beginPath();
+    context.moveTo(from.x, from.y);
+    context.lineTo(to.x, to.y);
+    for (const end of [from, to]) {
+      context.moveTo(end.x - across, end.y - along);
+      context.lineTo(end.x + across, end.y + along);
+    }
+    context.stroke();
+  }
+  context.font = "600 13px system-ui, sans-serif";
+  context.textBaseline = "middle";
+  context.textAlign = to.x >= from.x ? "left" : "right";
+  drawText(context, words, to.x + (to.x >= from.x ? 10 : -10), to.y);
 }
 
 /** How the brush looks on this plane's screen: the circle of r mm in the plane's part of the metric, as an ellipse. */
