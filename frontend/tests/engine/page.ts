@@ -123,7 +123,7 @@ async function load(): Promise<void> {
       revisionId: "predicted",
       dtype: "uint8",
       fetchSlab: (slab) => fetchLabels(slab, -0.03),
-      look: { kind: "proposal", colour: null, dash: "long", opacity: 0.6, visible: true },
+      look: { kind: "proposal", colour: "#ffffff", dash: "long", opacity: 0.6, visible: true },
     });
   if (wanted.heat) await viewer.showHeat({ kind: "slabs", id: "heat", fetchSlab: fetchShares });
 }

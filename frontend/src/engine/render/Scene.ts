@@ -1,6 +1,6 @@
 /** What all views of one viewer share and none of them owns. Views read it when they paint. */
-import type { Metric } from "../geometry/affine";
-import type { Orientation, PlaneAxes } from "../geometry/planes";
+import { computeMetric, type Metric } from "../geometry/affine";
+import { computeOrientation, type Orientation, type PlaneAxes } from "../geometry/planes";
 import type { LabelVolume } from "../labels/LabelVolume";
 import type { Sketch } from "../tools/Gesture";
 import type { Ruler } from "../tools/ruler";
@@ -35,6 +35,32 @@ export interface Scene {
   readonly brushCursor: { readonly radiusMm: number; readonly colour: string } | null;
   /** the outline being drawn */
   readonly sketch: Sketch | null;
+}
+
+export type MutableScene = { -readonly [Key in keyof Scene]: Scene[Key] };
+
+/** Before any label map is here. */
+export function makeScene(volume: ImageVolume, crosshairIjk: Point3, windowTable: Uint32Array): MutableScene {
+  return {
+    volume,
+    orientation: computeOrientation(volume.info),
+    metric: computeMetric(volume.info.affine),
+    crosshairIjk,
+    hasCrosshairLines: false,
+    windowTable,
+    windowVersion: 0,
+    labels: null,
+    colours: makeColours([], 0),
+    references: [],
+    heat: null,
+    fillOpacity: 0.35,
+    overlayOpacity: 1,
+    isHidden: false,
+    isSmooth: true,
+    ruler: null,
+    brushCursor: null,
+    sketch: null,
+  };
 }
 
 export function findSlice(scene: Scene, axes: PlaneAxes): number {

@@ -5,9 +5,7 @@
  * tools/Toolbox, what a view shows in SliceView, what pointers mean in PointerInput. Fails closed: without a completely loaded active map nothing can be
  * drawn, and a map that did not load completely is not shown as if it were empty.
  */
-import { computeMetric } from "../geometry/affine";
 import { hasLengths } from "../geometry/measure";
-import { computeOrientation } from "../geometry/planes";
 import { toJournal } from "../labels/EditHistory";
 import { boundEdit, boundScope, DrawingBoard } from "../tools/DrawingBoard";
 import { type Sample, ToolRefusal, type ViewChange } from "../tools/Gesture";
@@ -46,7 +44,7 @@ import { measureSlice } from "./measureSlice";
 import type { PointerHost } from "./PointerInput";
 import { ReferenceMaps } from "./ReferenceMaps";
 import { describeCursor, makeState } from "./report";
-import { findSlice, makeColours, type Scene } from "./Scene";
+import { findSlice, type MutableScene, makeColours, makeScene } from "./Scene";
 import { SliceView } from "./SliceView";
 import { FrameScheduler } from "./scheduler";
 import { makeUuid } from "./uuid";
@@ -54,8 +52,6 @@ import { ViewSet } from "./ViewSet";
 
 const WHEEL_RADIUS_FACTOR = 1.12;
 const ERASER_COLOUR = "#ffffff";
-
-type MutableScene = { -readonly [Key in keyof Scene]: Scene[Key] };
 
 export class Viewer implements ViewerDoor {
   private readonly scene: MutableScene;
@@ -84,26 +80,7 @@ export class Viewer implements ViewerDoor {
     const middle: Point3 = [(image.nx - 1) / 2, (image.ny - 1) / 2, (image.nz - 1) / 2];
     this.window = normaliseWindow({ low: image.windowLow, high: image.windowHigh }, image);
     this.toldCrosshair = clampToGrid(startIjk ?? middle, this.size);
-    this.scene = {
-      volume,
-      orientation: computeOrientation(image),
-      metric: computeMetric(image.affine),
-      crosshairIjk: this.toldCrosshair,
-      hasCrosshairLines: false,
-      windowTable: buildWindowTable(this.window, image),
-      windowVersion: 0,
-      labels: null,
-      colours: makeColours([], 0),
-      references: [],
-      heat: null,
-      fillOpacity: 0.35,
-      overlayOpacity: 1,
-      isHidden: false,
-      isSmooth: true,
-      ruler: null,
-      brushCursor: null,
-      sketch: null,
-    };
+    this.scene = makeScene(volume, this.toldCrosshair, buildWindowTable(this.window, image));
     this.toolbox = this.makeToolbox();
     this.showCrosshairLines();
     this.updateBrushCursor();

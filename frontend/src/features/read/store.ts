@@ -1,6 +1,6 @@
 /** What the reading screen shows. Never voxels: those live in the engine; this is what panels and bars are drawn from. */
 import { create } from "zustand";
-import type { ApiProblem, AssignmentOut, ImageOut, ProjectOut, SaveState } from "../../api";
+import type { ApiProblem, AssignmentOut, ImageOut, ProjectOut, SaveState, SegmentationOut } from "../../api";
 import type { LabelInfo, LayerLook, Plane, Question, ViewerState } from "../../engine";
 
 /** One read-only map over the image: another expert's reading, or the model's proposal. */
