@@ -77,9 +77,11 @@ export class Viewer implements ViewerDoor {
     const { image, startIjk } = options;
     const volume = new ImageVolume(image);
     this.size = [image.nx, image.ny, image.nz];
-    const middle: Point3 = [(image.nx - 1) / 2, (image.ny - 1) / 2, (image.nz - 1) / 2];
     this.window = normaliseWindow({ low: image.windowLow, high: image.windowHigh }, image);
-    this.toldCrosshair = clampToGrid(startIjk ?? middle, this.size);
+    this.toldCrosshair = clampToGrid(
+      startIjk ?? [(image.nx - 1) / 2, (image.ny - 1) / 2, (image.nz - 1) / 2],
+      this.size,
+    );
     this.scene = makeScene(volume, this.toldCrosshair, buildWindowTable(this.window, image));
     this.toolbox = this.makeToolbox();
     this.showCrosshairLines();

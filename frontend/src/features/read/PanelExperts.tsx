@@ -3,7 +3,7 @@ import { Text } from "@mantine/core";
 import { t } from "../../ui";
 import { listVoters, showMajority, soloLayer, toggleHeat, toggleLayer } from "./layers";
 import { consensusLook, dashPattern } from "./looks";
-import { EyeButton, HeatSwatch, OpacitySlider, Section } from "./panelParts";
+import { EyeButton, HeatSwatch, KeyHint, OpacitySlider, Section } from "./panelParts";
 import classes from "./read.module.css";
 import { useSession } from "./SessionContext";
 import { type Layer, useRead } from "./store";
@@ -91,7 +91,7 @@ function VoteRows() {
         >
           {t.layers.heat.disagreement}
         </button>
-        <span className={classes.kbd}>⇧U</span>
+        <KeyHint command="toggle-disagreement" />
         <EyeButton visible={heat === "disagreement"} name={t.layers.heat.disagreement} onToggle={toggleDisagreement} />
       </div>
     </>

@@ -4,7 +4,7 @@ import { useState } from "react";
 import { asProblem, isProblem } from "../../api";
 import { say, t } from "../../ui";
 import { toggleHeat } from "./layers";
-import { EyeButton, HeatSwatch, OpacitySlider, Section } from "./panelParts";
+import { EyeButton, HeatSwatch, KeyHint, OpacitySlider, Section } from "./panelParts";
 import classes from "./read.module.css";
 import { useSession } from "./SessionContext";
 import { useRead } from "./store";
@@ -40,7 +40,7 @@ export function ProposalSection() {
           >
             {t.layers.heat.uncertainty}
           </button>
-          <span className={classes.kbd}>U</span>
+          <KeyHint command="toggle-uncertainty" />
           <EyeButton visible={heat === "uncertainty"} name={t.layers.heat.uncertainty} onToggle={toggleUncertainty} />
         </div>
         {proposal.problem && <Text size="xs" c="orange">{`${proposal.problem}`}</Text>}

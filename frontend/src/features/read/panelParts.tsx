@@ -4,7 +4,9 @@ import { Eye, EyeOff } from "lucide-react";
 import type { ReactNode } from "react";
 import { heatColour } from "../../engine";
 import { t } from "../../ui";
+import type { CommandId } from "./commands";
 import classes from "./read.module.css";
+import { useKeyHint } from "./useCommands";
 
 export function Section({ title, children }: { title: string; children: ReactNode }) {
   return (
@@ -64,4 +66,10 @@ export const heatGradient = `linear-gradient(to right, ${[0.1, 0.25, 0.4, 0.55, 
 
 export function HeatSwatch() {
   return <span className={classes.heatSwatch} style={{ background: heatGradient }} aria-hidden />;
+}
+
+/** The key of a command as this person has set it; nothing where it is switched off. */
+export function KeyHint({ command }: { command: CommandId }) {
+  const keys = useKeyHint(command);
+  return keys ? <span className={classes.kbd}>{keys}</span> : null;
 }

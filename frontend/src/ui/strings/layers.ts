@@ -10,8 +10,8 @@ export const layers = {
   majorityHint: "The label most of these readings give each voxel; a tie goes to background.",
   heat: { uncertainty: "Uncertainty", disagreement: "Disagreement" },
   heatHint: {
-    uncertainty: "How unsure the prediction is, from 0 to 1. Key U.",
-    disagreement: "Share of the readings that are not with their majority. Key Shift+U.",
+    uncertainty: "How unsure the prediction is, from 0 to 1.",
+    disagreement: "Share of the readings that are not with their majority.",
   },
   legendOf: {
     uncertainty: "Uncertainty of the prediction",
