@@ -1,7 +1,7 @@
 """Tables and queries of accounts: users, sign-ins, one-time links, API tokens, experts, failed sign-ins, replayed answers.
 
-Unusual here: no secret is stored, only its sha256 (secrets of 256 random bits need no slow hash; passwords get
-argon2id). Times are the database's, so clocks of several API processes need not agree.
+Unusual here: no secret that lets anybody in is stored, only its sha256 (secrets of 256 random bits need no slow hash;
+passwords get argon2id). A journal key is kept as it is: it opens nothing here, only what waits in one browser. Times are the database's, so clocks of several API processes need not agree.
 """
 
 from datetime import datetime, timedelta
@@ -59,6 +59,18 @@ class SessionRow(Base):
     last_gesture_at: Mapped[datetime] = mapped_column(Time, server_default=func.now())
     expires_at: Mapped[datetime] = mapped_column(Time)
     user_agent: Mapped[str | None]
+
+
+class JournalKeyRow(Base):
+    """What one user's unsent strokes in one browser are encrypted with. `browser_id` is the browser's own random id."""
+
+    __tablename__ = "journal_keys"
+
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    browser_id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[bytes]
+    created_at: Mapped[datetime] = mapped_column(Time, server_default=func.now())
+    last_used_at: Mapped[datetime] = mapped_column(Time, server_default=func.now())
 
 
 class OneTimeLinkRow(Base):
@@ -234,8 +246,12 @@ def touch_session(db: WriteSession, session_id: UUID) -> None:
     db.execute(update(SessionRow).where(SessionRow.id == session_id).values(last_gesture_at=func.now()))
 
 
-def find_session_expiry(db: AnySession, session_id: UUID) -> datetime | None:
-    return db.scalar(select(SessionRow.expires_at).where(SessionRow.id == session_id))
+def find_session_ends(db: AnySession, session_id: UUID, idle_minutes: int) -> tuple[datetime, int] | None:
+    """When a sign-in expires, and the whole seconds until it is idle for too long."""
+    idle_end = SessionRow.last_gesture_at + timedelta(minutes=idle_minutes)
+    left = func.floor(func.extract("epoch", idle_end - func.now()))
+    row = db.execute(select(SessionRow.expires_at, left).where(SessionRow.id == session_id)).one_or_none()
+    return (row[0], int(row[1])) if row else None
 
 
 def end_session(db: WriteSession, session_id: UUID) -> None:
@@ -251,6 +267,34 @@ def forget_expired(db: WriteSession, user_id: UUID) -> None:
     db.execute(delete(SessionRow).where(SessionRow.user_id == user_id, SessionRow.expires_at < func.now()))
     dead = OneTimeLinkRow.expires_at < func.now()
     db.execute(delete(OneTimeLinkRow).where(OneTimeLinkRow.user_id == user_id, dead))
+
+
+# Journal keys
+
+
+def use_journal_key(db: WriteSession, user_id: UUID, browser_id: UUID, fresh: bytes) -> tuple[bytes, bool]:
+    """The key of this user in this browser, and whether it is new, because there was none and `fresh` was kept."""
+    row = insert(JournalKeyRow).values(user_id=user_id, browser_id=browser_id, key=fresh)
+    used = row.on_conflict_do_update(
+        index_elements=["user_id", "browser_id"], set_={"last_used_at": func.now()}
+    ).returning(JournalKeyRow.key)
+    key = db.scalars(used).one()
+    return key, key == fresh
+
+
+def forget_journal_key(db: WriteSession, user_id: UUID, browser_id: UUID) -> bool:
+    """Whether there was one."""
+    here = and_(JournalKeyRow.user_id == user_id, JournalKeyRow.browser_id == browser_id)
+    return db.scalar(delete(JournalKeyRow).where(here).returning(JournalKeyRow.user_id)) is not None
+
+
+def forget_old_journal_keys(db: WriteSession, user_id: UUID, days: int, most: int) -> None:
+    """Keep the `most` keys of a user that were used last, none of them longer ago than `days`."""
+    mine = select(JournalKeyRow.browser_id).where(JournalKeyRow.user_id == user_id)
+    kept = mine.where(JournalKeyRow.last_used_at > func.now() - timedelta(days=days))
+    kept = kept.order_by(JournalKeyRow.last_used_at.desc()).limit(most)
+    old = JournalKeyRow.browser_id.not_in(kept)
+    db.execute(delete(JournalKeyRow).where(JournalKeyRow.user_id == user_id, old))
 
 
 # One-time links

@@ -135,7 +135,7 @@ class Edge:
         path: str = scope["path"]
         if path.startswith(UPLOADS) and scope["method"] in ("PUT", "POST"):
             return min(FORM_LIMIT, self.upload_limit) if path == f"{UPLOADS}/upload" else self.upload_limit
-        return EDIT_LIMIT if path.endswith("/edits") else JSON_LIMIT
+        return EDIT_LIMIT if path.endswith(("/edits", "/forks")) else JSON_LIMIT
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         """One log line and the metrics, by route template: a path may hold what a log may not."""

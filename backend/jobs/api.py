@@ -132,14 +132,23 @@ class QueueOut(BaseModel):
     running: int
 
 
+class ChecksumAlarmOut(BaseModel):
+    """A browser and the server saw different labels; nothing was folded. slices: their axial numbers."""
+
+    at: datetime
+    segmentation_id: UUID
+    slices: list[int]
+
+
 class SystemOut(BaseModel):
-    """The state of this installation, for its administrator. Sizes in bytes."""
+    """The state of this installation, for its administrator. Sizes in bytes. Alarms of 30 days, newest first."""
 
     version: str
     workers: list[WorkerOut]
     queues: dict[str, QueueOut]
     disk_free_bytes: int
     database_bytes: int
+    checksum_alarms: list[ChecksumAlarmOut]
 
 
 @router.get("/system", openapi_extra=policy("system:read"))
@@ -159,6 +168,9 @@ def get_system(db: Reads, actor: CurrentActor, request: Request) -> SystemOut:
         },
         disk_free_bytes=shutil.disk_usage(settings_of(request).data).free,
         database_bytes=state.database_bytes,
+        checksum_alarms=[
+            ChecksumAlarmOut.model_validate(alarm, from_attributes=True) for alarm in state.checksum_alarms
+        ],
     )
 
 

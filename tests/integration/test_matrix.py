@@ -43,6 +43,7 @@ MAY: Final[dict[str, tuple[str, ...]]] = {
     "session:read": SIGNED_IN,
     "session:update": SIGNED_IN,
     "session:delete": SIGNED_IN,
+    "session:journal": (),  # a journal belongs to a person at a browser, and everybody here comes with a token
     "event:read": SIGNED_IN,
     "system:read": ("admin",),
     "user:list": ("admin", "integrator"),
@@ -197,12 +198,13 @@ def make_world(hospital: Hospital) -> World:
         "revision_id": drawn, "import_id": begun["id"], "job_id": job, "user_id": peer.user_id,
         "expert_id": str(reader.expert_id), "model_id": model, "style_id": style, "token_id": str(spare.token.id),
         "slab": "0", "v": reader.get(f"/images/{image}").json()["sha256"], "path": "images/a.nii.gz",
-        "etag": reading.etag,
+        "etag": reading.etag, "browser_id": str(uuid.uuid4()),
     }  # fmt: skip
     bodies = {
         "AssignmentsIn": {"project_id": here, "expert_ids": [ids["expert_id"]]},
         "ComparisonIn": {"revision_a": reading.head, "revision_b": reading.head},
         "EditIn": reading.edit_body({4: 1}),
+        "ForkIn": {"runs": reading.edit_body({4: 1})["runs"]},
         "ExpertIn": {"name": "Somebody"},
         "ExpertChangeIn": {"description": "changed"},
         "ImportIn": {"project_id": here},
@@ -264,7 +266,9 @@ class Operation:
 
     @property
     def names_an_object(self) -> bool:
-        return "{" in self.path and not self.path.startswith((f"{API}/users", f"{API}/experts"))  # of no project
+        return "{" in self.path and not self.path.startswith(
+            (f"{API}/users", f"{API}/experts", f"{API}/session")
+        )  # of no project
 
 
 def operations() -> list[Operation]:

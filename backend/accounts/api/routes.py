@@ -4,6 +4,7 @@ Signing in and redeeming a link are the only public ones; they take the database
 refused attempt must be remembered although the request fails.
 """
 
+import base64
 from uuid import UUID
 
 from fastapi import Request, Response
@@ -15,6 +16,7 @@ from backend.accounts.api.wire import (
     ExpertIn,
     ExpertOut,
     ExpertPageOut,
+    JournalKeyOut,
     LinkOut,
     NewTokenOut,
     NewUserOut,
@@ -55,10 +57,17 @@ def redeem_one_time_link(body: RedeemIn, request: Request, response: Response) -
 
 
 @router.get("/session", openapi_extra=policy("session:read"))
-def get_session(db: Reads, actor: CurrentActor) -> SessionOut:
+def get_session(db: Reads, actor: CurrentActor, request: Request) -> SessionOut:
     """Who is signed in. Asking does not keep the session awake."""
     user = rules.load_user(db, actor_id(actor))
-    return SessionOut(user=_user(user), expert_id=actor.expert_id, expires_at=rules.session_expiry(db, actor))
+    ends = rules.session_ends(db, actor, settings_of(request))
+    return SessionOut(
+        user=_user(user),
+        expert_id=actor.expert_id,
+        expires_at=ends.expires_at if ends else None,
+        idle_seconds=settings_of(request).session_idle_minutes * 60 if ends else None,
+        idle_seconds_left=ends.idle_seconds_left if ends else None,
+    )
 
 
 @router.post("/session/gestures", status_code=204, openapi_extra=policy("session:update"))
@@ -66,13 +75,27 @@ def note_gesture(actor: CurrentActor) -> None:
     """Say that somebody is at work though nothing needed the server; like every unsafe request it keeps the session awake."""
 
 
+@router.put("/session/journal-keys/{browser_id}", openapi_extra=policy("session:journal"))
+def open_journal(browser_id: UUID, db: Writes, actor: CurrentActor) -> JournalKeyOut:
+    """The key of your crash journal in this browser; the browser numbers itself. Made when there is none."""
+    return JournalKeyOut(key=base64.b64encode(rules.open_journal(db, actor, browser_id)).decode())
+
+
+@router.delete("/session/journal-keys/{browser_id}", status_code=204, openapi_extra=policy("session:journal"))
+def forget_journal(browser_id: UUID, db: Writes, actor: CurrentActor) -> None:
+    """Forget the key of your crash journal in this browser: what it still holds can never be read again."""
+    rules.forget_journal(db, actor, browser_id)
+
+
 @router.delete("/session", status_code=204, openapi_extra=policy("session:delete"))
-def delete_session(db: Writes, actor: CurrentActor, request: Request, response: Response) -> None:
-    """Sign out."""
+def delete_session(
+    db: Writes, actor: CurrentActor, request: Request, response: Response, keep_storage: bool = False
+) -> None:
+    """Sign out, and have the browser forget everything of ours; keep_storage: but for other people's unsent strokes."""
     rules.sign_out(db, actor)
     settings = settings_of(request)
     response.delete_cookie(cookie_name(settings), path="/", secure=settings.is_https, httponly=True, samesite="lax")
-    response.headers["Clear-Site-Data"] = '"cache", "cookies"'
+    response.headers["Clear-Site-Data"] = '"cache", "cookies"' if keep_storage else '"cache", "cookies", "storage"'
 
 
 @router.get("/account/preferences", openapi_extra=policy("preference:read"))
@@ -163,7 +186,13 @@ def _open(signed_in: SignedIn, request: Request, response: Response) -> SessionO
         samesite="lax",
         max_age=settings.session_hours * 3600,
     )
-    return SessionOut(user=_user(signed_in.user), expert_id=signed_in.expert_id, expires_at=signed_in.expires_at)
+    return SessionOut(
+        user=_user(signed_in.user),
+        expert_id=signed_in.expert_id,
+        expires_at=signed_in.expires_at,
+        idle_seconds=settings.session_idle_minutes * 60,
+        idle_seconds_left=settings.session_idle_minutes * 60,
+    )
 
 
 def _link(link: Link, request: Request) -> LinkOut:

@@ -93,11 +93,17 @@ class UserOut(BaseModel):
 
 
 class SessionOut(BaseModel):
-    """Who is signed in; expert_id is the expert this user draws as, expires_at null for a token."""
+    """Who is signed in; expert_id is the expert this user draws as.
+
+    expires_at: when the sign-in ends whatever happens; idle_seconds: after how long without a gesture it ends, and
+    idle_seconds_left: how much of that is left. All three null for a token.
+    """
 
     user: UserOut
     expert_id: UUID | None
     expires_at: datetime | None
+    idle_seconds: int | None
+    idle_seconds_left: int | None
 
 
 class LinkOut(BaseModel):
@@ -105,6 +111,12 @@ class LinkOut(BaseModel):
 
     url: str
     expires_at: datetime
+
+
+class JournalKeyOut(BaseModel):
+    """The AES-256 key of this user's crash journal in this browser, base64; to be kept in memory only."""
+
+    key: str
 
 
 class NewUserOut(BaseModel):

@@ -11,6 +11,7 @@ from backend.accounts.rules.authorisation import (
     authorize,
     may,
 )
+from backend.accounts.rules.journal_keys import forget_journal, open_journal
 from backend.accounts.rules.once import Answer, claim_key, keep_answer
 from backend.accounts.rules.people import (
     ROLES,
@@ -45,7 +46,7 @@ from backend.accounts.rules.signing_in import (
     identify_session,
     identify_token,
     redeem,
-    session_expiry,
+    session_ends,
     sign_in,
     sign_out,
 )
@@ -85,6 +86,7 @@ __all__ = [
     "create_user",
     "create_user_from_shell",
     "first_link",
+    "forget_journal",
     "identify_session",
     "identify_token",
     "keep_answer",
@@ -97,9 +99,10 @@ __all__ = [
     "load_user",
     "load_users",
     "may",
+    "open_journal",
     "redeem",
     "revoke_token",
-    "session_expiry",
+    "session_ends",
     "sign_in",
     "sign_out",
 ]

@@ -45,6 +45,14 @@ class SignedIn:
 
 
 @dataclass(frozen=True)
+class SessionEnds:
+    """When a sign-in ends whatever happens, and the seconds until it ends for want of a gesture."""
+
+    expires_at: datetime
+    idle_seconds_left: int
+
+
+@dataclass(frozen=True)
 class Link:
     """A one-time link's secret; printed once."""
 
@@ -165,9 +173,10 @@ def identify_token(database: Database, token: str, caller: Caller) -> Actor | No
     )
 
 
-def session_expiry(db: AnySession, actor: Actor) -> datetime | None:
-    """When this sign-in ends whatever happens; None for a token."""
-    return store.find_session_expiry(db, actor.session_id) if actor.session_id else None
+def session_ends(db: AnySession, actor: Actor, settings: Settings) -> SessionEnds | None:
+    """When this sign-in ends whatever happens, and when without a gesture; None for a token."""
+    found = store.find_session_ends(db, actor.session_id, settings.session_idle_minutes) if actor.session_id else None
+    return SessionEnds(*found) if found else None
 
 
 def new_link(db: WriteSession, actor: Actor, user: store.UserRow) -> Link:

@@ -4,7 +4,7 @@ Fails closed: what names no project is for admins only, what is about an expert 
 managers, and for members of a project that is not blinded.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -19,8 +19,11 @@ from backend.jobs.store.listing import JobSight
 from backend.models import rules as models
 from backend.models import store as models_store
 from backend.paging import Page, decode_cursor, page_of
+from backend.segmentations.store import ChecksumAlarm, list_checksum_alarms
 
 REPLAYED = 200
+ALARM_DAYS = 30
+MOST_ALARMS = 100
 
 
 def job_sight(db: AnySession, actor: Actor) -> JobSight:
@@ -128,9 +131,15 @@ class SystemState:
     workers: list[WorkerHeartbeat]
     queues: dict[str, dict[str, int]]
     database_bytes: int
+    checksum_alarms: Sequence[ChecksumAlarm]
 
 
 def look_at_system(db: AnySession, actor: Actor) -> SystemState:
-    """Workers heard of lately, jobs waiting and running, and how large the database is. Admins only."""
+    """Workers heard of lately, jobs waiting and running, how large the database is, alarms of 30 days. Admins only."""
     authorize(actor, "read", Resource("system"))
-    return SystemState(list(listing.heartbeats(db)), listing.queue_lengths(db), listing.database_bytes(db))
+    return SystemState(
+        list(listing.heartbeats(db)),
+        listing.queue_lengths(db),
+        listing.database_bytes(db),
+        list_checksum_alarms(db, ALARM_DAYS, MOST_ALARMS),
+    )

@@ -22,6 +22,8 @@ class RevisionOut(BaseModel):
     """A whole label map at one moment, immutable. `label_volumes`: voxels per label value, background left out.
 
     has_uncertainty: a model drew it and said how sure it was (`GET /revisions/{id}/uncertainty/slabs/{k}`).
+    author: who made it, in the list of one's own reading; null elsewhere. origin `fork`: saved by a browser whose map
+    differed from the server's.
     """
 
     id: UUID
@@ -30,12 +32,13 @@ class RevisionOut(BaseModel):
     number: int
     dtype: Literal["uint8", "uint16"]
     label_volumes: dict[str, int]
-    origin: Literal["blank", "import", "fold", "predict", "restore"]
+    origin: Literal["blank", "import", "fold", "predict", "restore", "fork"]
     assisted: bool
     style_id: UUID | None
     created_at: datetime
     submitted_at: datetime | None
     has_uncertainty: bool
+    author: str | None
 
 
 class RevisionPageOut(BaseModel):

@@ -4,6 +4,8 @@ Every label write needs `If-Match` (428 without, 412 with the current ETag when 
 up before `If-Match` is judged, so that a retry whose first answer was lost gets that answer again.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -12,7 +14,9 @@ from fastapi import Header, Query, Request, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.accounts.api import CurrentActor, Router, policy
-from backend.database import Reads, Writes
+from backend.accounts.rules import Actor
+from backend.database import Reads, Writes, of_request
+from backend.errors import ChecksumMismatch
 from backend.paging import Cursor, Limit, Page
 from backend.segmentations import rules
 from backend.segmentations.api.revisions import RevisionOut, RevisionPageOut
@@ -116,6 +120,18 @@ class SubmitIn(BaseModel):
     checksums: list[ChecksumIn] = Field(default_factory=list, max_length=5000)
 
 
+class ForkIn(BaseModel):
+    """The whole label map a browser holds, coded as an edit on an empty one.
+
+    source_revision_ids: revisions that strokes not sent otherwise were taken from (accepting a prediction).
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    runs: str = Field(max_length=MAX_RUNS_BASE64)
+    source_revision_ids: list[UUID] = Field(default_factory=list, max_length=100)
+
+
 class RestoreIn(BaseModel):
     """Which earlier revision becomes the newest one."""
 
@@ -184,7 +200,8 @@ def add_edit(
         undoes=body.undoes,
         checksums={check.z: check.crc32 for check in body.checksums},
     )
-    accepted = rules.add_edit(db, actor, request.app.state.blobs, segmentation_id, edit, if_match)
+    with _sounding_the_alarm(request, actor, segmentation_id):
+        accepted = rules.add_edit(db, actor, request.app.state.blobs, segmentation_id, edit, if_match)
     if accepted.is_repeat:
         response.status_code = status.HTTP_200_OK
     response.headers["ETag"] = accepted.etag
@@ -203,7 +220,8 @@ def submit_segmentation(
 ) -> rules.RevisionView:
     """Fold the journal into a revision and sign the reading as finished."""
     checksums = {check.z: check.crc32 for check in body.checksums} if body else {}
-    view = rules.submit(db, actor, request.app.state.blobs, segmentation_id, if_match, checksums)
+    with _sounding_the_alarm(request, actor, segmentation_id):
+        view = rules.submit(db, actor, request.app.state.blobs, segmentation_id, if_match, checksums)
     response.headers["ETag"] = view.etag
     return view
 
@@ -230,9 +248,37 @@ def restore_revision(
     return view
 
 
+@router.post("/{segmentation_id}/forks", response_model=RevisionOut, openapi_extra=policy("segmentation:update"))
+def fork_segmentation(
+    request: Request,
+    db: Writes,
+    actor: CurrentActor,
+    segmentation_id: UUID,
+    body: ForkIn,
+    response: Response,
+    if_match: IfMatch = None,
+) -> rules.RevisionView:
+    """Keep the label map your browser holds as a revision of its own, after one with what the server held."""
+    blobs = request.app.state.blobs
+    view = rules.fork(db, actor, blobs, segmentation_id, body.runs, body.source_revision_ids, if_match)
+    response.headers["ETag"] = view.etag
+    return view
+
+
 @router.get("/{segmentation_id}/revisions", response_model=RevisionPageOut, openapi_extra=policy("segmentation:read"))
 def list_revisions(
     db: Reads, actor: CurrentActor, segmentation_id: UUID, cursor: Cursor = None, limit: Limit = 100
 ) -> Page[rules.RevisionView]:
     """A segmentation's revisions, oldest first."""
     return rules.list_revisions(db, actor, segmentation_id, cursor, limit)
+
+
+@contextmanager
+def _sounding_the_alarm(request: Request, actor: Actor, segmentation_id: UUID) -> Iterator[None]:
+    """Browser and server differ: the write fails, the alarm is kept, in a transaction of its own."""
+    try:
+        yield
+    except ChecksumMismatch as mismatch:
+        with of_request(request).write() as db:
+            rules.note_mismatch(db, actor, segmentation_id, list(mismatch.extra["slices"]))
+        raise

@@ -8,7 +8,16 @@ from backend.segmentations.rules.assignments import (
     next_assignment,
     open_assignment,
 )
-from backend.segmentations.rules.editing import EditAccepted, NewEdit, add_edit, reopen, restore, submit
+from backend.segmentations.rules.editing import (
+    EditAccepted,
+    NewEdit,
+    add_edit,
+    fork,
+    note_mismatch,
+    reopen,
+    restore,
+    submit,
+)
 from backend.segmentations.rules.keeping import (
     KeptLabels,
     keep_labels,
@@ -55,6 +64,7 @@ __all__ = [
     "add_edit",
     "compare",
     "export_revision",
+    "fork",
     "keep_labels",
     "keep_prediction",
     "list_assignments",
@@ -66,6 +76,7 @@ __all__ = [
     "load_revision",
     "load_segmentation",
     "load_uncertainty_slab",
+    "note_mismatch",
     "next_assignment",
     "open_assignment",
     "put_imported_reading",

@@ -1,4 +1,4 @@
-"""What a doctor does to their reading: edits, submitting, reopening, restoring.
+"""What a doctor does to their reading: edits, submitting, reopening, restoring, saving as a revision of its own.
 
 The order of checks is the contract. An edit's id is looked up before If-Match is judged, because a retry whose first
 answer was lost is not a conflict; submitting twice from the same state answers the same. Everything that changes
@@ -9,9 +9,11 @@ browser and server disagree, nothing is folded and the journal stays.
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
+
+import numpy as np
 
 from backend import audit
 from backend.accounts.rules import Actor
@@ -86,14 +88,15 @@ def add_edit(
     runs_bytes = _unwrap(edit.runs)
     earlier = store.find_edit(db, segmentation_id, edit.edit_id)
     if earlier is not None:
-        if earlier.runs != runs_bytes or earlier.base_revision_id != edit.base_revision_id:
+        if earlier.runs != runs_bytes or earlier.tool != edit.tool:  # its base may differ: a fold came in between
             raise Invalid("This edit_id was used for another edit; every gesture needs an id of its own.")
         return EditAccepted(earlier.id, earlier.seq, make_etag(earlier.base_revision_id, earlier.seq), True)
     _check_writable(writing, if_match)
     if edit.base_revision_id != writing.head.id:
         raise Invalid(f"base_revision_id must be the head revision {writing.head.id} that If-Match names.")
     runs = _decode(writing, runs_bytes)
-    _check_references(db, actor, writing, edit)
+    _check_source(db, actor, writing, edit.source_revision_id)
+    _check_undone(db, writing, edit.undoes)
     if writing.segmentation.edit_seq - writing.head.folded_seq >= MAX_EDITS_UNFOLDED:
         raise Conflict(f"{MAX_EDITS_UNFOLDED} edits wait to be folded; submit the reading and reopen it.")
     if edit.checksums:
@@ -201,6 +204,74 @@ def restore(
     return made_view(revision, segmentation.edit_seq)
 
 
+def fork(
+    db: WriteSession,
+    actor: Actor,
+    blobs: Blobs,
+    segmentation_id: UUID,
+    runs: str,
+    source_ids: Sequence[UUID],
+    if_match: str | None,
+) -> RevisionView:
+    """Keep the label map a browser holds as a revision of its own, and make it the newest one.
+
+    For a browser whose map differs from the server's (ChecksumMismatch). runs: the whole map, as an edit on an empty
+    one. source_ids: revisions that edits not sent otherwise were taken from. What the server held is kept in a
+    revision before it, so nothing is overwritten.
+    """
+    writing = _lock(db, actor, "update", segmentation_id)
+    _check_writable(writing, if_match)
+    labels_zyx = np.zeros(writing.shape_zyx, dtype=np.uint8 if writing.head.dtype == "uint8" else np.uint16)
+    label_codec.apply(labels_zyx, _decode(writing, _unwrap(runs)))
+    kept = keep_labels(blobs, labels_zyx, writing.allowed)
+    sources = [source for source_id in source_ids if (source := _check_source(db, actor, writing, source_id))]
+    segmentation, parent = writing.segmentation, writing.head
+    if segmentation.edit_seq > parent.folded_seq:
+        parent = _fold(db, actor, blobs, writing, {}, submitted=False)
+    revision = store.add_revision(
+        db,
+        segmentation_id=segmentation_id,
+        parent_id=parent.id,
+        labels_sha256=kept.sha256,
+        dtype=kept.dtype,
+        label_volumes=kept.volumes,
+        origin="fork",
+        assisted=parent.assisted or any(s.segmentation.author == "model" or s.revision.assisted for s in sources),
+        style_id=parent.style_id,
+        folded_seq=segmentation.edit_seq,
+        created_by=actor.user_id,
+    )
+    store.move_head(db, segmentation_id, revision.id, "draft")
+    _move_assignment(db, segmentation, "drafting")
+    audit.record(
+        db,
+        actor,
+        "U",
+        "segmentation",
+        segmentation_id,
+        project_id=segmentation.project_id,
+        old={"revision": parent.id},
+        new={"revision": revision.id, "labels": revision.labels_sha256, "forked": True},
+    )
+    return made_view(revision, segmentation.edit_seq)
+
+
+def note_mismatch(db: WriteSession, actor: Actor, segmentation_id: UUID, slices: list[int]) -> None:
+    """Remember for system health and audit that browser and server differ, though the write that showed it failed."""
+    segmentation = load_seen(db, actor, "update", segmentation_id).segmentation
+    store.add_checksum_alarm(db, segmentation_id, slices)
+    audit.record(
+        db,
+        actor,
+        "U",
+        "segmentation",
+        segmentation_id,
+        project_id=segmentation.project_id,
+        outcome="failed",
+        new={"alarm": "checksum_mismatch", "slices": slices},
+    )
+
+
 def _lock(db: WriteSession, actor: Actor, action: str, segmentation_id: UUID) -> _Writing:
     """Check the right to write, then lock: whoever comes second sees what the first one did."""
     load_seen(db, actor, action, segmentation_id)
@@ -253,17 +324,25 @@ def _decode(writing: _Writing, runs_bytes: bytes) -> Runs:
     return runs
 
 
-def _check_references(db: WriteSession, actor: Actor, writing: _Writing, edit: NewEdit) -> None:
-    """A source must be on the same image and visible to the actor; what is undone must be in this journal."""
-    if edit.source_revision_id is not None:
-        source = store.find_revision(db, edit.source_revision_id, visible(actor))
-        same_place = source is not None and (
-            source.segmentation.image_id == writing.image.id
-            and source.segmentation.project_id == writing.segmentation.project_id
-        )
-        if not same_place:
-            raise Invalid("source_revision_id names no revision of this image that you may see.")
-    if edit.undoes is not None and store.find_edit(db, writing.segmentation.id, edit.undoes) is None:
+def _check_source(
+    db: WriteSession, actor: Actor, writing: _Writing, source_id: UUID | None
+) -> store.RevisionRow | None:
+    """Where voxels were taken from. Raises Invalid unless that is on the same image and visible to the actor."""
+    if source_id is None:
+        return None
+    source = store.find_revision(db, source_id, visible(actor))
+    if (
+        source is None
+        or source.segmentation.image_id != writing.image.id
+        or source.segmentation.project_id != writing.segmentation.project_id
+    ):
+        raise Invalid("source_revision_id names no revision of this image that you may see.")
+    return source
+
+
+def _check_undone(db: WriteSession, writing: _Writing, undone_id: UUID | None) -> None:
+    """Raises Invalid where what is undone is not in this journal."""
+    if undone_id is not None and store.find_edit(db, writing.segmentation.id, undone_id) is None:
         raise Invalid("undoes names no edit of this segmentation.")
 
 
@@ -361,4 +440,5 @@ def _move_assignment(db: WriteSession, segmentation: store.Segmentation, state: 
 
 def _announce(db: WriteSession, segmentation: store.Segmentation) -> None:
     event = {"project_id": segmentation.project_id, "expert_id": segmentation.expert_id}
-    notify(db, {"type": "segmentation", "id": segmentation.id, **event})
+    state = {"edit_seq": segmentation.edit_seq, "head_revision_id": segmentation.head_revision_id}
+    notify(db, {"type": "segmentation", "id": segmentation.id, **event, **state})

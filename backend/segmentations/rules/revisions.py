@@ -13,7 +13,7 @@ from uuid import UUID
 import numpy as np
 
 from backend import audit
-from backend.accounts.rules import Actor
+from backend.accounts.rules import Actor, load_users
 from backend.blobs import Blobs
 from backend.database import AnySession, WriteSession
 from backend.errors import Invalid, NotFound
@@ -31,7 +31,10 @@ CACHE_BYTES = 96 * 1024 * 1024
 
 @dataclass(frozen=True)
 class RevisionView:
-    """A revision; `etag` is its segmentation's after the act that made it, empty where it is only read."""
+    """A revision; `etag` is its segmentation's after the act that made it, empty where it is only read.
+
+    author: who made it, by name; only for the one whose reading it is, None for everybody else and for a job's.
+    """
 
     id: UUID
     segmentation_id: UUID
@@ -45,6 +48,7 @@ class RevisionView:
     created_at: datetime
     submitted_at: datetime | None
     has_uncertainty: bool
+    author: str | None = None
     etag: str = ""
 
 
@@ -74,7 +78,7 @@ class Comparison:
     labels: list[LabelAgreement]
 
 
-def view_of(row: store.Revision, etag: str = "") -> RevisionView:
+def view_of(row: store.Revision, etag: str = "", author: str | None = None) -> RevisionView:
     return RevisionView(
         id=row.id,
         segmentation_id=row.segmentation_id,
@@ -88,6 +92,7 @@ def view_of(row: store.Revision, etag: str = "") -> RevisionView:
         created_at=row.created_at,
         submitted_at=row.submitted_at,
         has_uncertainty=row.uncertainty_sha256 is not None,
+        author=author,
         etag=etag,
     )
 
@@ -115,11 +120,15 @@ def list_revisions(
     db: AnySession, actor: Actor, segmentation_id: UUID, cursor: str | None, limit: int
 ) -> Page[RevisionView]:
     """A segmentation's revisions, oldest first."""
-    load_seen(db, actor, "read", segmentation_id)
+    seen = load_seen(db, actor, "read", segmentation_id)
     after = decode_cursor(cursor, int)[0] if cursor else None
     rows = store.list_revisions(db, segmentation_id, after, limit + 1)
     page = page_of(rows, limit, lambda row: (row.number,))
-    return Page([view_of(row) for row in page.items], page.next_cursor)
+    is_own = seen.expert is not None and seen.expert.user_id is not None and seen.expert.user_id == actor.user_id
+    makers = load_users(db, [row.created_by for row in page.items if row.created_by]) if is_own else {}
+    names = {user_id: user.display_name for user_id, user in makers.items()}
+    items = [view_of(row, author=names.get(row.created_by) if row.created_by else None) for row in page.items]
+    return Page(items, page.next_cursor)
 
 
 def load_label_slab(db: AnySession, actor: Actor, blobs: Blobs, revision_id: UUID, slab: int) -> LabelSlab:

@@ -12,6 +12,7 @@ from backend.segmentations.store.queries import (
     RevisionRow,
     SegmentationRow,
     Source,
+    add_checksum_alarm,
     add_edit,
     add_revision,
     add_segmentation,
@@ -26,6 +27,7 @@ from backend.segmentations.store.queries import (
     find_segmentation,
     head_of,
     last_submitted,
+    list_checksum_alarms,
     list_revisions,
     list_segmentations,
     lock_segmentation,
@@ -35,11 +37,12 @@ from backend.segmentations.store.queries import (
     sources_of,
 )
 from backend.segmentations.store.sight import Sight
-from backend.segmentations.store.tables import Edit, Revision, Segmentation
+from backend.segmentations.store.tables import ChecksumAlarm, Edit, Revision, Segmentation
 
 __all__ = [
     "NOW",
     "AssignmentRow",
+    "ChecksumAlarm",
     "Edit",
     "Revision",
     "RevisionRow",
@@ -47,6 +50,7 @@ __all__ = [
     "SegmentationRow",
     "Sight",
     "Source",
+    "add_checksum_alarm",
     "add_edit",
     "add_revision",
     "add_segmentation",
@@ -62,6 +66,7 @@ __all__ = [
     "find_segmentation",
     "head_of",
     "last_submitted",
+    "list_checksum_alarms",
     "list_revisions",
     "list_segmentations",
     "lock_segmentation",

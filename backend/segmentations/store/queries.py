@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from backend.database import AnySession, WriteSession
 from backend.models.store import Style
 from backend.projects.store import Assignment
 from backend.segmentations.store.sight import Sight
-from backend.segmentations.store.tables import Edit, Revision, Segmentation
+from backend.segmentations.store.tables import ChecksumAlarm, Edit, Revision, Segmentation
 from backend.studies.store import Image
 
 NOW = func.now()  # for rules that say "now" and mean the database's clock
@@ -88,8 +88,11 @@ def list_segmentations(
 
 
 def lock_segmentation(db: WriteSession, segmentation_id: UUID) -> Segmentation | None:
-    """The segmentation, locked until this transaction ends: label writes happen one after the other."""
-    query = select(Segmentation).where(Segmentation.id == segmentation_id).with_for_update()
+    """The segmentation, locked until this transaction ends: label writes happen one after the other.
+
+    Rows elsewhere may still name it meanwhile, as a checksum alarm does that outlives this transaction's end.
+    """
+    query = select(Segmentation).where(Segmentation.id == segmentation_id).with_for_update(key_share=True)
     return db.scalar(query.execution_options(populate_existing=True))
 
 
@@ -216,3 +219,16 @@ def sources_of(db: AnySession, segmentation_id: UUID, revision_id: UUID) -> list
 def find_assignment(db: AnySession, segmentation_id: UUID) -> UUID | None:
     """The assignment whose reading this is."""
     return db.scalar(select(Assignment.id).where(Assignment.segmentation_id == segmentation_id))
+
+
+# Checksum alarms
+
+
+def add_checksum_alarm(db: WriteSession, segmentation_id: UUID, slices: list[int]) -> None:
+    db.execute(insert(ChecksumAlarm).values(segmentation_id=segmentation_id, slices=slices))
+
+
+def list_checksum_alarms(db: AnySession, days: int, limit: int) -> Sequence[ChecksumAlarm]:
+    """The alarms of the last days, newest first."""
+    recent = ChecksumAlarm.at > func.now() - timedelta(days=days)
+    return db.scalars(select(ChecksumAlarm).where(recent).order_by(ChecksumAlarm.at.desc()).limit(limit)).all()

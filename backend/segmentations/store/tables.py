@@ -13,6 +13,7 @@ from sqlalchemy import (
     DateTime,
     ForeignKey,
     ForeignKeyConstraint,
+    Identity,
     Index,
     Integer,
     LargeBinary,
@@ -77,7 +78,7 @@ class Revision(Base):
     __table_args__ = (
         UniqueConstraint("segmentation_id", "number"),
         CheckConstraint("dtype IN ('uint8', 'uint16')", name="dtype"),
-        CheckConstraint("origin IN ('blank', 'import', 'fold', 'predict', 'restore')", name="origin"),
+        CheckConstraint("origin IN ('blank', 'import', 'fold', 'predict', 'restore', 'fork')", name="origin"),
         Index("ix_revisions_submitted_at", "submitted_at"),
     )
 
@@ -96,6 +97,17 @@ class Revision(Base):
     created_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     submitted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class ChecksumAlarm(Base):
+    """Browser and server saw different labels: nothing was folded, an administrator should know. slices: their z."""
+
+    __tablename__ = "checksum_alarms"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)
+    at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now(), index=True)
+    segmentation_id: Mapped[UUID] = mapped_column(ForeignKey("segmentations.id"))
+    slices: Mapped[list[int]] = mapped_column(JSONB)
 
 
 class Edit(Base):
