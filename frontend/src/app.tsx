@@ -8,18 +8,20 @@ import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import { Navigate, Outlet, Route, Routes, useLocation, useNavigate } from "react-router";
 import {
   asProblem,
-  countUnsent,
+  browserClock,
+  deliverLeftovers,
   isProblem,
   listenToServer,
   noteGesture,
   onSignedOut,
+  openedJournal,
   preferencesQuery,
+  reopenJournal,
   type SessionOut,
   sessionQuery,
-  signOut,
   watchPresence,
 } from "./api";
-import { LoginPage, SignInAgain, WelcomePage } from "./features/login";
+import { IdleWatch, LoginPage, SignInAgain, useSignOut, WelcomePage } from "./features/login";
 import { WorklistPage } from "./features/worklist";
 import {
   ErrorBoundary,
@@ -131,18 +133,34 @@ function WithSession({ session }: { session: SessionOut }) {
   // A report that fails changes nothing: the next request finds out by itself.
   useEffect(() => watchPresence(() => void noteGesture().catch(() => undefined)), []);
   useEffect(() => onSignedOut(() => setEnded(true)), []);
+  useEffect(() => void sendLeftovers(), []);
   const renewed = (next: SessionOut) => {
     cache.setQueryData(sessionQuery.queryKey, next);
     setEnded(false);
+    reopenJournal();
+    void sendLeftovers();
     void cache.invalidateQueries();
   };
   const leave = () => window.location.assign("/login");
   return (
     <>
       <Outlet />
+      {!ended && <IdleWatch session={session} onEnded={() => setEnded(true)} />}
       {ended && <SignInAgain session={session} onSignedIn={renewed} onLeave={leave} />}
     </>
   );
+}
+
+/** Strokes that an earlier life of this browser could not send. */
+async function sendLeftovers(): Promise<void> {
+  const tell = (problem: unknown) => say(t.save.leftover(asProblem(problem).detail), "error");
+  try {
+    const journal = await openedJournal();
+    if (journal) await deliverLeftovers(journal, browserClock, tell);
+  } catch (problem) {
+    // Nobody signed in any more: the dialog says so, and the next sign-in comes back here.
+    if (!isProblem(problem, 401)) tell(problem);
+  }
 }
 
 function linksFor(session: SessionOut): NavigationLink[] {
@@ -165,23 +183,14 @@ function Framed() {
   const session = useQuery(sessionQuery).data;
   const navigate = useNavigate();
   const location = useLocation();
+  const { signOut, dialog } = useSignOut(() => {
+    queries.clear();
+    void navigate("/login");
+  });
   if (!session) return <Waiting />;
-  const leave = async () => {
-    if (countUnsent() > 0) return say(t.save.signOutWaits(countUnsent()), "error");
-    try {
-      await signOut();
-      queries.clear();
-      await navigate("/login");
-    } catch (error) {
-      say(asProblem(error).detail, "error");
-    }
-  };
   return (
-    <Shell
-      links={linksFor(session)}
-      person={session.user.display_name || session.user.name}
-      onSignOut={() => void leave()}
-    >
+    <Shell links={linksFor(session)} person={session.user.display_name || session.user.name} onSignOut={signOut}>
+      {dialog}
       <ErrorBoundary key={location.pathname}>
         <Suspense fallback={<Waiting />}>
           <Outlet />

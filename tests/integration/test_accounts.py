@@ -129,7 +129,7 @@ class TestSigningIn:
         answer = client.delete(f"{API}/session")
 
         assert answer.status_code == 204
-        assert answer.headers["clear-site-data"] == '"cache", "cookies"'
+        assert answer.headers["clear-site-data"] == '"cache", "cookies", "storage"'
         assert thief.get(f"{API}/session").status_code == 401
 
     @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import type {
   MemberOut,
   PolicyOut,
   PreferencesOut,
+  RevisionOut,
   TokenOut,
   UserOut,
 } from "./wire";
@@ -21,7 +22,9 @@ type Checksum = { z: number; crc32: number };
 export const signIn = (name: string, password: string) =>
   body(api.POST("/api/v1/session", { body: { name, password } }));
 
-export const signOut = () => body(api.DELETE("/api/v1/session"));
+/** End the session; the server has the browser forget everything, but for other people's unsent strokes when asked. */
+export const signOut = (keepStorage: boolean) =>
+  body(api.DELETE("/api/v1/session", { params: { query: { keep_storage: keepStorage } } }));
 
 /** Tells the server that somebody is at work though nothing needed it. */
 export const noteGesture = () => body(api.POST("/api/v1/session/gestures"));
@@ -120,8 +123,20 @@ const segmentation = (segmentationId: string) => ({ path: { segmentation_id: seg
 export const getSegmentation = (segmentationId: string) =>
   body(api.GET("/api/v1/segmentations/{segmentation_id}", { params: segmentation(segmentationId) }));
 
-export const listRevisions = (segmentationId: string) =>
-  body(api.GET("/api/v1/segmentations/{segmentation_id}/revisions", { params: segmentation(segmentationId) }));
+/** All revisions of a segmentation, oldest first. */
+export async function listRevisions(segmentationId: string): Promise<RevisionOut[]> {
+  const revisions: RevisionOut[] = [];
+  for (let cursor: string | null = ""; cursor !== null; ) {
+    const page: { items: RevisionOut[]; next_cursor: string | null } = await body(
+      api.GET("/api/v1/segmentations/{segmentation_id}/revisions", {
+        params: { ...segmentation(segmentationId), query: { limit: 200, ...(cursor && { cursor }) } },
+      }),
+    );
+    revisions.push(...page.items);
+    cursor = page.next_cursor;
+  }
+  return revisions;
+}
 
 /** All edits of a segmentation after `seq`, oldest first. */
 export async function listEdits(segmentationId: string, after: number): Promise<EditOut[]> {
@@ -161,6 +176,24 @@ export const submitSegmentation = (segmentationId: string, etag: string, checksu
     api.POST("/api/v1/segmentations/{segmentation_id}/submit", {
       params: { ...segmentation(segmentationId), header: { "if-match": etag } },
       body: { checksums: checksums.map(({ z, crc32 }) => ({ z, crc32 })) },
+    }),
+  );
+
+/**
+ * Keep the map this browser holds as a revision of its own. `key` makes a repeat after a lost answer safe.
+ * `sources`: revisions that strokes not sent otherwise were taken from.
+ */
+export const forkSegmentation = (
+  segmentationId: string,
+  etag: string,
+  runs: string,
+  sources: readonly string[],
+  key: string,
+) =>
+  body(
+    api.POST("/api/v1/segmentations/{segmentation_id}/forks", {
+      params: { ...segmentation(segmentationId), header: { "if-match": etag, "idempotency-key": key } },
+      body: { runs, source_revision_ids: [...sources] },
     }),
   );
 

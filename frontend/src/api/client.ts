@@ -104,6 +104,11 @@ export function sendFile(
   });
 }
 
+/** A revision as .nii.gz; the server names the file. */
+export function revisionFileAddress(revisionId: string): string {
+  return `${base}/revisions/${revisionId}/file`;
+}
+
 /** The grey middle slice of an image as PNG; with its hash the browser may keep it for ever. */
 export function thumbnailAddress(imageId: string, sha256: string): string {
   return `${base}/images/${imageId}/thumbnail?v=${sha256}`;

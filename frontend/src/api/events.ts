@@ -7,18 +7,26 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { base } from "./client";
 
-export type EventType = "job" | "metric" | "segmentation" | "style" | "assignment";
-export type ServerEvent = { type: EventType; id: string; projectId: string | null };
+export type EventType = "job" | "metric" | "segmentation" | "style" | "assignment" | "reload";
+export type ServerEvent = {
+  type: EventType;
+  id: string;
+  projectId: string | null;
+  /** Of a segmentation: its last edit and its head after what happened; null where the event does not say. */
+  editSeq: number | null;
+  headRevisionId: string | null;
+};
 
-const types: readonly EventType[] = ["job", "metric", "segmentation", "style", "assignment"];
+const types: readonly EventType[] = ["job", "metric", "segmentation", "style", "assignment", "reload"];
 
 /** Which cached kinds an event makes stale. Metrics are fetched by the curve itself, from where it stopped. */
 const staleKinds: Record<EventType, readonly string[]> = {
   job: ["jobs", "job"],
   metric: [],
-  segmentation: ["assignments"],
+  segmentation: ["assignments", "revisions"],
   style: ["styles", "models", "assignments"],
   assignment: ["assignments", "project", "projects"],
+  reload: [],
 };
 
 const listeners = new Set<(event: ServerEvent) => void>();
@@ -29,11 +37,23 @@ export function onServerEvent(listener: (event: ServerEvent) => void): () => voi
   return () => listeners.delete(listener);
 }
 
+function tell(event: ServerEvent): void {
+  for (const listener of listeners) listener(event);
+}
+
 /** Read an event's data; null for anything that is not one of ours. */
 export function readEvent(type: EventType, data: string): ServerEvent | null {
   try {
-    const { id, project_id: projectId }: { id?: unknown; project_id?: unknown } = JSON.parse(data);
-    return { type, id: String(id ?? ""), projectId: typeof projectId === "string" ? projectId : null };
+    const told: Record<string, unknown> = JSON.parse(data);
+    const text = (name: string) => (typeof told[name] === "string" ? told[name] : null);
+    const editSeq = typeof told.edit_seq === "number" ? told.edit_seq : null;
+    return {
+      type,
+      id: text("id") ?? "",
+      projectId: text("project_id"),
+      editSeq,
+      headRevisionId: text("head_revision_id"),
+    };
   } catch {
     return null;
   }
@@ -43,18 +63,23 @@ export function readEvent(type: EventType, data: string): ServerEvent | null {
 export function listenToServer(queries: QueryClient): () => void {
   const source = new EventSource(`${base}/events`);
   let wasOpen = false;
+  const catchUp = () => {
+    for (const kind of new Set(Object.values(staleKinds).flat())) void queries.invalidateQueries({ queryKey: [kind] });
+  };
   source.onopen = () => {
-    if (wasOpen)
-      for (const kind of new Set(Object.values(staleKinds).flat()))
-        void queries.invalidateQueries({ queryKey: [kind] });
+    if (wasOpen) {
+      catchUp();
+      tell({ type: "reload", id: "", projectId: null, editSeq: null, headRevisionId: null });
+    }
     wasOpen = true;
   };
   for (const type of types) {
     source.addEventListener(type, (message: MessageEvent<string>) => {
       const event = readEvent(type, message.data);
       if (!event) return;
+      if (type === "reload") catchUp();
       for (const kind of staleKinds[type]) void queries.invalidateQueries({ queryKey: [kind] });
-      for (const listener of listeners) listener(event);
+      tell(event);
     });
   }
   return () => source.close();

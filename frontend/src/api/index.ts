@@ -1,19 +1,26 @@
 /** The door to the server. */
 export * from "./actions";
-export { addressOf, bytes, onSignedOut, sendFile, thumbnailAddress } from "./client";
+export { addressOf, bytes, onSignedOut, revisionFileAddress, sendFile, thumbnailAddress } from "./client";
+export { browserClock } from "./clock";
 export { listenToServer, onServerEvent, type ServerEvent } from "./events";
+export { canKeepJournal, type Journal, keeperFor, openedJournal, reopenJournal } from "./journal";
 export {
+  type EditKeeper,
+  keepsNothing,
   Outbox,
   type OutboxClock,
   type OutboxPort,
   type OutgoingEdit,
   type Position,
   type PostAnswer,
+  type Rebased,
   type SaveState,
 } from "./outbox";
+export { fromWire, type Screen, SegmentationPort } from "./port";
 export { watchPresence } from "./presence";
 export { ApiProblem, asProblem, isProblem } from "./problem";
 export * from "./queries";
-export { countUnsent, forgetOutbox, trackOutbox } from "./unsent";
+export { planReplay } from "./replay";
+export { countUnsent, deliverLeftovers, drainAll, forgetOutbox, positionOf, trackOutbox } from "./unsent";
 export { type Action, useAction } from "./useAction";
 export type * from "./wire";

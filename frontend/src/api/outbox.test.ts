@@ -1,5 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { Outbox, type OutboxPort, type OutgoingEdit, type Position, type PostAnswer, retryDelay_ms } from "./outbox";
+import {
+  type EditKeeper,
+  Outbox,
+  type OutboxPort,
+  type OutgoingEdit,
+  type Position,
+  type PostAnswer,
+  type Rebased,
+  retryDelay_ms,
+} from "./outbox";
 
 const start: Position = { baseRevisionId: "r1", etag: '"r1.0"', seq: 0 };
 
@@ -22,8 +31,8 @@ class FakeServer implements OutboxPort {
   mostInFlight = 0;
   rebasedOver: string[] = [];
   readonly checked: string[] = [];
-  /** What happens to the next requests, first to last; "normal" when empty. */
-  weather: ("cut before" | "cut after" | "signed out" | "refuse")[] = [];
+  /** What happens to the next requests, first to last; "fine" when empty. */
+  weather: ("fine" | "cut before" | "cut after" | "signed out" | "refuse")[] = [];
 
   #etag(): string {
     return `"r1.${this.kept.length}"`;
@@ -38,7 +47,8 @@ class FakeServer implements OutboxPort {
     this.seen.push(edit.editId);
     if (weather === "cut before") throw new TypeError("network");
     if (weather === "signed out") return { kind: "signed-out" };
-    if (weather === "refuse") return { kind: "refused", detail: "The case was withdrawn; ask the manager." };
+    if (weather === "refuse")
+      return { kind: "refused", code: "conflict", detail: "The case was withdrawn; ask the manager." };
     const known = this.kept.indexOf(edit.editId);
     if (known < 0 && position.etag !== this.#etag()) return { kind: "stale" };
     if (known < 0) this.kept.push(edit.editId);
@@ -48,14 +58,38 @@ class FakeServer implements OutboxPort {
     return { kind: "saved", seq, etag: `"r1.${seq}"` };
   }
 
-  async rebase(waiting: () => readonly OutgoingEdit[]): Promise<Position> {
+  async rebase(waiting: () => readonly OutgoingEdit[]): Promise<Rebased> {
     await Promise.resolve();
+    if (this.weather.shift() === "cut before") throw new TypeError("network");
     this.rebasedOver = waiting().map((edit) => edit.editId);
-    return { baseRevisionId: "r1", etag: this.#etag(), seq: this.kept.length };
+    const arrived = new Set(this.rebasedOver.filter((id) => this.kept.includes(id)));
+    return { position: { baseRevisionId: "r1", etag: this.#etag(), seq: this.kept.length }, arrived };
   }
 }
 
-function outboxFor(server: OutboxPort, pauses: number[] = []): Outbox {
+/** A journal one can read. */
+class FakeKeeper implements EditKeeper {
+  readonly kept = new Set<string>();
+  readonly everKept: string[] = [];
+
+  async keep({ editId }: OutgoingEdit): Promise<void> {
+    await Promise.resolve();
+    this.kept.add(editId);
+    this.everKept.push(editId);
+  }
+
+  async forget(editId: string): Promise<void> {
+    await Promise.resolve();
+    this.kept.delete(editId);
+  }
+}
+
+function outboxFor(
+  server: OutboxPort,
+  pauses: number[] = [],
+  keeper: EditKeeper = new FakeKeeper(),
+  waiting: readonly OutgoingEdit[] = [],
+): Outbox {
   const clock = {
     now: () => new Date(0),
     random: () => 0.5,
@@ -64,7 +98,7 @@ function outboxFor(server: OutboxPort, pauses: number[] = []): Outbox {
       if (pauses.length > 50) throw new Error("the outbox retries without end");
     },
   };
-  return new Outbox(start, server, clock);
+  return new Outbox(start, server, clock, keeper, waiting);
 }
 
 describe("the outbox", () => {
@@ -165,7 +199,81 @@ describe("the outbox", () => {
 
     await expect(outbox.drain()).rejects.toThrow("The case was withdrawn; ask the manager.");
     expect(server.kept).toEqual([]);
-    expect(outbox.waiting).toBe(2);
+    expect(outbox.waiting).toHaveLength(2);
+  });
+
+  test("a stroke is in the journal before it is sent and leaves it only when acknowledged", async () => {
+    const server = new FakeServer();
+    const keeper = new FakeKeeper();
+    server.weather = ["cut after", "cut before"];
+    const outbox = outboxFor(server, [], keeper);
+    const post = server.post.bind(server);
+    server.post = (edit, position) => {
+      expect(keeper.kept.has(edit.editId)).toBe(true);
+      return post(edit, position);
+    };
+
+    outbox.add(stroke("a"));
+    outbox.add(stroke("b"));
+    await outbox.drain();
+    await Promise.resolve();
+
+    expect(keeper.everKept).toEqual(["a", "b"]);
+    await expect.poll(() => [...keeper.kept]).toEqual([]);
+  });
+
+  test("what an earlier life of the browser left is sent first", async () => {
+    const server = new FakeServer();
+    const outbox = outboxFor(server, [], new FakeKeeper(), [stroke("old 1"), stroke("old 2")]);
+
+    outbox.add(stroke("new"));
+    await outbox.drain();
+
+    expect(server.kept).toEqual(["old 1", "old 2", "new"]);
+  });
+
+  test("a stroke that arrived unnoticed before another window's is not sent again", async () => {
+    const server = new FakeServer();
+    server.kept.push("mine 1", "theirs");
+    const outbox = outboxFor(server, [], new FakeKeeper(), [stroke("mine 1"), stroke("mine 2")]);
+
+    outbox.refresh();
+    await outbox.drain();
+
+    expect(server.seen).toEqual(["mine 1", "mine 2"]);
+    expect(server.kept).toEqual(["mine 1", "theirs", "mine 2"]);
+  });
+
+  test("news of another window's work is fetched though nothing of mine waits, and again after a cut", async () => {
+    const server = new FakeServer();
+    server.kept.push("theirs");
+    server.weather = ["cut before"];
+    const outbox = outboxFor(server);
+
+    outbox.refresh();
+    await outbox.drain();
+
+    expect(outbox.position.seq).toBe(1);
+    expect(outbox.state.kind).toBe("saved");
+  });
+
+  test("after a refusal it goes on when asked to, or gives up what was saved elsewhere", async () => {
+    const server = new FakeServer();
+    const keeper = new FakeKeeper();
+    server.weather = ["refuse", "fine", "fine", "refuse"];
+    const outbox = outboxFor(server, [], keeper);
+    outbox.add(stroke("a"));
+    await expect(outbox.drain()).rejects.toThrow();
+    outbox.retry();
+    await outbox.drain();
+    expect(server.kept).toEqual(["a"]);
+
+    outbox.add(stroke("b"));
+    await expect(outbox.drain()).rejects.toThrow();
+    await outbox.giveUp({ baseRevisionId: "r1", etag: '"r1.1"', seq: 1 });
+
+    expect(outbox.state.kind).toBe("saved");
+    expect(keeper.kept.size).toBe(0);
   });
 
   test("a closed outbox takes no strokes and names the remedy", () => {

@@ -5,6 +5,7 @@
  * page with cursors; where a page shows a whole small list (labels' experts, members), one page of 200 is asked for.
  */
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { listRevisions } from "./actions";
 import { api, body } from "./client";
 import type { AssignmentOut, JobOut } from "./wire";
 
@@ -23,6 +24,11 @@ export const preferencesQuery = queryOptions({
   queryFn: () => body(api.GET("/api/v1/account/preferences")),
   staleTime: Number.POSITIVE_INFINITY,
 });
+/** Who is signed in and for how long, asked anew. */
+export const askSession = () => body(api.GET("/api/v1/session"));
+
+export const revisionsQuery = (segmentationId: string) =>
+  queryOptions({ queryKey: ["revisions", segmentationId], queryFn: () => listRevisions(segmentationId) });
 
 export const projectsQuery = queryOptions({
   queryKey: ["projects"],

@@ -869,6 +869,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/segmentations/{segmentation_id}/forks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fork Segmentation
+         * @description Keep the label map your browser holds as a revision of its own, after one with what the server held.
+         */
+        post: operations["fork_segmentation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/segmentations/{segmentation_id}/reopen": {
         parameters: {
             query?: never;
@@ -969,7 +989,7 @@ export interface paths {
         post: operations["create_session"];
         /**
          * Delete Session
-         * @description Sign out.
+         * @description Sign out, and have the browser forget everything of ours; keep_storage: but for other people's unsent strokes.
          */
         delete: operations["delete_session"];
         options?: never;
@@ -992,6 +1012,30 @@ export interface paths {
          */
         post: operations["note_gesture"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/session/journal-keys/{browser_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Open Journal
+         * @description The key of your crash journal in this browser; the browser numbers itself. Made when there is none.
+         */
+        put: operations["open_journal"];
+        post?: never;
+        /**
+         * Forget Journal
+         * @description Forget the key of your crash journal in this browser: what it still holds can never be read again.
+         */
+        delete: operations["forget_journal"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1359,6 +1403,24 @@ export interface components {
             experts?: boolean;
         };
         /**
+         * ChecksumAlarmOut
+         * @description A browser and the server saw different labels; nothing was folded. slices: their axial numbers.
+         */
+        ChecksumAlarmOut: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Segmentation Id
+             * Format: uuid
+             */
+            segmentation_id: string;
+            /** Slices */
+            slices: number[];
+        };
+        /**
          * ChecksumIn
          * @description CRC-32 (zlib's) of one axial label slice as the client sees it after this write.
          */
@@ -1523,6 +1585,18 @@ export interface components {
             items: components["schemas"]["ExpertOut"][];
             /** Next Cursor */
             next_cursor: string | null;
+        };
+        /**
+         * ForkIn
+         * @description The whole label map a browser holds, coded as an edit on an empty one.
+         *
+         *     source_revision_ids: revisions that strokes not sent otherwise were taken from (accepting a prediction).
+         */
+        ForkIn: {
+            /** Runs */
+            runs: string;
+            /** Source Revision Ids */
+            source_revision_ids?: string[];
         };
         /**
          * HealthOut
@@ -1771,6 +1845,14 @@ export interface components {
             items: components["schemas"]["JobOut"][];
             /** Next Cursor */
             next_cursor: string | null;
+        };
+        /**
+         * JournalKeyOut
+         * @description The AES-256 key of this user's crash journal in this browser, base64; to be kept in memory only.
+         */
+        JournalKeyOut: {
+            /** Key */
+            key: string;
         };
         JsonValue: unknown;
         /**
@@ -2319,6 +2401,8 @@ export interface components {
          * @description A whole label map at one moment, immutable. `label_volumes`: voxels per label value, background left out.
          *
          *     has_uncertainty: a model drew it and said how sure it was (`GET /revisions/{id}/uncertainty/slabs/{k}`).
+         *     author: who made it, in the list of one's own reading; null elsewhere. origin `fork`: saved by a browser whose map
+         *     differed from the server's.
          */
         RevisionOut: {
             /**
@@ -2348,7 +2432,7 @@ export interface components {
              * Origin
              * @enum {string}
              */
-            origin: "blank" | "import" | "fold" | "predict" | "restore";
+            origin: "blank" | "import" | "fold" | "predict" | "restore" | "fork";
             /** Assisted */
             assisted: boolean;
             /** Style Id */
@@ -2362,6 +2446,8 @@ export interface components {
             submitted_at: string | null;
             /** Has Uncertainty */
             has_uncertainty: boolean;
+            /** Author */
+            author: string | null;
         };
         /**
          * RevisionPageOut
@@ -2466,7 +2552,10 @@ export interface components {
         };
         /**
          * SessionOut
-         * @description Who is signed in; expert_id is the expert this user draws as, expires_at null for a token.
+         * @description Who is signed in; expert_id is the expert this user draws as.
+         *
+         *     expires_at: when the sign-in ends whatever happens; idle_seconds: after how long without a gesture it ends, and
+         *     idle_seconds_left: how much of that is left. All three null for a token.
          */
         SessionOut: {
             user: components["schemas"]["UserOut"];
@@ -2474,6 +2563,10 @@ export interface components {
             expert_id: string | null;
             /** Expires At */
             expires_at: string | null;
+            /** Idle Seconds */
+            idle_seconds: number | null;
+            /** Idle Seconds Left */
+            idle_seconds_left: number | null;
         };
         /**
          * ShortcutIn
@@ -2621,7 +2714,7 @@ export interface components {
         };
         /**
          * SystemOut
-         * @description The state of this installation, for its administrator. Sizes in bytes.
+         * @description The state of this installation, for its administrator. Sizes in bytes. Alarms of 30 days, newest first.
          */
         SystemOut: {
             /** Version */
@@ -2636,6 +2729,8 @@ export interface components {
             disk_free_bytes: number;
             /** Database Bytes */
             database_bytes: number;
+            /** Checksum Alarms */
+            checksum_alarms: components["schemas"]["ChecksumAlarmOut"][];
         };
         /**
          * TagOut
@@ -5489,6 +5584,64 @@ export interface operations {
             };
         };
     };
+    fork_segmentation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The segmentation's ETag that this write builds on. */
+                "if-match"?: string | null;
+                /** @description Send the same key to try again safely. */
+                "idempotency-key"?: string | null;
+            };
+            path: {
+                segmentation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForkIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RevisionOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     reopen_segmentation: {
         parameters: {
             query?: never;
@@ -5814,7 +5967,9 @@ export interface operations {
     };
     delete_session: {
         parameters: {
-            query?: never;
+            query?: {
+                keep_storage?: boolean;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -5865,6 +6020,102 @@ export interface operations {
                 "idempotency-key"?: string | null;
             };
             path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    open_journal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                browser_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JournalKeyOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    forget_journal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                browser_id: string;
+            };
             cookie?: never;
         };
         requestBody?: never;

@@ -30,7 +30,15 @@ describe("an event", () => {
       type: "job",
       id: "j1",
       projectId: "p1",
+      editSeq: null,
+      headRevisionId: null,
     });
+  });
+
+  test("of a segmentation says how far it is", () => {
+    const told = '{"id":"s1","project_id":"p1","edit_seq":7,"head_revision_id":"r2"}';
+
+    expect(readEvent("segmentation", told)).toMatchObject({ id: "s1", editSeq: 7, headRevisionId: "r2" });
   });
 
   test("that is not ours is passed over", () => {

@@ -202,6 +202,12 @@ export interface SlicePosition {
   readonly count: number;
 }
 
+/** What became of somebody else's edit: voxels that stayed mine, and a voxel to look at (one of those if there are any). */
+export interface RemoteMerge {
+  readonly kept: number;
+  readonly at: Point3 | null;
+}
+
 /** A snapshot for React: made anew at each change, at most once a frame. */
 export interface ViewerState {
   /** planes that may be shown: one for 2D, irregular and uncalibrated images, else three; the acquisition plane first */
@@ -326,10 +332,10 @@ export interface ViewerDoor {
   cancel(): void;
   loadActive(source: ActiveSource): Promise<void>;
   /**
-   * Somebody else's edit (not undoable here). Voxels of `pending` (mine, not yet acknowledged) stay mine; returns how
-   * many did. Ends a gesture under way first, whose edit arrives by `onEdit`: ask for what is pending anew each time.
+   * Somebody else's edit (not undoable here). Voxels of `pending` (mine, not yet acknowledged, oldest first) stay mine;
+   * says how many did and where to look. Ends a gesture under way first, whose edit arrives by `onEdit`: ask for what is pending anew each time.
    */
-  applyRemote(edit: JournalEdit, pending: readonly JournalEdit[]): number;
+  applyRemote(edit: JournalEdit, pending: readonly JournalEdit[]): RemoteMerge;
   addLayer(source: LayerSource): Promise<void>;
   updateLayer(id: string, look: Partial<LayerLook>): void;
   removeLayer(id: string): void;
@@ -341,8 +347,14 @@ export interface ViewerDoor {
   showConsensus(layers: readonly string[], look: LayerLook | null): void;
   /** null when nothing would change */
   acceptLayer(id: string, scope: AcceptScope): Edit | null;
+  /** makes the active map equal to a layer's, whatever is locked; null when nothing differs or it is not complete yet */
+  restoreLayer(id: string): Edit | null;
   undo(): Edit | null;
   redo(): Edit | null;
+  /** false when the next step has left the memory: `loadActive` with the whole journal brings it back */
+  holdsStep(step: "undo" | "redo"): boolean;
+  /** the whole active map in run code, as an edit on an empty map, base64 */
+  encodeMap(): string;
   /** voxels of each label present in the active map, background left out */
   countVoxels(): ReadonlyMap<number, number>;
   /** what a label covers in the slice shown, null where it is not in it */

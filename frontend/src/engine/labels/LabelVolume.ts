@@ -95,6 +95,29 @@ export class LabelVolume {
     return before;
   }
 
+  /** The whole map as an edit on an empty one. */
+  toRuns(): Runs {
+    const starts: number[] = [];
+    const lengths: number[] = [];
+    let count = 0;
+    for (let index = 0; index < this.size; index++) {
+      if (this.voxels[index] === 0) continue;
+      const start = index;
+      while (index < this.size && this.voxels[index] !== 0) index++;
+      starts.push(start);
+      lengths.push(index - start);
+      count += index - start;
+    }
+    const values = makeLabelArray(this.dtype, count);
+    let at = 0;
+    starts.forEach((start, run) => {
+      const end = start + (lengths[run] as number);
+      values.set(this.voxels.subarray(start, end), at);
+      at += end - start;
+    });
+    return { starts: Float64Array.from(starts), lengths: Float64Array.from(lengths), values };
+  }
+
   countVoxels(): ReadonlyMap<number, number> {
     const counts = new Map<number, number>();
     for (let value = 1; value < this.perLabel.length; value++) {

@@ -7,7 +7,8 @@
  */
 import { hasLengths } from "../geometry/measure";
 import { toJournal } from "../labels/EditHistory";
-import { boundEdit, boundScope, DrawingBoard } from "../tools/DrawingBoard";
+import { encodeRuns } from "../labels/editCodec";
+import { boundEdit, boundScope, DrawingBoard, findVoxelIjk } from "../tools/DrawingBoard";
 import { type Sample, ToolRefusal, type ViewChange } from "../tools/Gesture";
 import { clampToGrid } from "../tools/navigation";
 import type { Ruler } from "../tools/ruler";
@@ -26,6 +27,7 @@ import type {
   PaintLimits,
   Plane,
   Point3,
+  RemoteMerge,
   SliceChecksum,
   SliceMeasure,
   ToolName,
@@ -369,23 +371,25 @@ export class Viewer implements ViewerDoor {
       if (this.activeFeed !== feed) return;
     }
     if (problems.length > 0) throw new Error(`${problems[0]} Reload the page to try again.`);
-    for (const edit of source.edits) board.history.replay(edit);
+    board.history.replay(source.edits);
     this.toolbox.board = board;
     this.scene.labels = board.labels;
     this.views.invalidate();
     this.stateChanged();
   }
 
-  applyRemote(edit: JournalEdit, pending: readonly JournalEdit[]): number {
+  applyRemote(edit: JournalEdit, pending: readonly JournalEdit[]): RemoteMerge {
     const unfinished = this.toolbox.settleAll();
     const mine = unfinished === null ? pending : [...pending, toJournal(unfinished)];
-    const { board } = this.toolbox;
-    if (board === null) throw new Error("No segmentation is loaded: call loadActive first.");
-    const kept = board.applyRemote(edit, mine);
+    const { kept, at } = this.requireBoard().applyRemote(edit, mine);
     const [nx, ny, nz] = this.size;
     this.views.touch({ min: [0, 0, 0], max: [nx - 1, ny - 1, nz - 1] });
     this.stateChanged();
-    return kept;
+    return { kept, at: at === null ? null : findVoxelIjk(at, this.size) };
+  }
+
+  holdsStep(step: "undo" | "redo"): boolean {
+    return this.toolbox.board?.history.holds(step) ?? true;
   }
 
   /** While an outline is open, its last corner is what was done last. */
@@ -410,6 +414,22 @@ export class Viewer implements ViewerDoor {
     }
     const range = boundScope(scope, this.scene.orientation.planes, this.size);
     return this.publish(this.toolbox.board.accept(layer.runs, layer.revisionId, scope, range));
+  }
+
+  restoreLayer(id: string): Edit | null {
+    this.toolbox.settleAll();
+    const layer = this.references.find(id);
+    if (layer === null || this.toolbox.board === null || !layer.runs.isComplete) return null;
+    return this.publish(this.toolbox.board.restore(layer.runs, layer.revisionId));
+  }
+
+  encodeMap(): string {
+    return encodeRuns(this.requireBoard().labels.toRuns());
+  }
+
+  private requireBoard(): DrawingBoard {
+    if (this.toolbox.board === null) throw new Error("No segmentation is loaded: call loadActive first.");
+    return this.toolbox.board;
   }
 
   /** An edit that has been applied and recorded: paint it, tell the page. */

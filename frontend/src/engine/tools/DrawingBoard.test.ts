@@ -115,7 +115,7 @@ const copy = (board: DrawingBoard): LabelArray => board.labels.voxels.slice();
 /** What the server would hold: the journal applied in order to an empty map. */
 function replay(journal: readonly JournalEdit[], prefix = "edit"): DrawingBoard {
   const board = makeBoard(prefix);
-  for (const entry of journal) board.history.replay(entry);
+  board.history.replay(journal);
   return board;
 }
 
@@ -194,25 +194,40 @@ describe("undo", () => {
     expect(redo?.runs).toEqual(edit?.runs);
   });
 
-  it("forgets the oldest steps above its memory", () => {
-    const labels = new LabelVolume(100, 1, 1, "uint8");
-    const history = new EditHistory(labels, () => "id", 100);
+  it("lets go of the farthest steps above its memory and has them back from the journal", () => {
+    const strip = (capBytes: number) => {
+      const labels = new LabelVolume(100, 1, 1, "uint8");
+      let id = 100;
+      return { labels, history: new EditHistory(labels, () => `${id++}`, capBytes) };
+    };
+    const { labels, history } = strip(100);
+    const journal: JournalEdit[] = [];
     for (let n = 0; n < 10; n++) {
       const runs = { starts: Float64Array.of(10 * n), lengths: Float64Array.of(9), values: new Uint8Array(9).fill(1) };
       const before = labels.applyRuns(runs);
-      history.record({
-        editId: `${n}`,
-        tool: "brush",
-        sourceRevisionId: null,
-        undoes: null,
-        runs,
-        before,
-        voxels: 9,
-        checksums: null,
-      });
+      const whole = { editId: `${n}`, tool: "brush", sourceRevisionId: null, undoes: null };
+      journal.push(toJournal(history.record({ ...whole, runs, before, voxels: 9, checksums: null })));
     }
-    expect(history.undoDepth).toBe(2);
-    expect(history.undo()?.undoes).toBe("9");
+    expect(history.undoDepth).toBe(10);
+
+    let now = { labels, history };
+    let reloads = 0;
+    while (now.history.undoDepth > 0) {
+      if (!now.history.holds("undo")) {
+        const fresh = strip(100);
+        fresh.history.replay(journal);
+        now = fresh;
+        reloads += 1;
+        expect(now.history.holds("undo")).toBe(true);
+      }
+      journal.push(toJournal(now.history.undo() as Edit));
+    }
+
+    expect(reloads).toBeGreaterThan(2);
+    expect(now.labels.countVoxels().size).toBe(0);
+    expect(now.history.redoDepth).toBe(10);
+    expect(now.history.redo()).not.toBeNull();
+    expect(now.labels.voxels.indexOf(1)).toBe(0);
   });
 });
 
@@ -252,6 +267,24 @@ describe("somebody else's edit", () => {
     }
   });
 
+  it("is what undo of mine gives where both changed a voxel, now and after a reload", () => {
+    const random = makeRandom(22);
+    for (let round = 0; round < 20; round++) {
+      const [mine, theirs] = [makeBoard(), makeBoard()];
+      const own = gesture(mine, random);
+      const arriving = gesture(theirs, random);
+      if (own === null || arriving === null) continue;
+      mine.applyRemote(toJournal(arriving), [toJournal(own)]);
+
+      mine.history.undo();
+
+      expect(isSame(mine.labels.voxels, theirs.labels.voxels)).toBe(true);
+      const reloaded = replay([toJournal(arriving), toJournal(own)]);
+      reloaded.history.undo();
+      expect(isSame(reloaded.labels.voxels, theirs.labels.voxels)).toBe(true);
+    }
+  });
+
   it("is counted where mine stayed", () => {
     const [mine, theirs] = [makeBoard(), makeBoard()];
     mine.settings.radiusMm = theirs.settings.radiusMm = 0.1;
@@ -261,7 +294,9 @@ describe("somebody else's edit", () => {
     const pending = mine.finish(stroke) as Edit;
     const arriving = begin(theirs, "brush", sampleAt([5, 2, 2]));
     arriving.move([sampleAt([9, 2, 2])]);
-    expect(mine.applyRemote(toJournal(theirs.finish(arriving) as Edit), [toJournal(pending)])).toBe(2);
+    expect(mine.applyRemote(toJournal(theirs.finish(arriving) as Edit), [toJournal(pending)])).toMatchObject({
+      kept: 2,
+    });
     expect([...mine.labels.countVoxels()]).toEqual([
       [1, 5],
       [2, 3],

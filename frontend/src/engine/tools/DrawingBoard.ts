@@ -8,8 +8,7 @@ import { computeMetric, type Metric } from "../geometry/affine";
 import type { VoxelBox } from "../geometry/box";
 import type { PlaneAxes } from "../geometry/planes";
 import { EditDraft } from "../labels/EditDraft";
-import { EditHistory, mergeRemote } from "../labels/EditHistory";
-import { decodeRuns } from "../labels/editCodec";
+import { EditHistory, type RemoteVoxels } from "../labels/EditHistory";
 import { LabelVolume } from "../labels/LabelVolume";
 import type { RowRuns } from "../labels/RowRuns";
 import { acceptProposal } from "../ops/accept";
@@ -110,10 +109,24 @@ export class DrawingBoard {
     return edit === null ? null : this.history.record(edit);
   }
 
-  /** Somebody else's edit; returns how many of its voxels stayed mine. Throws BadEdit. */
-  applyRemote(theirs: JournalEdit, pending: readonly JournalEdit[]): number {
-    const decode = (edit: JournalEdit) => decodeRuns(edit.runs, this.labels.size, this.labels.dtype);
-    return mergeRemote(this.labels, decode(theirs), pending.map(decode));
+  /** Somebody else's edit below mine that wait; says what stayed mine. Throws BadEdit. */
+  applyRemote(theirs: JournalEdit, pending: readonly JournalEdit[]): RemoteVoxels {
+    return this.history.applyRemote(theirs, pending);
+  }
+
+  /** Every voxel that differs from another map of this grid takes its value, locks or not: going back to a revision. */
+  restore(whole: RowRuns, revisionId: string): Edit | null {
+    const [nx, ny, nz] = [this.labels.nx, this.labels.ny, this.labels.nz];
+    const draft = new EditDraft(this.labels);
+    acceptProposal(draft, whole, {
+      isChosen: () => true,
+      adds: true,
+      removes: true,
+      range: { min: [0, 0, 0], max: [nx - 1, ny - 1, nz - 1] },
+      mayChange: () => true,
+    });
+    const edit = draft.finish(this.makeId(), "restore", revisionId);
+    return edit === null ? null : this.history.record(edit);
   }
 }
 
@@ -124,6 +137,12 @@ export function boundEdit(edit: Edit, size: Point3): VoxelBox {
   const first = Math.floor((edit.runs.starts[0] as number) / slice);
   const end = (edit.runs.starts[last] as number) + (edit.runs.lengths[last] as number) - 1;
   return { min: [0, 0, first], max: [size[0] - 1, size[1] - 1, Math.floor(end / slice)] };
+}
+
+/** Index of a voxel → where it is. */
+export function findVoxelIjk(index: number, [nx, ny]: Point3): Point3 {
+  const row = Math.floor(index / nx);
+  return [index - row * nx, row % ny, Math.floor(row / ny)];
 }
 
 /** The part of the grid that an acceptance is limited to. */

@@ -3,6 +3,7 @@ import { useEffect, useRef } from "react";
 import type { SaveState } from "../../api";
 import type { CursorInfo } from "../../engine";
 import { t } from "../../ui";
+import { Remedies, Unprotected } from "./Notes";
 import classes from "./read.module.css";
 import { useSession } from "./SessionContext";
 import { useRead } from "./store";
@@ -23,6 +24,8 @@ export function BottomBar() {
       >
         {saveWords(save)}
       </span>
+      <Remedies />
+      <Unprotected />
       <CursorLine />
       <LoadingShare />
       {!readOnly && <span>{t.read.undoDepth(undoDepth)}</span>}

@@ -1,14 +1,16 @@
 /** The reading screen: opens the read named in the address, shows it, submits it, opens the next. */
 import { ActionIcon, Badge, Button, Group, Text, Tooltip } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
-import { ArrowLeft, Keyboard } from "lucide-react";
+import { ArrowLeft, History, Keyboard } from "lucide-react";
 import { useCallback, useEffect, useState } from "react";
 import { Link, useNavigate, useParams } from "react-router";
 import { asProblem, countUnsent } from "../../api";
 import { Banner, PlainFrame, Problem, SimulatedBadge, say, t, Waiting } from "../../ui";
 import { AboutImage } from "./AboutImage";
 import { BottomBar } from "./BottomBar";
+import { HistoryDrawer } from "./HistoryDrawer";
 import { LargeFill } from "./LargeFill";
+import { MergeNote } from "./Notes";
 import { Panel } from "./Panel";
 import classes from "./read.module.css";
 import { SessionContext } from "./SessionContext";
@@ -54,6 +56,7 @@ export function ReadPage() {
       <div className={classes.screen} data-testid="read-screen">
         <div className={classes.bannerRow}>
           <Banner />
+          <MergeNote />
         </div>
         <TopBar session={session} onSubmit={submit} onReopened={reopenCase} />
         <main style={{ display: "contents" }}>
@@ -63,6 +66,7 @@ export function ReadPage() {
         </main>
         <Panel />
         <BottomBar />
+        <HistoryDrawer />
       </div>
       <ShortcutSheet />
       <LargeFill />
@@ -153,6 +157,16 @@ function TopBar({ session, onSubmit, onReopened }: TopBarProps) {
       <div style={{ flex: 1 }} />
       <WindowOptions />
       <AboutImage image={image} />
+      <Tooltip label={t.history.open}>
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          aria-label={t.history.open}
+          onClick={() => useRead.setState({ historyOpen: true })}
+        >
+          <History size={18} />
+        </ActionIcon>
+      </Tooltip>
       <ActionIcon
         variant="subtle"
         color="gray"

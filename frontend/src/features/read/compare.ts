@@ -19,7 +19,7 @@ export async function listCandidates(session: ReadSession): Promise<CandidateGro
   const { items } = await listSegmentations(assignment.image_id, assignment.project_id);
   const groups = await Promise.all(
     items.map(async (segmentation) => {
-      const revisions = (await listRevisions(segmentation.id)).items;
+      const revisions = await listRevisions(segmentation.id);
       return { group: titleOf(segmentation, assignment.segmentation_id), items: revisions.map(candidateOf).reverse() };
     }),
   );

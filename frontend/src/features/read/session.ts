@@ -11,43 +11,33 @@ import {
   asProblem,
   bytes,
   createPrediction,
-  forgetOutbox,
   getAssignment,
   getImage,
   getProject,
-  getSegmentation,
   type ImageOut,
-  listEdits,
-  listRevisions,
+  isProblem,
   listSegmentations,
   nextAssignment,
-  Outbox,
   onServerEvent,
   openAssignment,
+  openedJournal,
   type RevisionOut,
   reopenSegmentation,
   type SegmentationOut,
+  type ServerEvent,
   submitSegmentation,
-  trackOutbox,
 } from "../../api";
-import {
-  type Edit,
-  encodeRuns,
-  type FetchSlab,
-  type LayerLook,
-  type Plane,
-  Viewer,
-  type ViewerState,
-} from "../../engine";
+import { type Edit, type LayerLook, type Plane, Viewer, type ViewerState } from "../../engine";
 import { say, t } from "../../ui";
-import { browserClock } from "./clock";
 import { byAuthorAndTitle, describeLayer, hideHeat } from "./layers";
 import { imageInfo, proposalLook } from "./looks";
-import { fromWire, SegmentationPort } from "./port";
-import { planReplay } from "./replay";
+import { Reading } from "./Reading";
+import { revisionSlabs } from "./slabs";
 import { emptyRead, type Layer, type ReadFacts, type ReadState, useRead } from "./store";
 
 const proposalId = "proposal";
+const previewId = "preview";
+const previewLook: LayerLook = { kind: "outline", colour: "#f5f5f0", dash: "dots", opacity: 1, visible: true };
 
 /** How this reader likes to work, kept from case to case in this tab. */
 const habits: { brush: { radiusMm: number; ball: boolean } | null; fill: number; overlays: number } = {
@@ -58,14 +48,10 @@ const habits: { brush: { radiusMm: number; ball: boolean } | null; fill: number;
 
 export class ReadSession {
   readonly viewer: Viewer;
-  #outbox: Outbox | null = null;
-  #port: SegmentationPort | null = null;
-  #segmentationId: string | null = null;
+  #reading: Reading | null = null;
   #left = false;
   /** The prediction shown or on its way, so that two events cannot load it twice. */
   #proposalRevisionId: string | null = null;
-  /** Predictions this reading took voxels from: not laid over it again when the case is opened another time. */
-  readonly #accepted = new Set<string>();
   #leavers: (() => void)[] = [];
   #volumesDue: ReturnType<typeof setTimeout> | undefined;
   /** Told where the pointer is without a render (VIEWER.md, section 1). */
@@ -109,7 +95,7 @@ export class ReadSession {
     this.viewer.setTool(this.facts.readOnly ? "crosshair" : "brush");
     if (habits.brush) this.viewer.setBrush(habits.brush.radiusMm, { ball: habits.brush.ball });
     this.setOpacity(habits.fill, habits.overlays);
-    this.#leavers.push(onServerEvent((event) => this.#hear(event.type)));
+    this.#leavers.push(onServerEvent((event) => this.#hear(event)));
     if (assignment.segmentation_id) await this.#loadReading(assignment.segmentation_id);
     if (this.#left) return;
     await Promise.all([this.#loadProposal(assignment.prediction), this.#loadExperts()]);
@@ -122,28 +108,23 @@ export class ReadSession {
     habits.brush = { radiusMm: brushRadiusMm, ball: brushIsBall };
     for (const leave of this.#leavers) leave();
     clearTimeout(this.#volumesDue);
-    this.#port?.detach();
+    this.#reading?.leave();
     this.viewer.destroy();
-    const outbox = this.#outbox;
-    if (!outbox) return;
-    // What was drawn still travels after the case has left the screen; a refusal was already shown by the save state.
-    void outbox
-      .drain()
-      .then(() => {
-        outbox.close();
-        forgetOutbox(outbox);
-      })
-      .catch((error: unknown) => say(t.read.leftUnsaved(asProblem(error).detail), "error"));
   }
 
   // --- drawing ------------------------------------------------------------------------------------------------------
 
   undo(): void {
-    if (!this.facts.readOnly) this.viewer.undo();
+    this.#step("undo");
   }
 
   redo(): void {
-    if (!this.facts.readOnly) this.viewer.redo();
+    this.#step("redo");
+  }
+
+  #step(direction: "undo" | "redo"): void {
+    if (this.facts.readOnly) return;
+    this.#reading?.step(direction).catch((error: unknown) => say(asProblem(error).detail, "error"));
   }
 
   /** Take the proposal for one label or for all; an ordinary edit, so undoable. */
@@ -185,12 +166,17 @@ export class ReadSession {
   /** Drain the outbox, submit, and say which read comes next (null = none). Throws an `ApiProblem`. */
   async submit(): Promise<AssignmentOut | null> {
     const { assignment } = this.facts;
-    if (!this.#outbox || !this.#segmentationId) throw new Error(t.read.notLoadedYet);
+    if (!this.#reading) throw new Error(t.read.notLoadedYet);
+    const { id, outbox } = this.#reading;
     this.#show({ submitting: true });
     try {
-      await this.#outbox.drain();
-      await submitSegmentation(this.#segmentationId, this.#outbox.position.etag, this.viewer.takeChecksums());
+      await outbox.drain();
+      await submitSegmentation(id, outbox.position.etag, this.viewer.takeChecksums());
       return await nextAssignment(assignment.id, assignment.project_id);
+    } catch (error) {
+      if (isProblem(error) && error.code === "checksum-mismatch") this.#show({ mismatch: error.detail });
+      if (isProblem(error, 412)) outbox.refresh();
+      throw error;
     } finally {
       this.#show({ submitting: false });
     }
@@ -203,7 +189,47 @@ export class ReadSession {
 
   /** Everything on the server; rejects with the server's words when it refused something. */
   async saveNow(): Promise<void> {
-    await this.#outbox?.drain();
+    await this.#reading?.outbox.drain();
+  }
+
+  /** Send again what the server refused, after its cause is gone. */
+  sendAgain(): void {
+    this.#reading?.outbox.retry();
+  }
+
+  /** Keep what is on the screen as a revision of its own. Throws an `ApiProblem`. */
+  async saveAsRevision(): Promise<void> {
+    await this.#reading?.saveAsRevision();
+  }
+
+  // --- earlier revisions --------------------------------------------------------------------------------------------
+
+  get segmentationId(): string | null {
+    return this.facts.assignment.segmentation_id;
+  }
+
+  /** Lay an earlier revision over the image; null takes it away. Resolves when all of it is there. */
+  async preview(revision: RevisionOut | null): Promise<void> {
+    if (useRead.getState().previewed) this.viewer.removeLayer(previewId);
+    this.#show({ previewed: revision?.id ?? null });
+    if (!revision) return;
+    const { id: revisionId, dtype } = revision;
+    await this.viewer.addLayer({
+      id: previewId,
+      revisionId,
+      dtype,
+      look: previewLook,
+      fetchSlab: revisionSlabs(revisionId),
+    });
+  }
+
+  /** Make the drawing equal to an earlier revision: an ordinary edit, so undoable; nothing is taken away. */
+  async restore(revision: RevisionOut): Promise<void> {
+    if (this.facts.readOnly) return;
+    if (useRead.getState().previewed !== revision.id) await this.preview(revision);
+    const edit = this.viewer.restoreLayer(previewId);
+    say(edit ? t.history.restored(revision.number) : t.history.same);
+    await this.preview(null);
   }
 
   // --- the model's proposal -----------------------------------------------------------------------------------------
@@ -224,7 +250,7 @@ export class ReadSession {
     if (this.#proposalRevisionId) this.viewer.removeLayer(proposalId);
     if (useRead.getState().heat === "uncertainty") hideHeat(this.viewer);
     this.#proposalRevisionId = prediction.revision_id;
-    const look = { ...proposalLook, visible: !this.#accepted.has(prediction.revision_id) };
+    const look = { ...proposalLook, visible: !this.#reading?.accepted.has(prediction.revision_id) };
     const { revision_id: revisionId, style_label: title } = prediction;
     await this.#addLayer({ id: proposalId, revisionId, title, author: "model", look }, "uint8", (proposal) =>
       this.#show({ proposal }),
@@ -239,47 +265,18 @@ export class ReadSession {
   // --- inside -------------------------------------------------------------------------------------------------------
 
   async #loadReading(segmentationId: string): Promise<void> {
-    const [segmentation, revisions, edits] = await Promise.all([
-      getSegmentation(segmentationId),
-      listRevisions(segmentationId),
-      listEdits(segmentationId, 0),
-    ]);
-    if (this.#left) return;
-    const plan = planReplay(segmentation.head_revision_id, revisions.items, edits);
-    const base = revisions.items.find(({ id }) => id === plan.baseRevisionId);
-    const isEmpty = base !== undefined && Object.keys(base.label_volumes).length === 0;
-    await this.viewer.loadActive({
-      dtype: segmentation.dtype,
-      fetchSlab: plan.baseRevisionId && !isEmpty ? revisionSlabs(plan.baseRevisionId) : null,
-      edits: plan.edits.map(fromWire),
+    const journal = this.facts.readOnly ? null : await openedJournal();
+    this.#reading = await Reading.load(segmentationId, this.viewer, journal, {
+      show: (change) => this.#show(change),
+      onChange: () => this.#measure(),
+      isLeft: () => this.#left,
     });
-    if (this.#left) return;
-    this.#segmentationId = segmentationId;
-    const parent = revisions.items.find(({ id }) => id === segmentation.head_revision_id);
-    this.#show({ parentVoxels: parent && parent.origin !== "blank" ? countsOf(parent) : null });
-    for (const { source_revision_id: source } of plan.edits) if (source) this.#accepted.add(source);
-    this.#followOutbox(segmentation);
-    this.#measure();
-  }
-
-  #followOutbox(segmentation: SegmentationOut): void {
-    this.#port = new SegmentationPort(segmentation.id, segmentation.edit_seq, this.viewer, (strokes, kept) => {
-      say(t.read.merged(strokes, kept));
-      this.#measure();
-    });
-    const position = {
-      baseRevisionId: segmentation.head_revision_id ?? "",
-      etag: segmentation.etag,
-      seq: segmentation.edit_seq,
-    };
-    this.#outbox = new Outbox(position, this.#port, browserClock);
-    trackOutbox(this.#outbox);
-    this.#leavers.push(this.#outbox.subscribe((save) => this.#show({ save })));
+    if (this.#left) this.#reading?.leave();
+    else this.#measure();
   }
 
   #send(edit: Edit): void {
-    const { editId, tool, sourceRevisionId, undoes, checksums } = edit;
-    this.#outbox?.add({ editId, tool, sourceRevisionId, undoes, checksums, runs: encodeRuns(edit.runs) });
+    this.#reading?.send(edit);
     clearTimeout(this.#volumesDue);
     this.#volumesDue = setTimeout(() => this.#measure(), 120);
   }
@@ -324,8 +321,10 @@ export class ReadSession {
     }
   }
 
-  #hear(type: string): void {
-    if (type !== "segmentation" && type !== "style" && type !== "assignment") return;
+  #hear(event: ServerEvent): void {
+    if (!this.facts.readOnly) this.#reading?.hear(event);
+    if (event.type !== "style" && event.type !== "assignment" && event.id === this.segmentationId) return;
+    if (event.type !== "segmentation" && event.type !== "style" && event.type !== "assignment") return;
     void this.#lookForPrediction().catch(() => undefined);
   }
 
@@ -357,15 +356,7 @@ function slabPath({ id, sha256 }: ImageOut, slab: number): string {
   return `/images/${id}/slabs/${slab}?v=${sha256}`;
 }
 
-function revisionSlabs(revisionId: string): FetchSlab {
-  return (slab, signal) => bytes(`/revisions/${revisionId}/slabs/${slab}`, signal);
-}
-
 function firstPlanes(view: ViewerState): { activePlane: Plane; largePlane: Plane } {
   const plane = view.planes[0] ?? "axial";
   return { activePlane: plane, largePlane: plane };
-}
-
-function countsOf({ label_volumes }: RevisionOut): ReadonlyMap<number, number> {
-  return new Map(Object.entries(label_volumes).map(([value, voxels]) => [Number(value), voxels]));
 }

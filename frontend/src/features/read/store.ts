@@ -1,7 +1,7 @@
 /** What the reading screen shows. Never voxels: those live in the engine; this is what panels and bars are drawn from. */
 import { create } from "zustand";
 import type { ApiProblem, AssignmentOut, ImageOut, ProjectOut, SaveState, SegmentationOut } from "../../api";
-import type { LabelInfo, LayerLook, Plane, Question, ViewerState } from "../../engine";
+import type { LabelInfo, LayerLook, Plane, Point3, Question, ViewerState } from "../../engine";
 
 /** One read-only map over the image: another expert's reading, or the model's proposal. */
 export type Layer = {
@@ -59,6 +59,15 @@ export type ReadState = {
   sheetOpen: boolean;
   /** What the engine asks before it goes on; null when it asks nothing. */
   question: Question | null;
+  /** False where unsent strokes do not survive a crash: no encryption or no storage in this browser. */
+  isProtected: boolean;
+  /** What another window did to this case, and where to look. */
+  note: { text: string; at: Point3 | null } | null;
+  /** The server's words when a submit showed that browser and server differ. */
+  mismatch: string | null;
+  historyOpen: boolean;
+  /** The earlier revision laid over the image. */
+  previewed: string | null;
 };
 
 const noSlices: readonly number[] = [];
@@ -87,6 +96,11 @@ export const emptyRead: ReadState = {
   submitting: false,
   sheetOpen: false,
   question: null,
+  isProtected: true,
+  note: null,
+  mismatch: null,
+  historyOpen: false,
+  previewed: null,
 };
 
 export const useRead = create<ReadState>(() => emptyRead);

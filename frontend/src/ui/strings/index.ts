@@ -6,6 +6,7 @@
 import { account } from "./account";
 import { experts, system, users } from "./admin";
 import { compare } from "./compare";
+import { history } from "./history";
 import { jobs } from "./jobs";
 import { keys } from "./keys";
 import { layers } from "./layers";
@@ -30,6 +31,7 @@ const en = {
   states,
   worklist,
   read,
+  history,
   save,
   keys,
   layers,

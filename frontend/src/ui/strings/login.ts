@@ -1,3 +1,5 @@
+import { plural } from "./plural";
+
 export const login = {
   subtitle: "Sign in to read.",
   name: "Name",
@@ -8,6 +10,10 @@ export const login = {
   endedTitle: "Your session has ended",
   ended: (name: string) =>
     `${name}, please sign in again. Everything you drew is kept and is sent as soon as you are back.`,
+  idleTitle: "Still there?",
+  idle: (seconds: number) =>
+    `Your session ends in ${plural(seconds, "second", "seconds")} because nothing was touched. Any key or click keeps it open. What you drew is kept either way.`,
+  stay: "Stay signed in",
   someoneElse: "Sign in as somebody else",
 } as const;
 

@@ -194,6 +194,11 @@ export const read = {
       ? merged
       : `${merged} Where both changed a voxel (${voxels.toLocaleString("en")}), yours was kept.`;
   },
+  replaced: (waiting: number) =>
+    waiting === 0
+      ? "This reading was set to another revision in another window; here it is."
+      : `This reading was set to another revision in another window. Your ${plural(waiting, "unsent stroke is", "unsent strokes are")} on top of it.`,
+  showPlace: "Show",
   leftUnsaved: (why: string) => `The case you left has strokes the server refused: ${why}`,
 } as const;
 
@@ -204,6 +209,17 @@ export const save = {
   offline: (n: number) => `${plural(n, "stroke", "strokes")} waiting: offline, trying again`,
   signedOut: (n: number) => `${plural(n, "stroke", "strokes")} waiting: please sign in again`,
   refused: (n: number, why: string) => `${plural(n, "stroke", "strokes")} not saved: ${why}`,
-  signOutWaits: (n: number) =>
-    `${plural(n, "stroke is", "strokes are")} not on the server yet. Sign out when all is saved.`,
+  unprotected: "Unsent strokes do not survive a crash on this connection",
+  recovered: (n: number) => `${plural(n, "stroke", "strokes")} from before are here again and are being sent.`,
+  unreadable: (n: number) =>
+    `${plural(n, "unsent stroke", "unsent strokes")} in this browser cannot be read any more: its key was forgotten at a sign-out.`,
+  leftover: (why: string) => `Strokes from before could not be sent: ${why}`,
+  again: "Try again",
+  fork: "Save mine as new revision",
+  forked: "What you see is saved as a revision of its own. What the server held is in the history.",
+  unsentTitle: "Not everything is on the server",
+  unsent: (n: number) =>
+    `${plural(n, "stroke is", "strokes are")} only in this browser. Signing out now deletes them for good.`,
+  sendFirst: "Try to send again",
+  discard: "Delete them and sign out",
 } as const;

@@ -1,5 +1,5 @@
 /** The outbox's clock in a browser: real time, and a pause that ends early when the network comes back. */
-import type { OutboxClock } from "../../api";
+import type { OutboxClock } from "./outbox";
 
 export const browserClock: OutboxClock = {
   now: () => new Date(),

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { EditOut, RevisionOut } from "../../api";
 import { planReplay } from "./replay";
+import type { EditOut, RevisionOut } from "./wire";
 
 function revision(id: string, parentId: string | null, origin: RevisionOut["origin"]): RevisionOut {
   return {
@@ -16,6 +16,7 @@ function revision(id: string, parentId: string | null, origin: RevisionOut["orig
     created_at: "2026-01-01T00:00:00Z",
     submitted_at: null,
     has_uncertainty: false,
+    author: null,
   };
 }
 
