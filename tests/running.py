@@ -75,6 +75,11 @@ class Running:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def origin(self) -> str:
+        """The address people type, where it is another one."""
+        return self.settings.get("CONSILIUM_PUBLIC_URL", self.url)
+
     def start(self, seconds: float = 120.0) -> "Running":
         """Start the supervisor and wait for its line `Consilium is ready at …`."""
         environment = {
@@ -151,9 +156,9 @@ def running(data: Path, **settings: str) -> Iterator[Running]:
 class Client:
     """An integrator's side of the REST contract: bearer token, problem+json turned into AssertionError."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(self, url: str, token: str | None = None, origin: str | None = None) -> None:
         self.url = url
-        headers = {"Authorization": f"Bearer {token}"} if token else {"Origin": url}
+        headers = {"Authorization": f"Bearer {token}"} if token else {"Origin": origin or url}
         self.http = httpx.Client(base_url=f"{url}/api/v1", headers=headers, timeout=60)
 
     def call(self, method: str, path: str, expect: int | tuple[int, ...] = (200, 201, 202, 204), **options: Any) -> Any:

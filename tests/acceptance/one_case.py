@@ -68,7 +68,7 @@ def make_case(server: Running, admin: Client, name: str) -> OneCase:
     expert = admin.post("/experts", {"name": f"Dr {name}", "description": "", "user_id": made["user"]["id"]})
     admin.post(f"/projects/{project['id']}/members", {"user_id": made["user"]["id"], "role": "reader"})
     admin.post(f"/projects/{project['id']}/experts", {"expert_id": expert["id"], "assign": True})
-    doctor = Client(server.url).redeem(made["link"]["url"])
+    doctor = Client(server.url, origin=server.origin).redeem(made["link"]["url"])
     assignment = doctor.every("/assignments")[0]
     image = doctor.get(f"/images/{assignment['image_id']}")
     return OneCase(admin, doctor, name, assignment, image)

@@ -13,6 +13,8 @@ import { api, body } from "./client";
 import { type EditKeeper, keepsNothing, type OutgoingEdit } from "./outbox";
 
 const databaseName = "consilium-journal";
+/** Each write is on the browser's own timeline under this name; `benchmarks/strokes.py` reads it. */
+const journalWrite = "journal-write";
 
 type Entry = {
   owner: string;
@@ -76,12 +78,14 @@ export class Journal {
 
   /** Keep an edit; resolves when it survives a crash of the browser. */
   async append(segmentationId: string, edit: OutgoingEdit): Promise<void> {
+    const start = performance.now();
     const iv = crypto.getRandomValues(new Uint8Array(12));
     const plain = new TextEncoder().encode(JSON.stringify({ ...edit, checksums: null }));
     const additionalData = this.#bind(segmentationId, edit.editId);
     const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv, additionalData }, this.key, plain);
     const database = await this.#use();
     await database.add("entries", { owner: this.owner, segmentation: segmentationId, edit: edit.editId, iv, sealed });
+    performance.measure(journalWrite, { start });
   }
 
   async remove(editId: string): Promise<void> {
