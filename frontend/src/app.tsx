@@ -10,13 +10,14 @@ import {
   asProblem,
   browserClock,
   deliverLeftovers,
+  guardLeaving,
   isProblem,
   listenToServer,
   noteGesture,
   onSignedOut,
   openedJournal,
   preferencesQuery,
-  reopenJournal,
+  renewJournal,
   type SessionOut,
   sessionQuery,
   watchPresence,
@@ -132,12 +133,13 @@ function WithSession({ session }: { session: SessionOut }) {
   useEffect(() => listenToServer(cache), [cache]);
   // A report that fails changes nothing: the next request finds out by itself.
   useEffect(() => watchPresence(() => void noteGesture().catch(() => undefined)), []);
+  useEffect(() => guardLeaving(), []);
   useEffect(() => onSignedOut(() => setEnded(true)), []);
   useEffect(() => void sendLeftovers(), []);
   const renewed = (next: SessionOut) => {
     cache.setQueryData(sessionQuery.queryKey, next);
     setEnded(false);
-    reopenJournal();
+    renewJournal();
     void sendLeftovers();
     void cache.invalidateQueries();
   };

@@ -3,7 +3,7 @@ export * from "./actions";
 export { addressOf, bytes, onSignedOut, revisionFileAddress, sendFile, thumbnailAddress } from "./client";
 export { browserClock } from "./clock";
 export { listenToServer, onServerEvent, type ServerEvent } from "./events";
-export { canKeepJournal, type Journal, keeperFor, openedJournal, reopenJournal } from "./journal";
+export { canKeepJournal, type Journal, keeperFor, openedJournal, renewJournal } from "./journal";
 export {
   type EditKeeper,
   keepsNothing,
@@ -21,6 +21,6 @@ export { watchPresence } from "./presence";
 export { ApiProblem, asProblem, isProblem } from "./problem";
 export * from "./queries";
 export { planReplay } from "./replay";
-export { countUnsent, deliverLeftovers, drainAll, forgetOutbox, positionOf, trackOutbox } from "./unsent";
+export { countUnsent, deliverLeftovers, drainAll, forgetOutbox, guardLeaving, positionOf, trackOutbox } from "./unsent";
 export { type Action, useAction } from "./useAction";
 export type * from "./wire";

@@ -30,6 +30,8 @@ interface Schema extends DBSchema {
   browser: { key: string; value: string };
 }
 
+type Access = { browserId: string; key: CryptoKey };
+
 let current: Promise<Journal | null> | null = null;
 
 /** This person's journal, opened when first asked for; null where this browser cannot keep one. Rejects with an ApiProblem when the key cannot be had. */
@@ -42,8 +44,18 @@ export function openedJournal(): Promise<Journal | null> {
 }
 
 /** After another sign-in: the key may be a new one. */
-export function reopenJournal(): void {
+export function renewJournal(): void {
+  const before = current;
   current = null;
+  if (!before) return;
+  const renewed = before.then(async (journal) => {
+    await journal?.renew();
+    return journal;
+  });
+  current = renewed.catch((problem: unknown) => {
+    current = null;
+    throw problem;
+  });
 }
 
 /** Whether this browser can keep a journal here at all. */
@@ -52,28 +64,22 @@ export function canKeepJournal(): boolean {
 }
 
 export class Journal {
-  #database: IDBPDatabase<Schema> | null;
+  #database: IDBPDatabase<Schema> | null = null;
 
   private constructor(
     private readonly owner: string,
-    readonly browserId: string,
-    private readonly key: CryptoKey,
-    database: IDBPDatabase<Schema>,
-  ) {
-    this.#database = database;
-  }
+    private access: Access,
+  ) {}
 
   static async open(): Promise<Journal | null> {
     if (!canKeepJournal()) return null;
     const { user } = await body(api.GET("/api/v1/session"));
-    const database = await openDatabase(() => undefined);
-    const browserId = await nameBrowser(database);
-    const { key } = await body(
-      api.PUT("/api/v1/session/journal-keys/{browser_id}", { params: { path: { browser_id: browserId } } }),
-    );
-    database.close();
-    const journal = new Journal(user.id, browserId, await importKey(key), await openDatabase(() => journal.#lose()));
-    return journal;
+    return new Journal(user.id, await askAccess());
+  }
+
+  /** Somebody signed in again: another tab's sign-out may have had the server forget the key. */
+  async renew(): Promise<void> {
+    this.access = await askAccess();
   }
 
   /** Keep an edit; resolves when it survives a crash of the browser. */
@@ -82,7 +88,7 @@ export class Journal {
     const iv = crypto.getRandomValues(new Uint8Array(12));
     const plain = new TextEncoder().encode(JSON.stringify({ ...edit, checksums: null }));
     const additionalData = this.#bind(segmentationId, edit.editId);
-    const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv, additionalData }, this.key, plain);
+    const sealed = await crypto.subtle.encrypt({ name: "AES-GCM", iv, additionalData }, this.access.key, plain);
     const database = await this.#use();
     await database.add("entries", { owner: this.owner, segmentation: segmentationId, edit: edit.editId, iv, sealed });
     performance.measure(journalWrite, { start });
@@ -103,7 +109,7 @@ export class Journal {
     for (const { edit, iv, sealed } of entries) {
       const additionalData = this.#bind(segmentationId, edit);
       try {
-        const plain = await crypto.subtle.decrypt({ name: "AES-GCM", iv, additionalData }, this.key, sealed);
+        const plain = await crypto.subtle.decrypt({ name: "AES-GCM", iv, additionalData }, this.access.key, sealed);
         edits.push(JSON.parse(new TextDecoder().decode(plain)) as OutgoingEdit);
       } catch {
         unreadable += 1;
@@ -132,7 +138,7 @@ export class Journal {
     for (let cursor = await transaction.store.openCursor(); cursor; cursor = await cursor.continue())
       if (cursor.value.owner === this.owner) await cursor.delete();
     await transaction.done;
-    const path = { browser_id: this.browserId };
+    const path = { browser_id: this.access.browserId };
     await body(api.DELETE("/api/v1/session/journal-keys/{browser_id}", { params: { path } }));
     this.#lose();
     current = null;
@@ -187,6 +193,16 @@ function openDatabase(onLost: () => void): Promise<IDBPDatabase<Schema>> {
     blocking: onLost,
     terminated: onLost,
   });
+}
+
+/** This browser's number, and what the server encrypts its journal with. */
+async function askAccess(): Promise<Access> {
+  const database = await openDatabase(() => undefined);
+  const browserId = await nameBrowser(database);
+  database.close();
+  const path = { browser_id: browserId };
+  const { key } = await body(api.PUT("/api/v1/session/journal-keys/{browser_id}", { params: { path } }));
+  return { browserId, key: await importKey(key) };
 }
 
 /** The browser's own number, made once. Two tabs that start together agree, because one transaction looks and writes. */

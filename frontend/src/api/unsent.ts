@@ -25,6 +25,15 @@ export function countUnsent(): number {
   return unsent;
 }
 
+/** Warn before the tab closes while strokes wait, until the returned function is called. */
+export function guardLeaving(): () => void {
+  const guard = (event: BeforeUnloadEvent) => {
+    if (countUnsent() > 0) event.preventDefault();
+  };
+  window.addEventListener("beforeunload", guard);
+  return () => window.removeEventListener("beforeunload", guard);
+}
+
 /** Wait until this tab's strokes are on the server, at most so long. */
 export async function drainAll(patience_ms: number): Promise<void> {
   const drained = Promise.allSettled([...busy.keys()].map((outbox) => outbox.drain()));
@@ -45,15 +54,20 @@ export async function deliverLeftovers(
   clock: OutboxClock,
   refused: (detail: unknown) => void,
 ): Promise<void> {
-  for (const segmentationId of await journal.segmentations()) {
-    if ([...busy.values()].includes(segmentationId)) continue;
+  const deliver = async (segmentationId: string) => {
     const { edits } = await journal.list(segmentationId);
     const position = positionOf(await getSegmentation(segmentationId));
     const port = new SegmentationPort(segmentationId, { ...position, seq: 0 }, null);
     const outbox = new Outbox(position, port, clock, keeperFor(journal, segmentationId, refused), edits);
     outbox.refresh();
     trackOutbox(outbox, segmentationId);
-    await outbox.drain().then(() => forgetOutbox(outbox), refused);
-    outbox.close();
-  }
+    try {
+      await outbox.drain();
+    } finally {
+      forgetOutbox(outbox);
+      outbox.close();
+    }
+  };
+  for (const segmentationId of await journal.segmentations())
+    if (![...busy.values()].includes(segmentationId)) await deliver(segmentationId).catch(refused);
 }

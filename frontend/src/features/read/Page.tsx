@@ -4,7 +4,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { ArrowLeft, History, Keyboard } from "lucide-react";
 import { useCallback, useEffect, useState } from "react";
 import { Link, useNavigate, useParams } from "react-router";
-import { asProblem, countUnsent } from "../../api";
+import { asProblem } from "../../api";
 import { Banner, PlainFrame, Problem, SimulatedBadge, say, t, Waiting } from "../../ui";
 import { AboutImage } from "./AboutImage";
 import { BottomBar } from "./BottomBar";
@@ -32,7 +32,6 @@ export function ReadPage() {
   const phase = useRead((state) => state.phase);
   const problem = useRead((state) => state.problem);
   useCommands(session, submit);
-  useLeaveGuard();
 
   if (phase === "failed" && problem)
     return (
@@ -115,17 +114,6 @@ function useSubmit(session: ReadSession | null): () => void {
       })
       .catch((error: unknown) => say(t.read.notSubmitted(asProblem(error).detail), "error"));
   }, [session, navigate, queries]);
-}
-
-/** Warn before the tab closes while strokes wait. */
-function useLeaveGuard(): void {
-  useEffect(() => {
-    const guard = (event: BeforeUnloadEvent) => {
-      if (countUnsent() > 0) event.preventDefault();
-    };
-    window.addEventListener("beforeunload", guard);
-    return () => window.removeEventListener("beforeunload", guard);
-  }, []);
 }
 
 type TopBarProps = { session: ReadSession; onSubmit: () => void; onReopened: () => void };
