@@ -4,7 +4,17 @@ import { computeOrientation } from "../geometry/planes";
 import { CHECKSUM_EVERY_EDITS, EditHistory, toJournal } from "../labels/EditHistory";
 import { LabelVolume } from "../labels/LabelVolume";
 import { buildRowRuns, RowRuns } from "../labels/RowRuns";
-import type { AcceptScope, DrawingTool, Edit, ImageInfo, JournalEdit, LabelArray, LabelInfo, Point3 } from "../types";
+import type {
+  AcceptScope,
+  DrawingTool,
+  Edit,
+  ImageInfo,
+  JournalEdit,
+  LabelArray,
+  LabelInfo,
+  Point3,
+  ToolOptions,
+} from "../types";
 import { ImageVolume } from "../volume/ImageVolume";
 import { makeSettings } from "./Bench";
 import { boundEdit, boundScope, DrawingBoard } from "./DrawingBoard";
@@ -88,7 +98,7 @@ function gesture(board: DrawingBoard, random: (below: number) => number): Edit |
     const scope: AcceptScope = { labels: random(2) === 0 ? "all" : [1, 3], mode };
     return board.accept(makeProposal(random), "revision", scope, WHOLE);
   }
-  const plane = (["axial", "sagittal", "coronal"] as const)[random(3)] ?? "axial";
+  const plane = (["axial", "axial", "sagittal", "coronal"] as const)[random(4)] ?? "axial";
   const axes = planes[plane];
   const slice = random(axes.slices);
   const next = (): Sample => {
@@ -96,14 +106,53 @@ function gesture(board: DrawingBoard, random: (below: number) => number): Edit |
     ijk[axes.sliceAxis as 0 | 1 | 2] = slice;
     return sampleAt(ijk, plane);
   };
-  const tool = (["brush", "brush", "brush", "eraser", "fill", "fill3d"] as const)[random(6)] ?? "brush";
-  const running = begin(board, tool, next());
-  running.move([next(), next()]);
+  board.settings.options = makeOptions(random);
+  if (random(12) === 0) {
+    const copied = board.copySlice(axes, slice, slice + (random(2) === 0 ? 1 : -1));
+    return copied instanceof ToolRefusal ? null : copied;
+  }
+  const running = board.begin(TOOLS[random(TOOLS.length)] ?? "brush", next());
+  if (running instanceof ToolRefusal) return null;
+  running.stage?.release();
+  for (let n = 0; n < 5; n++) {
+    const sample = next();
+    if (running.stage?.sketch?.hasHandles) running.stage.press(sample);
+    else running.move([sample]);
+    running.stage?.release();
+  }
   if (random(6) === 0) {
     running.cancel();
     return null;
   }
   return board.finish(running);
+}
+
+const TOOLS: readonly DrawingTool[] = [
+  ...(["brush", "brush", "brush", "eraser", "threshold", "polygon", "lasso", "scissors", "fill", "fill3d"] as const),
+  ...(["holes", "holes3d", "islands", "smooth", "grow", "shrink", "interpolate", "interpolate"] as const),
+];
+
+function makeOptions(random: (below: number) => number): ToolOptions {
+  const pick = <Value>(...values: readonly Value[]): Value => values[random(values.length)] as Value;
+  const is3D = random(2) === 0;
+  return {
+    range: { low: 10, high: 10 + random(90) },
+    fillTolerance: pick(null, 30),
+    scissors: {
+      act: pick("erase-inside", "erase-outside", "fill-inside"),
+      outline: pick("freehand", "corners"),
+      reach: pick({ kind: "all" }, { kind: "around", slices: 1 }, { kind: "range", from: 2, to: 5 }),
+    },
+    islands: {
+      act: pick("keep-largest", "keep-clicked", "drop-small", "relabel-clicked"),
+      is3D,
+      belowMm3: random(60),
+      toLabel: random(4),
+    },
+    smooth: { is3D, radiusMm: 1 + random(20) / 10 },
+    margin: { is3D, mm: 0.8 + random(12) / 10 },
+    interpolate: pick("all-gaps", "this-gap"),
+  };
 }
 
 /** Byte for byte; far quicker than comparing element by element. */

@@ -16,7 +16,8 @@ export function startHoles(bench: Bench, tool: "holes" | "holes3d", sample: Samp
   const within = boundGrid(labels.dims, sample.axes.sliceAxis, tool === "holes3d" ? null : sample.slice);
   const box = boundLabel(labels, activeLabel, within);
   if (box !== null) {
-    const holes = findHoles(cutMask(labels, box, activeLabel));
+    const hasBorder = (axis: 0 | 1 | 2): boolean => within.max[axis] > within.min[axis];
+    const holes = findHoles(cutMask(labels, box, activeLabel), [hasBorder(0), hasBorder(1), hasBorder(2)]);
     forEachRow(holes, labels, (first, index, j, k) => {
       for (let x = 0; x < holes.size[0]; x++) {
         const isHole = holes.cells[first + x] === 1 && labels.voxels[index + x] === 0;
