@@ -40,6 +40,14 @@ export class EditDraft {
     this.keys[this.length++] = key;
   }
 
+  /** The same for a voxel known by its number alone. */
+  writeAt(index: number, value: number): void {
+    const { nx, ny } = this.labels;
+    const row = Math.floor(index / nx);
+    const k = Math.floor(row / ny);
+    this.write(index, index - row * nx, row - k * ny, k, value);
+  }
+
   /** The gesture as one edit, or null when nothing changed. */
   finish(editId: string, tool: string, sourceRevisionId: string | null): Edit | null {
     if (this.length === 0) return null;

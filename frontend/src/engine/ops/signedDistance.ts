@@ -68,26 +68,30 @@ export class SignedDistance {
 
   /** Squared distance from a cell to the nearest cell of value `side`. */
   private search(u: number, v: number, side: 0 | 1): number {
-    const { width, height, lean, rowGapSquared, metric } = this;
-    const { uu, vv, uv } = metric;
-    const [before, after] = [this.before[side], this.after[side]];
+    let best = this.searchRow(u, v, 0, side);
+    for (let gap = 1; gap < this.height && this.rowGapSquared * gap * gap <= best * (1 + 1e-9); gap++) {
+      if (v - gap >= 0) best = Math.min(best, this.searchRow(u, v, -gap, side));
+      if (v + gap < this.height) best = Math.min(best, this.searchRow(u, v, gap, side));
+    }
+    return best;
+  }
+
+  /** The same among the cells of one row, `dv` rows away: the nearest on either side of the row's nearest point. */
+  private searchRow(u: number, v: number, dv: number, side: 0 | 1): number {
+    const { uu, vv, uv } = this.metric;
+    const { width } = this;
+    const row = (v + dv) * width;
+    const middle = Math.floor(u - this.lean * dv);
     let best = Infinity;
-    const look = (row: number): void => {
-      const dv = row - v;
-      // The row's point nearest to the cell, in whole cells: candidates lie on both sides of it.
-      const middle = Math.floor(u - lean * dv);
-      if (middle >= 0) compare(before[row * width + Math.min(middle, width - 1)] as number, dv);
-      if (middle + 1 < width) compare(after[row * width + Math.max(middle + 1, 0)] as number, dv);
-    };
-    const compare = (column: number, dv: number): void => {
-      if (column < 0) return;
-      const du = column - u;
+    const left = middle < 0 ? -1 : (this.before[side][row + Math.min(middle, width - 1)] as number);
+    if (left >= 0) {
+      const du = left - u;
+      best = uu * du * du + vv * dv * dv + 2 * uv * du * dv;
+    }
+    const right = middle + 1 >= width ? -1 : (this.after[side][row + Math.max(middle + 1, 0)] as number);
+    if (right >= 0) {
+      const du = right - u;
       best = Math.min(best, uu * du * du + vv * dv * dv + 2 * uv * du * dv);
-    };
-    look(v);
-    for (let gap = 1; gap < height && rowGapSquared * gap * gap <= best * (1 + 1e-9); gap++) {
-      if (v - gap >= 0) look(v - gap);
-      if (v + gap < height) look(v + gap);
     }
     return best;
   }

@@ -21,8 +21,7 @@ export function copySlice(bench: Bench, axes: PlaneAxes, from: number, to: numbe
     const present = labels.voxels[index] as number;
     const isIn = source[cell] === 1;
     if (isIn === (present === activeLabel)) continue;
-    if ((isIn ? paint : take).mayChange(index, present))
-      draft.write(index, ...grid.locate(cell, to), isIn ? activeLabel : 0);
+    if ((isIn ? paint : take).mayChange(index, present)) draft.writeAt(index, isIn ? activeLabel : 0);
   }
   return makeInstant(draft, bench.editId, "copy");
 }

@@ -42,12 +42,15 @@ export function startInterpolation(bench: Bench, sample: Sample): Gesture {
   }
 
   function write(slice: number, cells: Uint8Array): void {
-    for (let cell = 0; cell < cells.length; cell++) {
-      const index = grid.indexOf(cell, slice);
-      const present = labels.voxels[index] as number;
-      const isIn = cells[cell] === 1;
-      if (isIn === (present === activeLabel) || !(isIn ? paint : take).mayChange(index, present)) continue;
-      draft.write(index, ...grid.locate(cell, slice), isIn ? activeLabel : 0);
+    let cell = 0;
+    for (let v = 0; v < grid.height; v++) {
+      let index = grid.indexOf(cell, slice);
+      for (let u = 0; u < grid.width; u++, cell++, index += grid.uStep) {
+        const present = labels.voxels[index] as number;
+        const isIn = cells[cell] === 1;
+        if (isIn === (present === activeLabel) || !(isIn ? paint : take).mayChange(index, present)) continue;
+        draft.writeAt(index, isIn ? activeLabel : 0);
+      }
     }
   }
 

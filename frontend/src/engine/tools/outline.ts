@@ -129,18 +129,19 @@ function planCut(
     fillPolygon(flat, grid.width, grid.height, (v, left, right) =>
       inside.fill(1, v * grid.width + left, v * grid.width + right),
     );
-    const cells: number[] = [];
+    const offsets: number[] = [];
     for (let v = box.min[grid.vAxis]; v <= box.max[grid.vAxis]; v++) {
       const row = grid.width * v;
       for (let u = box.min[grid.uAxis]; u <= box.max[grid.uAxis]; u++) {
-        if ((inside[row + u] === 1) === cutsInside) cells.push(row + u);
+        if ((inside[row + u] === 1) === cutsInside) offsets.push(grid.indexOf(row + u, 0));
       }
     }
     const draft = new EditDraft(labels);
     for (let at = Math.max(from, box.min[grid.axis]); at <= Math.min(to, box.max[grid.axis]); at++) {
-      for (const cell of cells) {
-        const index = grid.indexOf(cell, at);
-        if (rule.mayChange(index, labels.voxels[index] as number)) draft.write(index, ...grid.locate(cell, at), value);
+      const base = grid.indexOf(0, at);
+      for (const offset of offsets) {
+        const index = base + offset;
+        if (rule.mayChange(index, labels.voxels[index] as number)) draft.writeAt(index, value);
       }
     }
     return draft.finish(bench.editId, tool, null);

@@ -25,13 +25,9 @@ export class SliceCells {
     this.steps = [1, labels.nx, labels.nx * labels.ny];
   }
 
-  /** Voxel of cell u + width · v of a slice. */
-  locate(cell: number, slice: number): Point3 {
-    const ijk: [number, number, number] = [0, 0, 0];
-    ijk[this.uAxis] = cell % this.width;
-    ijk[this.vAxis] = Math.floor(cell / this.width);
-    ijk[this.axis] = slice;
-    return ijk;
+  /** Voxel numbers from one cell of a row to the next. */
+  get uStep(): number {
+    return this.steps[this.uAxis];
   }
 
   /** Voxel number of cell u + width · v of a slice. */
