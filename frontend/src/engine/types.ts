@@ -120,6 +120,12 @@ export interface LabelAgreement {
   readonly distances: { readonly hd95Mm: number; readonly assdMm: number } | null;
 }
 
+/** Triangles in patient RAS mm, facing outwards: x, y, z, … and three point numbers each. */
+export interface SurfaceMesh {
+  readonly points: Float32Array<ArrayBuffer>;
+  readonly triangles: Uint32Array<ArrayBuffer>;
+}
+
 /** The map being drawn. `fetchSlab` null = begin empty. `edits` are replayed in order and fill undo and redo. */
 export interface ActiveSource {
   readonly dtype: LabelType;
@@ -343,6 +349,12 @@ export interface ViewerDoor {
   showHeat(heat: HeatSource | null): Promise<void>;
   /** Measures two maps against each other in another thread. A newer question overtakes this one: then no answer comes. */
   compare(a: CompareSide, b: CompareSide, labels: readonly number[]): Promise<readonly LabelAgreement[]>;
+  /** A label's surface for the 3D panel, made in another thread; null where there is none of it. */
+  buildSurface(side: CompareSide, label: number): Promise<SurfaceMesh | null>;
+  /** The grey image as NIfTI in memory, thinned to so many voxels a side; null while it loads and for colour. */
+  buildNifti(longestSide: number): ArrayBuffer | null;
+  /** Moves the crosshair to a patient point. */
+  goToMm(mm: Point3): void;
   /** The majority of these layers' labels as a layer of its own, or none. */
   showConsensus(layers: readonly string[], look: LayerLook | null): void;
   /** null when nothing would change */

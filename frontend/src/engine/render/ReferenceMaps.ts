@@ -8,8 +8,8 @@ import type { LabelVolume } from "../labels/LabelVolume";
 import { type RowRunSlab, RowRuns } from "../labels/RowRuns";
 import { ShareVolume } from "../labels/ShareVolume";
 import { Votes } from "../labels/Votes";
-import type { CompareSide, HeatSource, LabelAgreement, LayerLook, LayerSource, Point3 } from "../types";
-import { type Comparing, compareMaps } from "../workers/compareMaps";
+import type { CompareSide, HeatSource, LabelAgreement, LayerLook, LayerSource, Point3, SurfaceMesh } from "../types";
+import { buildMesh, compareMaps, type OneShot } from "../workers/oneShot";
 import type { SlabDecoder } from "../workers/SlabDecoder";
 import { DrawingSlices, packDrawing } from "./drawingSide";
 import { type Feed, feedRowRuns, feedShares } from "./feeds";
@@ -45,7 +45,7 @@ export class ReferenceMaps {
   private consensus: ReferenceMap | null = null;
   private loadedHeat: LoadedHeat | null = null;
   private heat: HeatShown | null = null;
-  private comparing: Comparing | null = null;
+  private comparing: OneShot<readonly LabelAgreement[]> | null = null;
 
   constructor(
     private readonly size: Point3,
@@ -145,6 +145,12 @@ export class ReferenceMaps {
     const runs = this.references.get(side.layer)?.runs;
     if (runs === undefined) throw new Error(`There is no layer ${side.layer} to compare with.`);
     return runs.listSlabs();
+  }
+
+  /** A label's surface in mm; null where the side has none of it. */
+  async buildSurface(side: CompareSide, affine: readonly number[], label: number): Promise<SurfaceMesh | null> {
+    const { size, slabDepth } = this;
+    return buildMesh({ size, slabDepth, slabs: this.packSide(side), affine, label }).answer;
   }
 
   /** The answer never comes when a newer question overtakes this one. `affine` null: no lengths. */

@@ -5,6 +5,7 @@
  * tools/Toolbox, what a view shows in SliceView, what pointers mean in PointerInput. Fails closed: without a completely loaded active map nothing can be
  * drawn, and a map that did not load completely is not shown as if it were empty.
  */
+import { toVoxel } from "../geometry/affine";
 import { hasLengths } from "../geometry/measure";
 import { toJournal } from "../labels/EditHistory";
 import { encodeRuns } from "../labels/editCodec";
@@ -30,6 +31,7 @@ import type {
   RemoteMerge,
   SliceChecksum,
   SliceMeasure,
+  SurfaceMesh,
   ToolName,
   ToolOptions,
   ValueRange,
@@ -39,6 +41,7 @@ import type {
   ViewHandle,
 } from "../types";
 import { ImageVolume } from "../volume/ImageVolume";
+import { buildNifti } from "../volume/niftiBytes";
 import { buildWindowTable, normaliseWindow, tintWindowTable, type Window } from "../volume/windowTable";
 import { SlabDecoder } from "../workers/SlabDecoder";
 import { type Feed, feedImage, feedLabels } from "./feeds";
@@ -479,6 +482,18 @@ export class Viewer implements ViewerDoor {
   async compare(a: CompareSide, b: CompareSide, labels: readonly number[]): Promise<readonly LabelAgreement[]> {
     const { info } = this.scene.volume;
     return this.references.compare(a, b, hasLengths(info) ? info.affine : null, labels);
+  }
+
+  async buildSurface(side: CompareSide, label: number): Promise<SurfaceMesh | null> {
+    return this.references.buildSurface(side, this.scene.volume.info.affine, label);
+  }
+
+  buildNifti(longestSide: number): ArrayBuffer | null {
+    return buildNifti(this.scene.volume, longestSide);
+  }
+
+  goToMm(mm: Point3): void {
+    this.goTo(toVoxel(this.scene.volume.info.affine, mm));
   }
 
   showConsensus(layers: readonly string[], look: LayerLook | null): void {

@@ -20,6 +20,7 @@ import { emptyRead, useRead } from "./store";
 import { ToolOptions } from "./ToolOptions";
 import { ToolRail } from "./ToolRail";
 import { useCommands } from "./useCommands";
+import { View3dButton } from "./View3dButton";
 import { Views } from "./Views";
 import { WindowOptions } from "./WindowOptions";
 
@@ -144,6 +145,7 @@ function TopBar({ session, onSubmit, onReopened }: TopBarProps) {
       )}
       <div style={{ flex: 1 }} />
       <WindowOptions />
+      <View3dButton />
       <AboutImage image={image} />
       <Tooltip label={t.history.open}>
         <ActionIcon

@@ -17,6 +17,7 @@ import { imports, labels, policy, project, projects } from "./projects";
 import { read, save } from "./read";
 import { errors, nav, shell, simulated } from "./shell";
 import { units } from "./units";
+import { volume3d } from "./volume3d";
 import { states, worklist } from "./worklist";
 
 const en = {
@@ -37,6 +38,7 @@ const en = {
   layers,
   compare,
   measures,
+  volume3d,
   projects,
   project,
   labels,
