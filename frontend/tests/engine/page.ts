@@ -67,34 +67,39 @@ const edits: (Edit & { wire: string })[] = [];
 const problems: string[] = [];
 let cursor: CursorInfo | null = null;
 
-const viewer = new Viewer({
-  image: {
-    nx,
-    ny,
-    nz,
-    channels: 1,
-    affine: wanted.affine,
-    geometry: wanted.geometry,
-    slope: 1,
-    intercept: -1024,
-    windowLow: -160,
-    windowHigh: 240,
-    slabDepth,
-  },
-  fetchSlab,
-  onEdit: (edit) => edits.push({ ...edit, wire: encodeRuns(edit.runs) }),
-  onCursor: (now) => {
-    cursor = now;
-  },
-  onProblem: (sentence) => problems.push(sentence),
-});
-for (const plane of ["axial", "coronal", "sagittal"] satisfies Plane[]) {
-  viewer.attach(document.getElementById(plane) as HTMLCanvasElement, plane);
+function makeViewer(): Viewer {
+  const made = new Viewer({
+    image: {
+      nx,
+      ny,
+      nz,
+      channels: 1,
+      affine: wanted.affine,
+      geometry: wanted.geometry,
+      slope: 1,
+      intercept: -1024,
+      windowLow: -160,
+      windowHigh: 240,
+      slabDepth,
+    },
+    fetchSlab,
+    onEdit: (edit) => edits.push({ ...edit, wire: encodeRuns(edit.runs) }),
+    onCursor: (now) => {
+      cursor = now;
+    },
+    onProblem: (sentence) => problems.push(sentence),
+  });
+  for (const plane of ["axial", "coronal", "sagittal"] satisfies Plane[]) {
+    made.attach(document.getElementById(plane) as HTMLCanvasElement, plane);
+  }
+  made.setLabels([
+    { value: 1, name: "one", colour: "#E69F00", visible: true, locked: false },
+    { value: 2, name: "two", colour: "#56B4E9", visible: true, locked: false },
+  ]);
+  return made;
 }
-viewer.setLabels([
-  { value: 1, name: "one", colour: "#E69F00", visible: true, locked: false },
-  { value: 2, name: "two", colour: "#56B4E9", visible: true, locked: false },
-]);
+
+let viewer = makeViewer();
 
 const colours = ["#D55E00", "#009E73", "#CC79A7", "#F0E442"] as const;
 const dashes = ["solid", "long", "dots", "dash-dot"] as const;
@@ -128,4 +133,13 @@ async function load(): Promise<void> {
   if (wanted.heat) await viewer.showHeat({ kind: "slabs", id: "heat", fetchSlab: fetchShares });
 }
 
-Object.assign(window, { viewer, edits, problems, phantom, readCursor: () => cursor, loaded: load() });
+/** Closes everything and opens it again, as a reader who goes from case to case does. */
+async function reopen(): Promise<void> {
+  viewer.destroy();
+  viewer = makeViewer();
+  Object.assign(window, { viewer });
+  await load();
+  while (viewer.state.slabsLoaded < viewer.state.slabCount) await new Promise((done) => setTimeout(done, 20));
+}
+
+Object.assign(window, { viewer, reopen, edits, problems, phantom, readCursor: () => cursor, loaded: load() });
