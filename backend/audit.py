@@ -129,6 +129,11 @@ def head(db: AnySession) -> tuple[int, str]:
     return (row.seq, row.sha256) if row else (0, FIRST)
 
 
+def last_time(db: AnySession, kind: str) -> datetime | None:
+    """When something of this kind was last noted; None when never."""
+    return db.scalar(select(func.max(AuditRow.at)).where(AuditRow.kind == kind))
+
+
 def hash_of(db: AnySession, seq: int) -> str | None:
     """The stored hash of one row, or None when there is no such row."""
     return db.scalar(select(AuditRow.sha256).where(AuditRow.seq == seq))

@@ -8,6 +8,8 @@ The training worker never imports torch: its children do, hence the imports insi
 import logging
 import sys
 import warnings
+from importlib import metadata
+from pathlib import Path
 from typing import Final
 
 from worker.desk import Desk
@@ -40,7 +42,7 @@ def serve_interactive(gateway: Gateway) -> None:
     inference = Inference(gateway)
     inference.start()
     handlers = tasks.handlers(gateway, inference)
-    desk = Desk(gateway, tasks.QUEUE, handlers, tasks.HANDS, inference.device, inference.courtesy.expect)
+    desk = Desk(gateway, tasks.QUEUE, handlers, tasks.HANDS, inference.device_words, inference.courtesy.expect)
     serve(gateway, desk)
     inference.stop()
 
@@ -51,10 +53,21 @@ def serve_training(gateway: Gateway) -> None:
 
     watcher = supervisor.Supervisor(gateway)
     watcher.nursery.prepare()
-    desk = Desk(gateway, supervisor.QUEUE, {}, supervisor.HANDS, gateway.settings.device)
+    desk = Desk(gateway, supervisor.QUEUE, {}, supervisor.HANDS, device_of_children(gateway.settings.device))
     desk.handlers.update(watcher.handlers(desk.stopping))
     serve(gateway, desk)
     watcher.nursery.close()
+
+
+def device_of_children(wanted: str) -> str:
+    """The device a training child will find, told without torch, which this process must not load.
+
+    `auto` takes a GPU where the driver shows one and torch was built for it: the build says "+cpu" where it was not.
+    """
+    if wanted != "auto":
+        return wanted
+    build = metadata.version("torch")
+    return "cpu" if "+cpu" in build or not Path("/proc/driver/nvidia/version").exists() else "cuda"
 
 
 def serve(gateway: Gateway, desk: Desk) -> None:

@@ -104,6 +104,15 @@ class Inference:
         self._stopping = False
         self._thread = threading.Thread(target=self._loop, name="device", daemon=True)
 
+    @property
+    def device_words(self) -> str:
+        """The device by name, for the health page: "cuda NVIDIA H200, 139 GiB", "cpu, 1 thread"."""
+        if self.device.startswith("cuda"):
+            properties = torch.cuda.get_device_properties(self.device)
+            return f"{self.device} {properties.name}, {properties.total_memory // 2**30} GiB"[:60]
+        threads = torch.get_num_threads()
+        return f"{self.device}, {threads} thread{'' if threads == 1 else 's'}"
+
     def start(self) -> None:
         """Begin, with the networks that are live now warm."""
         self._thread.start()

@@ -258,6 +258,16 @@ def end_session(db: WriteSession, session_id: UUID) -> None:
     db.execute(delete(SessionRow).where(SessionRow.id == session_id))
 
 
+def list_sessions(db: AnySession, user_id: UUID) -> list[SessionRow]:
+    """A user's sign-ins that are not over, the last used first."""
+    query = select(SessionRow).where(SessionRow.user_id == user_id, SessionRow.expires_at > func.now())
+    return list(db.scalars(query.order_by(SessionRow.last_gesture_at.desc(), SessionRow.id).limit(200)))
+
+
+def find_session_of(db: AnySession, user_id: UUID, session_id: UUID) -> SessionRow | None:
+    return db.scalar(select(SessionRow).where(SessionRow.id == session_id, SessionRow.user_id == user_id))
+
+
 def end_sessions_of(db: WriteSession, user_id: UUID) -> None:
     db.execute(delete(SessionRow).where(SessionRow.user_id == user_id))
 
@@ -433,12 +443,17 @@ def load_experts(db: AnySession, expert_ids: list[UUID]) -> dict[UUID, ExpertRow
 
 
 def change_expert(
-    db: WriteSession, expert: ExpertRow, name: str | None, description: str | None, user_id: UUID | None
+    db: WriteSession,
+    expert: ExpertRow,
+    name: str | None,
+    description: str | None,
+    user_id: UUID | None,
+    unlink: bool,
 ) -> None:
-    """Change what is not None."""
+    """Change what is not None; unlink: leave the expert without an account."""
     expert.name = expert.name if name is None else name
     expert.description = expert.description if description is None else description
-    expert.user_id = expert.user_id if user_id is None else user_id
+    expert.user_id = None if unlink else user_id or expert.user_id
     db.flush()
 
 

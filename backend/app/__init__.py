@@ -17,7 +17,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from backend import queue
 from backend.accounts.api import POLICY, Router, policy
 from backend.accounts.api import router as accounts_router
-from backend.app import health, logs, pages, problems
+from backend.app import health, logs, pages, problems, system
 from backend.app.document import VERSION, as_text, make_document
 from backend.app.edge import Edge
 from backend.app.witness import Witness, heads_file
@@ -61,6 +61,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     for router in routers():
         app.include_router(router, prefix=API)
     app.include_router(_contract(app), prefix=API)
+    app.include_router(system.router, prefix=API)
     app.include_router(health.router)
     app.include_router(pages.make_router())
     _refuse_undeclared(app)

@@ -6,11 +6,9 @@ only where the project is not blinded. A caller who may not know a job exists ge
 
 import asyncio
 import json
-import shutil
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from importlib.metadata import version
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
@@ -19,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
-from backend.accounts.api import CurrentActor, Router, policy, settings_of
+from backend.accounts.api import CurrentActor, Router, policy
 from backend.accounts.rules import Actor
 from backend.database import Database, Reads, Writes, of_request
 from backend.events import Events
@@ -114,64 +112,6 @@ class MetricPageOut(BaseModel):
     """Figures in order."""
 
     items: list[MetricOut]
-
-
-class WorkerOut(BaseModel):
-    """A worker process; one that has been silent for three leases is gone."""
-
-    name: str
-    queue: Literal["interactive", "training"]
-    device: str
-    last_seen: datetime
-
-
-class QueueOut(BaseModel):
-    """How many jobs wait and run in one queue."""
-
-    queued: int
-    running: int
-
-
-class ChecksumAlarmOut(BaseModel):
-    """A browser and the server saw different labels; nothing was folded. slices: their axial numbers."""
-
-    at: datetime
-    segmentation_id: UUID
-    slices: list[int]
-
-
-class SystemOut(BaseModel):
-    """The state of this installation, for its administrator. Sizes in bytes. Alarms of 30 days, newest first."""
-
-    version: str
-    workers: list[WorkerOut]
-    queues: dict[str, QueueOut]
-    disk_free_bytes: int
-    database_bytes: int
-    checksum_alarms: list[ChecksumAlarmOut]
-
-
-@router.get("/system", openapi_extra=policy("system:read"))
-def get_system(db: Reads, actor: CurrentActor, request: Request) -> SystemOut:
-    """Workers, queues and space."""
-    state = rules.look_at_system(db, actor)
-    return SystemOut(
-        version=version("consilium"),
-        workers=[
-            WorkerOut.model_validate(
-                {"name": one.name, "queue": one.queue, "device": one.device, "last_seen": one.last_seen}
-            )
-            for one in state.workers
-        ],
-        queues={
-            name: QueueOut(queued=n.get("queued", 0), running=n.get("running", 0)) for name, n in state.queues.items()
-        },
-        disk_free_bytes=shutil.disk_usage(settings_of(request).data).free,
-        database_bytes=state.database_bytes,
-        checksum_alarms=[
-            ChecksumAlarmOut.model_validate(alarm, from_attributes=True) for alarm in state.checksum_alarms
-        ],
-    )
 
 
 @router.post("/jobs", status_code=202, openapi_extra=policy("job:create"))

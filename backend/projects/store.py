@@ -362,6 +362,20 @@ def add_project_images(db: WriteSession, project_id: UUID, image_ids: Sequence[U
     return list(db.scalars(statement))
 
 
+def remove_project_image(db: WriteSession, project_id: UUID, image_id: UUID) -> int | None:
+    """Take an image nobody has begun to read out of a project; its untouched assignments go with it.
+
+    Returns how many went, or None and changes nothing where a reading of it exists.
+    """
+    here = (Assignment.project_id == project_id) & (Assignment.image_id == image_id)
+    db.execute(select(Assignment.id).where(here).with_for_update())  # nobody opens one meanwhile
+    if db.scalar(select(Assignment.id).where(here, Assignment.segmentation_id.is_not(None)).limit(1)) is not None:
+        return None
+    gone = len(db.scalars(delete(Assignment).where(here).returning(Assignment.id)).all())
+    db.execute(delete(ProjectImage).where(ProjectImage.project_id == project_id, ProjectImage.image_id == image_id))
+    return gone
+
+
 # Assignments
 
 

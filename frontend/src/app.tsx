@@ -2,10 +2,11 @@
  * Routes, who may see which, and what holds for the whole tab: one query cache, one event stream, one dialog when the
  * session ends. Admin pages and the reading screen are loaded when first opened.
  */
+import { Button, Group, Text } from "@mantine/core";
 import { MutationCache, QueryClient, QueryClientProvider, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Activity, Folders, HeartPulse, ListChecks, PencilRuler, Users } from "lucide-react";
 import { lazy, type ReactNode, Suspense, useEffect, useState } from "react";
-import { Navigate, Outlet, Route, Routes, useLocation, useNavigate } from "react-router";
+import { Link, Navigate, Outlet, Route, Routes, useLocation, useNavigate } from "react-router";
 import {
   asProblem,
   browserClock,
@@ -214,9 +215,18 @@ function AdminOnly(): ReactNode {
 }
 
 function NotFound() {
+  const session = useQuery(sessionQuery).data;
   return (
     <Page title={t.errors.notFoundTitle}>
-      <Problem problem={{ title: t.errors.notFoundTitle, detail: t.errors.notFound }} />
+      <Text>{t.errors.notFound}</Text>
+      <Group>
+        {session &&
+          linksFor(session).map((link) => (
+            <Button key={link.to} component={Link} to={link.to} variant="default" leftSection={link.icon}>
+              {link.label}
+            </Button>
+          ))}
+      </Group>
     </Page>
   );
 }

@@ -17,7 +17,7 @@ from tests.acceptance.test_doctors_day import CASES_TO_READ, own_style, predicte
 from tests.running import ROOT, Running, eventually, running
 
 PICTURES = ROOT / "docs" / "screenshots"
-TABS = ("images", "import", "labels", "experts", "members", "policy", "models", "jobs")
+TABS = ("images", "progress", "import", "labels", "experts", "members", "policy", "models", "jobs", "settings")
 PAGES = ("/", "/projects", "/jobs", "/account", "/admin/users", "/admin/experts", "/admin/system")
 
 # What every page owes to somebody who cannot see it: a title, one heading of the first rank, a name for each control.
@@ -78,6 +78,40 @@ def test_every_page_opens_and_names_its_controls(server: Running, page: Page, co
         photograph(page, server.url, project["id"], PICTURES)
 
 
+@pytest.mark.skipif(
+    os.environ.get("CONSILIUM_SCREENSHOTS") != "1", reason="takes pictures for docs/: set CONSILIUM_SCREENSHOTS=1"
+)
+def test_every_page_has_its_picture(server: Running, page: Page) -> None:
+    """docs/screenshots/pages: every page dark, the most used ones light, the narrowest at 320 pixels."""
+    eventually("the demo project", lambda: (server.data / "demo-loaded").exists(), 90)
+    page.goto(f"{server.url}/login")
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+    shoot(page, PICTURES / "pages" / "login.png")
+    welcome(page, str(server.link))
+    project = api(page, "/projects")["items"][0]["id"]
+    names = {
+        "worklist": "/", "projects": "/projects", "jobs": "/jobs", "account": "/account", "users": "/admin/users",
+        "keyboard": "/account?tab=keyboard", "tokens": "/account?tab=tokens", "experts": "/admin/experts",
+        "health": "/admin/system", "not-found": "/no/such/page",
+        **{f"project-{tab}": f"/projects/{project}?tab={tab}" for tab in TABS},
+    }  # fmt: skip
+    for name, path in names.items():
+        open_page(page, server.url + path)
+        shoot(page, PICTURES / "pages" / f"{name}.png")
+    read = next(a for a in api(page, "/assignments?limit=200")["items"] if a["image_dims"][2] > 1)
+    open_read(page, f"{server.url}/read/{read['id']}")
+    shoot(page, PICTURES / "pages" / "first-case.png")
+    open_page(page, f"{server.url}/account")
+    page.get_by_role("radio", name="Light").click()
+    for name in ("worklist", "health", "project-progress", "keyboard", "users"):
+        open_page(page, server.url + names[name])
+        shoot(page, PICTURES / "pages" / f"{name}-light.png")
+    page.set_viewport_size({"width": 320, "height": 640})
+    for name in ("worklist", "health"):
+        open_page(page, server.url + names[name])
+        shoot(page, PICTURES / "pages" / f"{name}-320.png")
+
+
 def open_page(page: Page, address: str) -> None:
     """Open a page and wait until nothing on it waits any more."""
     page.goto(address)
@@ -118,6 +152,7 @@ def photograph(page: Page, url: str, project_id: str, folder: Path) -> None:
 def shoot(page: Page, path: Path) -> None:
     """One picture of what is on screen, in 128 colours, once the images and layers in it have been painted."""
     page.mouse.move(720, 4)
+    path.parent.mkdir(parents=True, exist_ok=True)
     page.wait_for_timeout(800)
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     picture.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)

@@ -118,7 +118,9 @@ def test_an_administrator_sees_workers_queues_and_space_and_a_doctor_does_not(
     refused = client.get("/api/v1/system").status_code
 
     assert [worker["name"] for worker in state["workers"]] == ["training@here:1"]
-    assert state["queues"]["training"] == {"queued": 1, "running": 0}
+    training = state["queues"]["training"]
+    assert (training["queued"], training["running"]) == (1, 0)
+    assert training["oldest_queued_at"] is not None
     assert state["disk_free_bytes"] > 0 and state["database_bytes"] > 0
     assert refused in (403, 404)
 

@@ -46,9 +46,12 @@ MAY: Final[dict[str, tuple[str, ...]]] = {
     "session:journal": (),  # a journal belongs to a person at a browser, and everybody here comes with a token
     "event:read": SIGNED_IN,
     "system:read": ("admin",),
+    "audit:read": ("admin",),
     "user:list": ("admin", "integrator"),
     "user:create": ("admin",),
     "user:update": ("admin",),
+    "user:read": ("admin", "peer"),
+    "user:sign_out": ("admin", "peer"),
     "token:list": tuple(who for who in SIGNED_IN if who not in ("manager_reads_only", *BOUND)),
     "token:create": (),  # a token makes no tokens, and everybody here comes with one
     "token:delete": ("admin", "reader"),
@@ -68,11 +71,13 @@ MAY: Final[dict[str, tuple[str, ...]]] = {
     "image:list": SIGNED_IN,
     "image:read": SEE,
     "image:create": RUN,
+    "image:delete": RUN,
     "import:create": RUN,
     "import:read": (*RUN, "manager_reads_only"),
     "import:update": ("manager",),
     "assignment:list": SIGNED_IN,
     "assignment:create": RUN,
+    "progress:read": (*RUN, "manager_reads_only"),
     "assignment:read": ("reader",),  # who runs a blinded project sees counts
     "assignment:open": ("reader",),
     "segmentation:list": SIGNED_IN,
@@ -94,7 +99,7 @@ MAY: Final[dict[str, tuple[str, ...]]] = {
     "job:cancel": RUN,
 }  # fmt: skip
 
-GONE_AFTERWARDS: Final = ("member:delete", "token:delete", "session:delete")
+GONE_AFTERWARDS: Final = ("member:delete", "token:delete", "session:delete", "user:sign_out")
 
 
 @dataclass
@@ -168,6 +173,7 @@ def make_world(hospital: Hospital) -> World:
             db, uuid.UUID(manager.user_id), credentials.keep(cookie), hours=1, user_agent=None
         )
         db.execute(text("UPDATE sessions SET expires_at = now() - interval '1 s' WHERE id = :id"), {"id": expired.id})
+        sign_in = accounts_store.add_session(db, uuid.UUID(peer.user_id), "4" * 64, hours=1, user_agent=None)
         spare = accounts.create_token(db, Actor(uuid.UUID(reader.user_id), "x", "expert"), "spare", every, None, 1)
     model, style, drawn = add_model(hospital, here, image, str(reader.expert_id))
     assert hospital.admin.call("DELETE", f"/projects/{here}/members/{left.user_id}").status_code == 204
@@ -197,6 +203,7 @@ def make_world(hospital: Hospital) -> World:
         "project_id": here, "image_id": image, "assignment_id": assignment, "segmentation_id": reading.segmentation_id,
         "revision_id": drawn, "import_id": begun["id"], "job_id": job, "user_id": peer.user_id,
         "expert_id": str(reader.expert_id), "model_id": model, "style_id": style, "token_id": str(spare.token.id),
+        "session_id": str(sign_in.id),
         "slab": "0", "v": reader.get(f"/images/{image}").json()["sha256"], "path": "images/a.nii.gz",
         "etag": reading.etag, "browser_id": str(uuid.uuid4()),
     }  # fmt: skip

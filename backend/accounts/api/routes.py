@@ -25,6 +25,8 @@ from backend.accounts.api.wire import (
     RedeemIn,
     SessionOut,
     SignInIn,
+    SignInOut,
+    SignInsOut,
     TokenIn,
     TokenOut,
     TokenPageOut,
@@ -33,7 +35,7 @@ from backend.accounts.api.wire import (
     UserOut,
     UserPageOut,
 )
-from backend.accounts.rules import ApiTokenRow, ExpertRow, Link, Preferences, SignedIn, UserRow
+from backend.accounts.rules import Actor, ApiTokenRow, ExpertRow, Link, Preferences, SessionRow, SignedIn, UserRow
 from backend.database import Reads, Writes, of_request
 from backend.paging import Cursor, Limit
 
@@ -137,6 +139,24 @@ def create_one_time_link(user_id: UUID, db: Writes, actor: CurrentActor, request
     return _link(rules.create_link(db, actor, user_id), request)
 
 
+@router.get("/users/{user_id}/sessions", openapi_extra=policy("user:read"))
+def list_sessions(user_id: UUID, db: Reads, actor: CurrentActor) -> SignInsOut:
+    """A user's sign-ins: your own, or anybody's for an admin."""
+    return SignInsOut(items=[_sign_in(row, actor) for row in rules.list_sessions(db, actor, user_id)])
+
+
+@router.delete("/users/{user_id}/sessions/{session_id}", status_code=204, openapi_extra=policy("user:sign_out"))
+def delete_session_of_user(user_id: UUID, session_id: UUID, db: Writes, actor: CurrentActor) -> None:
+    """Sign a browser out from afar."""
+    rules.end_session(db, actor, user_id, session_id)
+
+
+@router.get("/users/{user_id}/tokens", openapi_extra=policy("user:read"))
+def list_tokens_of_user(user_id: UUID, db: Reads, actor: CurrentActor) -> TokenPageOut:
+    """A user's API tokens, newest first; an admin revokes them by `DELETE /tokens/{token_id}`."""
+    return TokenPageOut(items=[_token(row) for row in rules.list_tokens_of(db, actor, user_id)], next_cursor=None)
+
+
 @router.get("/tokens", openapi_extra=policy("token:list"))
 def list_tokens(db: Reads, actor: CurrentActor) -> TokenPageOut:
     """Your own API tokens, newest first."""
@@ -171,8 +191,10 @@ def create_expert(body: ExpertIn, db: Writes, actor: CurrentActor) -> ExpertOut:
 
 @router.patch("/experts/{expert_id}", openapi_extra=policy("expert:update"))
 def change_expert(expert_id: UUID, body: ExpertChangeIn, db: Writes, actor: CurrentActor) -> ExpertOut:
-    """Change an expert's name, description or account."""
-    return _expert(rules.change_expert(db, actor, expert_id, body.name, body.description, body.user_id))
+    """Change an expert's name, description or account; `user_id` null takes the account away, left out leaves it."""
+    unlink = "user_id" in body.model_fields_set and body.user_id is None
+    changed = rules.change_expert(db, actor, expert_id, body.name, body.description, body.user_id, unlink=unlink)
+    return _expert(changed)
 
 
 def _open(signed_in: SignedIn, request: Request, response: Response) -> SessionOut:
@@ -203,6 +225,13 @@ def _user(row: UserRow) -> UserOut:
     return UserOut(
         id=row.id, name=row.name, display_name=row.display_name, role=row.role, locked=row.locked_at is not None
     )
+
+
+def _sign_in(row: SessionRow, actor: Actor) -> SignInOut:
+    return SignInOut.model_validate({
+        "id": row.id, "created_at": row.created_at, "last_gesture_at": row.last_gesture_at,
+        "expires_at": row.expires_at, "user_agent": row.user_agent, "is_this": row.id == actor.session_id,
+    })  # fmt: skip
 
 
 def _preferences(chosen: Preferences) -> PreferencesOut:

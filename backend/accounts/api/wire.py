@@ -106,6 +106,23 @@ class SessionOut(BaseModel):
     idle_seconds_left: int | None
 
 
+class SignInOut(BaseModel):
+    """One browser's sign-in. `is_this`: the one this request came by."""
+
+    id: UUID
+    created_at: datetime
+    last_gesture_at: datetime
+    expires_at: datetime
+    user_agent: str | None
+    is_this: bool
+
+
+class SignInsOut(BaseModel):
+    """Sign-ins that are not over, the last used first."""
+
+    items: list[SignInOut]
+
+
 class LinkOut(BaseModel):
     """A one-time link; shown once, works once."""
 

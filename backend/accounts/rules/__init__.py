@@ -27,9 +27,12 @@ from backend.accounts.rules.people import (
     create_token,
     create_user,
     create_user_from_shell,
+    end_session,
     first_link,
     list_experts,
+    list_sessions,
     list_tokens,
+    list_tokens_of,
     list_users,
     load_expert,
     load_experts,
@@ -50,7 +53,7 @@ from backend.accounts.rules.signing_in import (
     sign_in,
     sign_out,
 )
-from backend.accounts.store import ApiTokenRow, ExpertRow, UserRow
+from backend.accounts.store import ApiTokenRow, ExpertRow, SessionRow, UserRow
 
 __all__ = [
     "LINK_MINUTES",
@@ -65,6 +68,7 @@ __all__ = [
     "ApiTokenRow",
     "Caller",
     "ExpertRow",
+    "SessionRow",
     "UserRow",
     "GlobalRole",
     "Link",
@@ -85,13 +89,16 @@ __all__ = [
     "create_token",
     "create_user",
     "create_user_from_shell",
+    "end_session",
     "first_link",
     "forget_journal",
     "identify_session",
     "identify_token",
     "keep_answer",
     "list_experts",
+    "list_sessions",
     "list_tokens",
+    "list_tokens_of",
     "list_users",
     "load_expert",
     "load_experts",

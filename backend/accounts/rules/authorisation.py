@@ -119,6 +119,7 @@ MAY: Final[dict[tuple[str, str], Predicate]] = {
     ("user", "list"): _any(_admin, _integrator, _manager),
     ("user", "create"): _admin,
     ("user", "update"): _admin,
+    ("user", "sign_out"): _any(_admin, _owner),
     ("token", "read"): _owner,
     ("token", "list"): _anyone,
     ("token", "create"): _anyone,
@@ -142,9 +143,11 @@ MAY: Final[dict[tuple[str, str], Predicate]] = {
     ("image", "read"): _sees_project,
     ("image", "list"): _anyone,
     ("image", "create"): _runs_project,
+    ("image", "delete"): _runs_project,
     ("import", "create"): _runs_project,
     ("import", "read"): _any(_all(_owner, _member), _runs_project),
     ("import", "update"): _all(_owner, _runs_project),
+    ("progress", "read"): _runs_project,
     ("assignment", "read"): _any(_owner, _runs_project),
     ("assignment", "list"): _anyone,
     ("assignment", "create"): _runs_project,
@@ -178,7 +181,7 @@ MAY: Final[dict[tuple[str, str], Predicate]] = {
 
 # What reaches beyond any one project: no token bound to a project may, whatever its owner's role allows.
 BEYOND_A_PROJECT: Final = frozenset({
-    ("user", "list"), ("user", "create"), ("user", "update"), ("token", "list"), ("token", "create"),
+    ("user", "list"), ("user", "create"), ("user", "read"), ("user", "update"), ("user", "sign_out"), ("token", "list"), ("token", "create"),
     ("token", "delete"), ("preference", "update"), ("expert", "create"), ("expert", "update"), ("project", "create"), ("system", "read"),
     ("audit", "read"),
 })  # fmt: skip

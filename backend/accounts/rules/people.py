@@ -98,6 +98,27 @@ def change_user(
     return user
 
 
+def list_sessions(db: AnySession, actor: Actor, user_id: UUID) -> list[store.SessionRow]:
+    """A user's sign-ins that are not over: one's own, or anybody's for an admin."""
+    authorize(actor, "read", Resource("user", owner_id=user_id))
+    return store.list_sessions(db, _load_user(db, user_id).id)
+
+
+def end_session(db: WriteSession, actor: Actor, user_id: UUID, session_id: UUID) -> None:
+    """Sign a browser out from afar. Raises NotFound for a session that is not this user's."""
+    authorize(actor, "sign_out", Resource("user", owner_id=user_id))
+    if store.find_session_of(db, user_id, session_id) is None:
+        raise NotFound("There is no such session; it may have ended by itself.")
+    store.end_session(db, session_id)
+    audit.record(db, actor, "E", "session", session_id, new={"event": "110114 signed out", "user_id": str(user_id)})
+
+
+def list_tokens_of(db: AnySession, actor: Actor, user_id: UUID) -> list[store.ApiTokenRow]:
+    """A user's tokens, newest first, for an admin or the user."""
+    authorize(actor, "read", Resource("user", owner_id=user_id))
+    return store.list_tokens(db, _load_user(db, user_id).id)
+
+
 def list_tokens(db: AnySession, actor: Actor) -> list[store.ApiTokenRow]:
     """The caller's own tokens, newest first."""
     authorize(actor, "list", Resource("token", owner_id=actor.user_id))
@@ -192,23 +213,32 @@ def create_expert(
 
 
 def change_expert(
-    db: WriteSession, actor: Actor, expert_id: UUID, name: str | None, description: str | None, user_id: UUID | None
+    db: WriteSession,
+    actor: Actor,
+    expert_id: UUID,
+    name: str | None,
+    description: str | None,
+    user_id: UUID | None,
+    *,
+    unlink: bool = False,
 ) -> store.ExpertRow:
     """Change what is not None. Linking an account takes effect at once: it may draw as this expert.
 
-    Only an admin gives an expert who has an account to another: it is somebody's hand and their readings.
+    Only an admin gives an expert who has an account to another, or to nobody (unlink): it is somebody's hand and readings.
     """
     authorize(actor, "update", Resource("expert"))
     expert = load_expert(db, expert_id)
     if user_id is not None and expert.user_id not in (None, user_id) and not actor.is_admin:
         raise Forbidden("This expert has an account already; only an admin links another.")
+    if unlink and expert.user_id is not None and not actor.is_admin:
+        raise Forbidden("Only an admin takes an expert's account away.")
     if user_id is not None:
         _load_user(db, user_id)
         other = store.find_expert_of_user(db, user_id)
         if other is not None and other.id != expert_id:
             raise Conflict("This user is linked to another expert already.")
     old = {"name": expert.name, "user_id": str(expert.user_id) if expert.user_id else None}
-    store.change_expert(db, expert, name, description, user_id)
+    store.change_expert(db, expert, name, description, user_id, unlink)
     new = {"name": expert.name, "user_id": str(expert.user_id) if expert.user_id else None}
     audit.record(db, actor, "U", "expert", expert_id, old=old, new=new)
     return expert

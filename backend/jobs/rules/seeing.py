@@ -15,7 +15,7 @@ from backend.database import AnySession, ReadSession
 from backend.errors import NotFound
 from backend.jobs.store import Job, JobMetric, WorkerHeartbeat, listing
 from backend.jobs.store import queue as store
-from backend.jobs.store.listing import JobSight
+from backend.jobs.store.listing import JobSight, QueueLength
 from backend.models import rules as models
 from backend.models import store as models_store
 from backend.paging import Page, decode_cursor, page_of
@@ -128,18 +128,23 @@ def missed(db: AnySession, heard_until: datetime) -> list[dict[str, Any]]:
 class SystemState:
     """What an administrator looks at first when something hangs."""
 
+    now: datetime
     workers: list[WorkerHeartbeat]
-    queues: dict[str, dict[str, int]]
+    queues: dict[str, QueueLength]
     database_bytes: int
+    database_version: str
     checksum_alarms: Sequence[ChecksumAlarm]
 
 
 def look_at_system(db: AnySession, actor: Actor) -> SystemState:
     """Workers heard of lately, jobs waiting and running, how large the database is, alarms of 30 days. Admins only."""
     authorize(actor, "read", Resource("system"))
+    size, database_version = listing.database_facts(db)
     return SystemState(
+        listing.clock(db),
         list(listing.heartbeats(db)),
         listing.queue_lengths(db),
-        listing.database_bytes(db),
+        size,
+        database_version,
         list_checksum_alarms(db, ALARM_DAYS, MOST_ALARMS),
     )

@@ -122,20 +122,35 @@ def heartbeats(db: AnySession) -> Sequence[WorkerHeartbeat]:
     return db.scalars(select(WorkerHeartbeat).order_by(WorkerHeartbeat.name)).all()
 
 
-def queue_lengths(db: AnySession) -> dict[str, dict[str, int]]:
-    """Queue → state → how many jobs wait or run."""
+@dataclass(frozen=True)
+class QueueLength:
+    """Jobs that wait and run in one queue."""
+
+    queued: int = 0
+    running: int = 0
+    oldest_queued_at: datetime | None = None
+
+
+def queue_lengths(db: AnySession) -> dict[str, QueueLength]:
+    """Every queue and what waits and runs in it."""
+    queued = Job.state == "queued"
     rows = db.execute(
-        select(Job.queue, Job.state, func.count())
+        select(
+            Job.queue,
+            func.count().filter(queued),
+            func.count().filter(Job.state == "running"),
+            func.min(Job.created_at).filter(queued),
+        )
         .where(Job.state.in_(("queued", "running")))
-        .group_by(Job.queue, Job.state)
+        .group_by(Job.queue)
     )
-    lengths: dict[str, dict[str, int]] = {"interactive": {}, "training": {}}
-    for queue, state, count in rows:
-        lengths[queue][state] = count
-    return lengths
+    lengths = {"interactive": QueueLength(), "training": QueueLength()}
+    return lengths | {queue: QueueLength(waits, runs, since) for queue, waits, runs, since in rows}
 
 
-def database_bytes(db: AnySession) -> int:
-    """How much disk this database takes."""
-    size: int = db.scalars(select(func.pg_database_size(func.current_database()))).one()
-    return size
+def database_facts(db: AnySession) -> tuple[int, str]:
+    """How much disk this database takes, in bytes, and PostgreSQL's version."""
+    size, name = db.execute(
+        select(func.pg_database_size(func.current_database()), func.current_setting("server_version"))
+    ).one()
+    return int(size), str(name)

@@ -74,6 +74,12 @@ def add_project_images(db: Writes, actor: CurrentActor, project_id: UUID, body: 
     return AddedOut(added=rules.put_images(db, actor, project_id, body.image_ids))
 
 
+@router.delete("/projects/{project_id}/images/{image_id}", status_code=204, openapi_extra=policy("image:delete"))
+def remove_project_image(db: Writes, actor: CurrentActor, project_id: UUID, image_id: UUID) -> None:
+    """Take an image that nobody has begun to read out of a project."""
+    rules.remove_image(db, actor, project_id, image_id)
+
+
 @router.get("/images/{image_id}", openapi_extra=policy("image:read"))
 def get_image(db: Writes, actor: CurrentActor, image_id: UUID) -> ImageOut:
     """One image's grid and how to show it; the audit notes that you opened it."""

@@ -15,6 +15,7 @@ from backend.projects.rules.images import (
     load_thumbnail,
     open_image,
     put_images,
+    remove_image,
 )
 from backend.projects.rules.people import (
     ExpertView,
@@ -98,6 +99,7 @@ __all__ = [
     "open_image",
     "put_expert",
     "put_images",
+    "remove_image",
     "put_member",
     "quarantine",
     "remove_member",

@@ -12,7 +12,7 @@ from backend import audit
 from backend.accounts.rules import Actor
 from backend.blobs import Blobs
 from backend.database import AnySession, WriteSession
-from backend.errors import Invalid, NotFound
+from backend.errors import Conflict, Invalid, NotFound
 from backend.events import notify
 from backend.paging import Page, decode_cursor, page_of
 from backend.projects import store
@@ -148,6 +148,20 @@ def attach_images(db: WriteSession, actor: Actor, project_id: UUID, image_ids: S
         )
         notify(db, {"type": "assignment", "id": None, "project_id": project_id})
     return len(new)
+
+
+def remove_image(db: WriteSession, actor: Actor, project_id: UUID, image_id: UUID) -> None:
+    """Take an image out of a project's reading order; the image itself stays. Raises Conflict once somebody reads it."""
+    authorize_in(db, actor, "delete", "image", project_id)
+    if not store.is_project_image(db, project_id, image_id):
+        raise NotFound
+    gone = store.remove_project_image(db, project_id, image_id)
+    if gone is None:
+        raise Conflict("An expert has begun to read this image, and a reading is never thrown away: the image stays.")
+    audit.record(
+        db, actor, "U", "project", project_id, project_id=project_id, old={"image": image_id, "assignments": gone}
+    )
+    notify(db, {"type": "assignment", "id": None, "project_id": project_id})
 
 
 def assign_images(

@@ -5,10 +5,10 @@ it would begin from. Fails closed: a reader sees their own; a manager sees anoth
 """
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import Request
+from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.accounts.api import CurrentActor, Router, policy
@@ -17,7 +17,7 @@ from backend.paging import Cursor, Limit, Page
 from backend.projects import rules as projects
 from backend.segmentations import rules
 
-router = Router(prefix="/assignments", tags=["assignments"])
+router = Router(tags=["assignments"])
 
 State = Literal["assigned", "opened", "drafting", "submitted", "withdrawn"]
 
@@ -58,6 +58,47 @@ class AssignmentPageOut(BaseModel):
     next_cursor: str | None
 
 
+class CountOut(BaseModel):
+    """How many assignments of one project, modality and state."""
+
+    project_id: UUID
+    modality: str
+    state: State
+    count: int
+
+
+class CountsOut(BaseModel):
+    """Counts of a worklist; only combinations there are."""
+
+    items: list[CountOut]
+
+
+class ReadingOut(BaseModel):
+    """Where one expert's reading of an image stands."""
+
+    expert_id: UUID
+    assignment_id: UUID
+    state: State
+
+
+class ImageProgressOut(BaseModel):
+    """How far the readings of one image are; `readings` is null in a blinded project."""
+
+    image_id: UUID
+    image_name: str
+    image_sha256: str
+    asked: int
+    submitted: int
+    readings: list[ReadingOut] | None
+
+
+class ImageProgressPageOut(BaseModel):
+    """A page of a project's images, in reading order."""
+
+    items: list[ImageProgressOut]
+    next_cursor: str | None
+
+
 class AssignmentsIn(BaseModel):
     """Which experts are asked to read which images; null means every image of the project."""
 
@@ -74,28 +115,59 @@ class AssignedOut(BaseModel):
     created: int
 
 
-@router.get("", response_model=AssignmentPageOut, openapi_extra=policy("assignment:list"))
+Modality = Annotated[str | None, Query(max_length=16)]
+Name = Annotated[str | None, Query(max_length=200, description="Part of the image's name, in any case.")]
+
+
+@router.get("/assignments", response_model=AssignmentPageOut, openapi_extra=policy("assignment:list"))
 def list_assignments(
     db: Reads,
     actor: CurrentActor,
     project_id: UUID | None = None,
     state: State | None = None,
+    modality: Modality = None,
+    name: Name = None,
     expert_id: UUID | None = None,
+    sort: Literal["order", "name", "updated"] = "order",
     cursor: Cursor = None,
     limit: Limit = 100,
 ) -> Page[rules.AssignmentView]:
-    """Your own assignments in reading order; a manager of an unblinded project may name another expert."""
-    return rules.list_assignments(db, actor, project_id, state, expert_id, cursor, limit)
+    """Your own assignments, in reading order unless sorted; a manager of an unblinded project may name another expert."""
+    asked = rules.Asked(project_id, state, modality, name, expert_id)
+    return rules.list_assignments(db, actor, asked, sort, cursor, limit)
 
 
-@router.post("", openapi_extra=policy("assignment:create"))
+@router.get("/assignments/counts", response_model=CountsOut, openapi_extra=policy("assignment:list"))
+def count_assignments(
+    db: Reads,
+    actor: CurrentActor,
+    project_id: UUID | None = None,
+    state: State | None = None,
+    modality: Modality = None,
+    name: Name = None,
+) -> dict[str, list[rules.CountView]]:
+    """How many assignments you have, by project, modality and state; withdrawn ones only when asked for."""
+    return {"items": rules.count_assignments(db, actor, rules.Asked(project_id, state, modality, name))}
+
+
+@router.get(
+    "/projects/{project_id}/progress", response_model=ImageProgressPageOut, openapi_extra=policy("progress:read")
+)
+def list_progress(
+    db: Reads, actor: CurrentActor, project_id: UUID, cursor: Cursor = None, limit: Limit = 100
+) -> Page[rules.ProgressView]:
+    """A project's images and how far their readings are, for who runs it; in a blinded project counts alone."""
+    return rules.list_progress(db, actor, project_id, cursor, limit)
+
+
+@router.post("/assignments", openapi_extra=policy("assignment:create"))
 def create_assignments(db: Writes, actor: CurrentActor, body: AssignmentsIn) -> AssignedOut:
     """Ask experts of a project to read images; those already asked stay as they are."""
     made = projects.assign_images(db, actor, body.project_id, body.image_ids, body.expert_ids)
     return AssignedOut(created=made)
 
 
-@router.get("/next", response_model=AssignmentOut | None, openapi_extra=policy("assignment:list"))
+@router.get("/assignments/next", response_model=AssignmentOut | None, openapi_extra=policy("assignment:list"))
 def get_next_assignment(
     db: Reads, actor: CurrentActor, project_id: UUID | None = None, after: UUID | None = None
 ) -> rules.AssignmentView | None:
@@ -103,13 +175,13 @@ def get_next_assignment(
     return rules.next_assignment(db, actor, project_id, after)
 
 
-@router.get("/{assignment_id}", response_model=AssignmentOut, openapi_extra=policy("assignment:read"))
+@router.get("/assignments/{assignment_id}", response_model=AssignmentOut, openapi_extra=policy("assignment:read"))
 def get_assignment(db: Reads, actor: CurrentActor, assignment_id: UUID) -> rules.AssignmentView:
     """One assignment."""
     return rules.load_assignment(db, actor, assignment_id)
 
 
-@router.post("/{assignment_id}/open", response_model=AssignmentOut, openapi_extra=policy("assignment:open"))
+@router.post("/assignments/{assignment_id}/open", response_model=AssignmentOut, openapi_extra=policy("assignment:open"))
 def open_assignment(request: Request, db: Writes, actor: CurrentActor, assignment_id: UUID) -> rules.AssignmentView:
     """Begin a reading: its segmentation exists from now on. Opening again changes nothing."""
     return rules.open_assignment(db, actor, request.app.state.blobs, assignment_id)

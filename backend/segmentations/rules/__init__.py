@@ -1,9 +1,14 @@
 """Segmentations: who sees them, what an edit may do, and what becomes of a reading. The door of segmentations' rules."""
 
 from backend.segmentations.rules.assignments import (
+    Asked,
     AssignmentView,
+    CountView,
     PredictionView,
+    ProgressView,
+    count_assignments,
     list_assignments,
+    list_progress,
     load_assignment,
     next_assignment,
     open_assignment,
@@ -49,6 +54,11 @@ from backend.segmentations.rules.sight import (
 )
 
 __all__ = [
+    "Asked",
+    "CountView",
+    "ProgressView",
+    "count_assignments",
+    "list_progress",
     "AssignmentView",
     "Comparison",
     "EditAccepted",

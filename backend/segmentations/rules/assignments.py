@@ -61,41 +61,103 @@ class AssignmentView:
     updated_at: datetime
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a caller asks a worklist for; None asks for all."""
+
+    project_id: UUID | None = None
+    state: str | None = None
+    modality: str | None = None
+    name: str | None = None
+    expert_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class CountView:
+    """How many assignments of one project, modality and state."""
+
+    project_id: UUID
+    modality: str
+    state: str
+    count: int
+
+
+@dataclass(frozen=True)
+class ReadingView:
+    """Where one expert's reading of an image stands."""
+
+    expert_id: UUID
+    assignment_id: UUID
+    state: str
+
+
+@dataclass(frozen=True)
+class ProgressView:
+    """One image of a project: how many are asked and have submitted; who they are only where nothing is blinded."""
+
+    image_id: UUID
+    image_name: str
+    image_sha256: str
+    asked: int
+    submitted: int
+    readings: list[ReadingView] | None
+
+
 def list_assignments(
-    db: AnySession,
-    actor: Actor,
-    project_id: UUID | None,
-    state: str | None,
-    expert_id: UUID | None,
-    cursor: str | None,
-    limit: int,
+    db: AnySession, actor: Actor, asked: Asked, sort: str, cursor: str | None, limit: int
 ) -> Page[AssignmentView]:
-    """The actor's own assignments in reading order, or another expert's where the actor runs an unblinded project."""
-    authorize(actor, "list", Resource("assignment"))
+    """The actor's own assignments, or another expert's where the actor runs an unblinded project.
+
+    sort: order (reading order, project by project), name (the image's) or updated (what moved last comes first).
+    """
     if actor.user_id is None:
         return Page([], None)
-    if project_id is not None:
-        projects.authorize_in(db, actor, "read", "project", project_id)
-    is_own = expert_id is None or expert_id == actor.expert_id
-    if not is_own:
-        if project_id is None:
-            raise Invalid("Name the project together with the expert.")
-        projects.authorize_in(db, actor, "update", "assignment", project_id)
-        if projects.is_blinded(db, project_id):
-            raise Forbidden(BLINDED)
-    after = decode_cursor(cursor, UUID, int, UUID) if cursor else None
-    rows = store.assignment_rows(
-        db,
-        Sight(actor.user_id, actor.project_id),
-        user_id=actor.user_id if is_own else None,
-        expert_id=None if is_own else expert_id,
-        project_id=project_id if project_id is not None else actor.project_id,
-        states=[state] if state else [],
-        after=after,
-        limit=limit + 1,
-    )
-    page = page_of(rows, limit, lambda row: (row.assignment.project_id, row.assignment.position, row.assignment.id))
+    wanted = _wanted(db, actor, asked)
+    kinds = {"order": (UUID, int, UUID), "name": (str, UUID), "updated": (datetime, UUID)}[sort]
+    after = decode_cursor(cursor, *kinds) if cursor else None
+    rows = store.list_assignments(db, Sight(actor.user_id, actor.project_id), wanted, sort, after, limit + 1)
+    page = page_of(rows, limit, lambda row: store.place_in(row, sort))
     return Page([_view(row) for row in page.items], page.next_cursor)
+
+
+def count_assignments(db: AnySession, actor: Actor, asked: Asked) -> list[CountView]:
+    """How far a worklist is, by project, modality and state; withdrawn ones are left out unless asked for."""
+    if actor.user_id is None:
+        return []
+    counted = store.count_assignments(db, _wanted(db, actor, asked))
+    return [CountView(*row) for row in counted if row[2] != "withdrawn" or asked.state == "withdrawn"]
+
+
+def list_progress(db: AnySession, actor: Actor, project_id: UUID, cursor: str | None, limit: int) -> Page[ProgressView]:
+    """A project's images in reading order and how far their readings are, for who runs it; blinded: counts alone."""
+    projects.authorize_in(db, actor, "read", "progress", project_id)
+    blinded = projects.is_blinded(db, project_id)
+    after = decode_cursor(cursor, int, UUID) if cursor else None
+    rows = store.progress_of(db, project_id, after, limit + 1)
+    page = page_of(rows, limit, lambda row: (row.position, row.image.id))
+    return Page([_progress(row, blinded) for row in page.items], page.next_cursor)
+
+
+def _wanted(db: AnySession, actor: Actor, asked: Asked) -> store.Wanted:
+    """What the caller may ask for. Raises NotFound for a project that is not theirs, Forbidden for a blinded worklist."""
+    authorize(actor, "list", Resource("assignment"))
+    if asked.project_id is not None:
+        projects.authorize_in(db, actor, "read", "project", asked.project_id)
+    is_own = asked.expert_id is None or asked.expert_id == actor.expert_id
+    if not is_own:
+        if asked.project_id is None:
+            raise Invalid("Name the project together with the expert.")
+        projects.authorize_in(db, actor, "update", "assignment", asked.project_id)
+        if projects.is_blinded(db, asked.project_id):
+            raise Forbidden(BLINDED)
+    return store.Wanted(
+        user_id=actor.user_id if is_own else None,
+        expert_id=None if is_own else asked.expert_id,
+        project_id=asked.project_id if asked.project_id is not None else actor.project_id,
+        states=[asked.state] if asked.state else [],
+        modality=asked.modality,
+        name=asked.name,
+    )
 
 
 def load_assignment(db: AnySession, actor: Actor, assignment_id: UUID) -> AssignmentView:
@@ -162,11 +224,18 @@ def _begin(db: WriteSession, actor: Actor, blobs: Blobs, row: store.AssignmentRo
 
 
 def _load(db: AnySession, actor: Actor, assignment_id: UUID) -> store.AssignmentRow:
-    rows = store.assignment_rows(db, Sight(actor.user_id, actor.project_id), assignment_id=assignment_id)
-    if not rows:
+    row = store.find_row(db, Sight(actor.user_id, actor.project_id), assignment_id)
+    if row is None:
         raise NotFound
-    db.refresh(rows[0].assignment)
-    return rows[0]
+    db.refresh(row.assignment)
+    return row
+
+
+def _progress(row: store.ProgressRow, blinded: bool) -> ProgressView:
+    readings = [ReadingView(expert_id, assignment_id, state) for expert_id, state, assignment_id in row.readings]
+    submitted = sum(one.state == "submitted" for one in readings)
+    image = row.image
+    return ProgressView(image.id, image.name, image.sha256, len(readings), submitted, None if blinded else readings)
 
 
 def _view(row: store.AssignmentRow) -> AssignmentView:

@@ -1,10 +1,17 @@
 """What is kept of segmentations, revisions and edits, who may see them, and every query on them."""
 
 from backend.segmentations.store.assignments import (
+    ORDERS,
     AssignmentRow,
-    assignment_rows,
+    ProgressRow,
+    Wanted,
+    count_assignments,
+    find_row,
+    list_assignments,
     next_assignment,
+    place_in,
     place_of,
+    progress_of,
     set_assignment_state,
 )
 from backend.segmentations.store.queries import (
@@ -54,7 +61,14 @@ __all__ = [
     "add_edit",
     "add_revision",
     "add_segmentation",
-    "assignment_rows",
+    "ORDERS",
+    "ProgressRow",
+    "Wanted",
+    "count_assignments",
+    "find_row",
+    "list_assignments",
+    "place_in",
+    "progress_of",
     "count_of_revisions",
     "edits_after",
     "edits_on",

@@ -7,7 +7,7 @@ else the newest: right after a roll-back the live style's older drawing is the r
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Select, case, func, literal, select, true, tuple_, update
@@ -16,7 +16,7 @@ from sqlalchemy.orm import aliased
 from backend.accounts.store import ExpertRow
 from backend.database import AnySession, WriteSession
 from backend.models.store import LiveStyle, Style
-from backend.projects.store import Assignment, Project
+from backend.projects.store import Assignment, Project, ProjectImage
 from backend.segmentations.store.sight import Sight, visible
 from backend.segmentations.store.tables import Revision, Segmentation
 from backend.studies.store import Image
@@ -34,34 +34,108 @@ class AssignmentRow:
     style: Style | None
 
 
-def assignment_rows(
-    db: AnySession,
-    sight: Sight,
-    *,
-    assignment_id: UUID | None = None,
-    user_id: UUID | None = None,
-    expert_id: UUID | None = None,
-    project_id: UUID | None = None,
-    states: Sequence[str] = (),
-    after: tuple[UUID, int, UUID] | None = None,
-    limit: int = 1,
+@dataclass(frozen=True)
+class Wanted:
+    """Which assignments a list asks for; None and () ask for all. name: part of the image's name, in any case."""
+
+    user_id: UUID | None = None
+    expert_id: UUID | None = None
+    project_id: UUID | None = None
+    states: Sequence[str] = ()
+    modality: str | None = None
+    name: str | None = None
+
+
+# Sort → (columns of the keyset, newest first). Each ends in the id, so that no two places are equal.
+ORDERS: Final[dict[str, tuple[tuple[Any, ...], bool]]] = {
+    "order": ((Assignment.project_id, Assignment.position, Assignment.id), False),
+    "name": ((Image.name, Assignment.id), False),
+    "updated": ((Assignment.updated_at, Assignment.id), True),
+}
+
+
+def place_in(row: AssignmentRow, sort: str) -> tuple[Any, ...]:
+    """A row's sort key: what the next page's cursor says."""
+    return tuple(getattr(row.image if column.class_ is Image else row.assignment, column.key)
+                 for column in ORDERS[sort][0])  # fmt: skip
+
+
+def list_assignments(
+    db: AnySession, sight: Sight, wanted: Wanted, sort: str, after: tuple[Any, ...] | None, limit: int
 ) -> list[AssignmentRow]:
-    """Assignments in reading order, project by project. sight: the caller's, for the prediction."""
-    query = _rows().order_by(Assignment.project_id, Assignment.position, Assignment.id).limit(limit)
+    """A page of a worklist. The page is cut on narrow rows first: what is shown beside them is looked up for it alone."""
+    columns, newest_first = ORDERS[sort]
+    query = _wanted(select(Assignment.id), wanted)
+    if after is not None:
+        here, key = tuple_(*(literal(part) for part in after)), tuple_(*columns)
+        query = query.where(key < here if newest_first else key > here)
+    order = [column.desc() for column in columns] if newest_first else list(columns)
+    ids = list(db.scalars(query.order_by(*order).limit(limit)))
+    rows = {row[0].id: AssignmentRow(*row) for row in db.execute(_rows().where(Assignment.id.in_(ids)), sight.params)}
+    return [rows[found] for found in ids if found in rows]
+
+
+def count_assignments(db: AnySession, wanted: Wanted) -> list[tuple[UUID, str, str, int]]:
+    """How many there are by project, modality and state."""
+    by = (Assignment.project_id, Image.modality, Assignment.state)
+    counted: Any = select(*by, func.count())
+    query = _wanted(counted, wanted).group_by(*by).order_by(*by)
+    return [(row[0], row[1], row[2], row[3]) for row in db.execute(query)]
+
+
+def _wanted(query: Select[Any], wanted: Wanted) -> Select[Any]:
+    query = query.select_from(Assignment).join(Image, Image.id == Assignment.image_id)
+    if wanted.user_id is not None:  # a scalar, so that the index of the reading order serves it
+        mine = select(ExpertRow.id).where(ExpertRow.user_id == wanted.user_id).scalar_subquery()
+        query = query.where(Assignment.expert_id == mine)
     for column, value in (
-        (Assignment.id, assignment_id),
-        (ExpertRow.user_id, user_id),
-        (Assignment.expert_id, expert_id),
-        (Assignment.project_id, project_id),
+        (Assignment.expert_id, wanted.expert_id),
+        (Assignment.project_id, wanted.project_id),
+        (Image.modality, wanted.modality),
     ):
         if value is not None:
             query = query.where(column == value)
-    if states:
-        query = query.where(Assignment.state.in_(states))
+    if wanted.states:
+        query = query.where(Assignment.state.in_(wanted.states))
+    if wanted.name:
+        query = query.where(Image.name.icontains(wanted.name, autoescape=True))
+    return query
+
+
+def find_row(db: AnySession, sight: Sight, assignment_id: UUID) -> AssignmentRow | None:
+    """One assignment. sight: the caller's, for the prediction."""
+    row = db.execute(_rows().where(Assignment.id == assignment_id), sight.params).one_or_none()
+    return AssignmentRow(*row) if row else None
+
+
+@dataclass(frozen=True)
+class ProgressRow:
+    """One image of a project, and who is asked to read it: (expert, state, assignment)."""
+
+    image: Image
+    position: int
+    readings: list[tuple[UUID, str, UUID]]
+
+
+def progress_of(db: AnySession, project_id: UUID, after: tuple[int, UUID] | None, limit: int) -> list[ProgressRow]:
+    """A project's images in reading order with their assignments that are not withdrawn."""
+    place = tuple_(ProjectImage.position, ProjectImage.image_id)
+    query = (
+        select(Image, ProjectImage.position)
+        .join(ProjectImage, ProjectImage.image_id == Image.id)
+        .where(ProjectImage.project_id == project_id)
+        .order_by(ProjectImage.position, ProjectImage.image_id)
+        .limit(limit)
+    )
     if after is not None:
-        place = tuple_(*(literal(part) for part in after))
-        query = query.where(tuple_(Assignment.project_id, Assignment.position, Assignment.id) > place)
-    return [AssignmentRow(*row) for row in db.execute(query, sight.params)]
+        query = query.where(place > tuple_(*(literal(part) for part in after)))
+    rows = {image.id: ProgressRow(image, position, []) for image, position in db.execute(query)}
+    asked = select(Assignment.image_id, Assignment.expert_id, Assignment.state, Assignment.id).where(
+        Assignment.project_id == project_id, Assignment.image_id.in_(rows), Assignment.state != "withdrawn"
+    )
+    for image_id, expert_id, state, assignment_id in db.execute(asked):
+        rows[image_id].readings.append((expert_id, state, assignment_id))
+    return list(rows.values())
 
 
 def next_assignment(

@@ -22,6 +22,8 @@ type Checksum = { z: number; crc32: number };
 export const signIn = (name: string, password: string) =>
   body(api.POST("/api/v1/session", { body: { name, password } }));
 
+export const getSession = () => body(api.GET("/api/v1/session"));
+
 /** End the session; the server has the browser forget everything, but for other people's unsent strokes when asked. */
 export const signOut = (keepStorage: boolean) =>
   body(api.DELETE("/api/v1/session", { params: { query: { keep_storage: keepStorage } } }));
@@ -51,6 +53,16 @@ export const createToken = (name: string, scopes: TokenOut["scopes"], days: numb
 
 export const revokeToken = (tokenId: string) =>
   body(api.DELETE("/api/v1/tokens/{token_id}", { params: { path: { token_id: tokenId } } }));
+
+export const endSession = (userId: string, sessionId: string) =>
+  body(
+    api.DELETE("/api/v1/users/{user_id}/sessions/{session_id}", {
+      params: { path: { user_id: userId, session_id: sessionId } },
+    }),
+  );
+
+/** Reads the whole audit on the server; takes as long as the audit is. */
+export const checkAudit = () => body(api.GET("/api/v1/system/audit"));
 
 export const createExpert = (expert: { name: string; description: string; user_id: string | null }) =>
   body(api.POST("/api/v1/experts", { body: expert }));
@@ -92,6 +104,24 @@ export const addProjectExpert = (projectId: string, expertId: string, assign: bo
     }),
   );
 
+export const addProjectImages = (projectId: string, imageIds: string[]) =>
+  body(api.POST("/api/v1/projects/{project_id}/images", { params: project(projectId), body: { image_ids: imageIds } }));
+
+export const removeProjectImage = (projectId: string, imageId: string) =>
+  body(
+    api.DELETE("/api/v1/projects/{project_id}/images/{image_id}", {
+      params: { path: { project_id: projectId, image_id: imageId } },
+    }),
+  );
+
+/** Ask experts of the project to read these images, or all of them (null). */
+export const createAssignments = (projectId: string, imageIds: string[] | null, expertIds: string[]) =>
+  body(
+    api.POST("/api/v1/assignments", {
+      body: { project_id: projectId, image_ids: imageIds, expert_ids: expertIds },
+    }),
+  );
+
 export const getProject = (projectId: string) =>
   body(api.GET("/api/v1/projects/{project_id}", { params: project(projectId) }));
 
@@ -99,6 +129,20 @@ export const getProject = (projectId: string) =>
 
 export const getAssignment = (assignmentId: string) =>
   body(api.GET("/api/v1/assignments/{assignment_id}", { params: { path: { assignment_id: assignmentId } } }));
+
+/** My own read of an image, or null when I am not asked to read it; found by the image's name, told apart by its id. */
+export async function findOwnAssignment(
+  projectId: string,
+  imageId: string,
+  imageName: string,
+): Promise<AssignmentOut | null> {
+  const page = await body(
+    api.GET("/api/v1/assignments", {
+      params: { query: { project_id: projectId, name: imageName.slice(0, 200), limit: 500 } },
+    }),
+  );
+  return page.items.find((one) => one.image_id === imageId) ?? null;
+}
 
 export const openAssignment = (assignmentId: string) =>
   body(api.POST("/api/v1/assignments/{assignment_id}/open", { params: { path: { assignment_id: assignmentId } } }));

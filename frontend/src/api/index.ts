@@ -21,6 +21,7 @@ export { watchPresence } from "./presence";
 export { ApiProblem, asProblem, isProblem } from "./problem";
 export * from "./queries";
 export { planReplay } from "./replay";
+export { useSavePreferences } from "./savePreferences";
 export { countUnsent, deliverLeftovers, drainAll, forgetOutbox, guardLeaving, positionOf, trackOutbox } from "./unsent";
 export { type Action, useAction } from "./useAction";
 export type * from "./wire";

@@ -4,8 +4,8 @@
  * Keys begin with the kind of thing, so one event on the stream can mark a kind stale (events.ts). Lists come page by
  * page with cursors; where a page shows a whole small list (labels' experts, members), one page of 200 is asked for.
  */
-import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
-import { listRevisions } from "./actions";
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { getSession, listRevisions } from "./actions";
 import { api, body } from "./client";
 import type { AssignmentOut, JobOut } from "./wire";
 
@@ -13,7 +13,7 @@ const whole = 200;
 
 export const sessionQuery = queryOptions({
   queryKey: ["session"],
-  queryFn: () => body(api.GET("/api/v1/session")),
+  queryFn: getSession,
   staleTime: Number.POSITIVE_INFINITY,
   retry: false,
 });
@@ -66,22 +66,64 @@ export const imagesQuery = (projectId: string) =>
     getNextPageParam: (page) => page.next_cursor,
   });
 
-export type AssignmentFilter = { projectId: string | null; state: AssignmentOut["state"] | null };
+/** Every image I may see, of whatever project. */
+export const allImagesQuery = infiniteQueryOptions({
+  queryKey: ["images", "all"],
+  queryFn: ({ pageParam }) =>
+    body(api.GET("/api/v1/images", { params: { query: { limit: 60, ...cursor(pageParam) } } })),
+  initialPageParam: "",
+  getNextPageParam: (page) => page.next_cursor,
+});
 
-export const assignmentsQuery = ({ projectId, state }: AssignmentFilter) =>
+export type AssignmentSort = "order" | "name" | "updated";
+
+export type AssignmentFilter = {
+  projectId: string | null;
+  state: AssignmentOut["state"] | null;
+  modality: string | null;
+  /** Part of the image's name. */
+  name: string;
+  sort: AssignmentSort;
+};
+
+export const assignmentsQuery = ({ projectId, state, modality, name, sort }: AssignmentFilter) =>
   infiniteQueryOptions({
-    queryKey: ["assignments", projectId, state],
-    queryFn: ({ pageParam }) =>
+    queryKey: ["assignments", "list", projectId, state, modality, name, sort],
+    queryFn: ({ pageParam, signal }) =>
       body(
         api.GET("/api/v1/assignments", {
           params: {
             query: {
-              limit: 100,
+              limit: 50,
+              sort,
               ...(projectId && { project_id: projectId }),
               ...(state && { state }),
+              ...(modality && { modality }),
+              ...(name && { name }),
               ...cursor(pageParam),
             },
           },
+          signal,
+        }),
+      ),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.next_cursor,
+    placeholderData: keepPreviousData,
+  });
+
+/** How many reads I have by project, modality and state: progress, and what there is to filter by. */
+export const assignmentCountsQuery = queryOptions({
+  queryKey: ["assignments", "counts"],
+  queryFn: () => body(api.GET("/api/v1/assignments/counts")),
+});
+
+export const progressQuery = (projectId: string) =>
+  infiniteQueryOptions({
+    queryKey: ["assignments", "progress", projectId],
+    queryFn: ({ pageParam }) =>
+      body(
+        api.GET("/api/v1/projects/{project_id}/progress", {
+          params: { path: { project_id: projectId }, query: { limit: 50, ...cursor(pageParam) } },
         }),
       ),
     initialPageParam: "",
@@ -146,8 +188,26 @@ export const expertsQuery = queryOptions({
 });
 
 export const tokensQuery = queryOptions({
-  queryKey: ["tokens"],
+  queryKey: ["tokens", "mine"],
   queryFn: () => body(api.GET("/api/v1/tokens")),
+});
+
+export const userSessionsQuery = (userId: string) =>
+  queryOptions({
+    queryKey: ["user-sessions", userId],
+    queryFn: () => body(api.GET("/api/v1/users/{user_id}/sessions", { params: { path: { user_id: userId } } })),
+  });
+
+export const userTokensQuery = (userId: string) =>
+  queryOptions({
+    queryKey: ["tokens", userId],
+    queryFn: () => body(api.GET("/api/v1/users/{user_id}/tokens", { params: { path: { user_id: userId } } })),
+  });
+
+/** The jobs that failed last, with their causes. */
+export const failedJobsQuery = queryOptions({
+  queryKey: ["jobs", "failed"],
+  queryFn: () => body(api.GET("/api/v1/jobs", { params: { query: { state: "failed", limit: 10 } } })),
 });
 
 export const systemQuery = queryOptions({

@@ -37,7 +37,7 @@ export interface paths {
         };
         /**
          * List Assignments
-         * @description Your own assignments in reading order; a manager of an unblinded project may name another expert.
+         * @description Your own assignments, in reading order unless sorted; a manager of an unblinded project may name another expert.
          */
         get: operations["list_assignments"];
         put?: never;
@@ -46,6 +46,26 @@ export interface paths {
          * @description Ask experts of a project to read images; those already asked stay as they are.
          */
         post: operations["create_assignments"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/assignments/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count Assignments
+         * @description How many assignments you have, by project, modality and state; withdrawn ones only when asked for.
+         */
+        get: operations["count_assignments"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -194,7 +214,7 @@ export interface paths {
         head?: never;
         /**
          * Change Expert
-         * @description Change an expert's name, description or account.
+         * @description Change an expert's name, description or account; `user_id` null takes the account away, left out leaves it.
          */
         patch: operations["change_expert"];
         trace?: never;
@@ -659,6 +679,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project_id}/images/{image_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Project Image
+         * @description Take an image that nobody has begun to read out of a project.
+         */
+        delete: operations["remove_project_image"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project_id}/labels": {
         parameters: {
             query?: never;
@@ -718,6 +758,26 @@ export interface paths {
          * @description Take a user out of the project; what they drew stays.
          */
         delete: operations["remove_member"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project_id}/progress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Progress
+         * @description A project's images and how far their readings are, for who runs it; in a blinded project counts alone.
+         */
+        get: operations["list_progress"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1110,9 +1170,29 @@ export interface paths {
         };
         /**
          * Get System
-         * @description Workers, queues and space.
+         * @description Workers, queues, room, versions and the last backup.
          */
         get: operations["get_system"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/system/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Check Audit
+         * @description Read the audit's chain from end to end.
+         */
+        get: operations["check_audit"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1223,6 +1303,66 @@ export interface paths {
          * @description Make a new one-time link for a user; earlier ones stop working.
          */
         post: operations["create_one_time_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Sessions
+         * @description A user's sign-ins: your own, or anybody's for an admin.
+         */
+        get: operations["list_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete Session Of User
+         * @description Sign a browser out from afar.
+         */
+        delete: operations["delete_session_of_user"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Tokens Of User
+         * @description A user's API tokens, newest first; an admin revokes them by `DELETE /tokens/{token_id}`.
+         */
+        get: operations["list_tokens_of_user"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1387,6 +1527,16 @@ export interface components {
             /** Expert Ids */
             expert_ids: string[];
         };
+        /**
+         * AuditCheckOut
+         * @description The audit's chain, read from its first row to its last; broken_at is the first row that was changed or is missing.
+         */
+        AuditCheckOut: {
+            /** Rows */
+            rows: number;
+            /** Broken At */
+            broken_at: number | null;
+        };
         /** Body_upload_files */
         Body_upload_files: {
             /**
@@ -1453,6 +1603,34 @@ export interface components {
         ComparisonOut: {
             /** Labels */
             labels: components["schemas"]["LabelAgreementOut"][];
+        };
+        /**
+         * CountOut
+         * @description How many assignments of one project, modality and state.
+         */
+        CountOut: {
+            /**
+             * Project Id
+             * Format: uuid
+             */
+            project_id: string;
+            /** Modality */
+            modality: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "assigned" | "opened" | "drafting" | "submitted" | "withdrawn";
+            /** Count */
+            count: number;
+        };
+        /**
+         * CountsOut
+         * @description Counts of a worklist; only combinations there are.
+         */
+        CountsOut: {
+            /** Items */
+            items: components["schemas"]["CountOut"][];
         };
         /**
          * EditAcceptedOut
@@ -1688,6 +1866,37 @@ export interface components {
         ImagePageOut: {
             /** Items */
             items: components["schemas"]["ImageOut"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
+         * ImageProgressOut
+         * @description How far the readings of one image are; `readings` is null in a blinded project.
+         */
+        ImageProgressOut: {
+            /**
+             * Image Id
+             * Format: uuid
+             */
+            image_id: string;
+            /** Image Name */
+            image_name: string;
+            /** Image Sha256 */
+            image_sha256: string;
+            /** Asked */
+            asked: number;
+            /** Submitted */
+            submitted: number;
+            /** Readings */
+            readings: components["schemas"]["ReadingOut"][] | null;
+        };
+        /**
+         * ImageProgressPageOut
+         * @description A page of a project's images, in reading order.
+         */
+        ImageProgressPageOut: {
+            /** Items */
+            items: components["schemas"]["ImageProgressOut"][];
             /** Next Cursor */
             next_cursor: string | null;
         };
@@ -2341,13 +2550,15 @@ export interface components {
         };
         /**
          * QueueOut
-         * @description How many jobs wait and run in one queue.
+         * @description How many jobs wait and run in one queue, and since when the oldest of them waits.
          */
         QueueOut: {
             /** Queued */
             queued: number;
             /** Running */
             running: number;
+            /** Oldest Queued At */
+            oldest_queued_at: string | null;
         };
         /**
          * ReadinessOut
@@ -2360,6 +2571,27 @@ export interface components {
             schema_is_current: boolean;
             /** Blobs */
             blobs: boolean;
+        };
+        /**
+         * ReadingOut
+         * @description Where one expert's reading of an image stands.
+         */
+        ReadingOut: {
+            /**
+             * Expert Id
+             * Format: uuid
+             */
+            expert_id: string;
+            /**
+             * Assignment Id
+             * Format: uuid
+             */
+            assignment_id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "assigned" | "opened" | "drafting" | "submitted" | "withdrawn";
         };
         /**
          * ReceivedFileOut
@@ -2596,6 +2828,44 @@ export interface components {
             password: string;
         };
         /**
+         * SignInOut
+         * @description One browser's sign-in. `is_this`: the one this request came by.
+         */
+        SignInOut: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Last Gesture At
+             * Format: date-time
+             */
+            last_gesture_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** User Agent */
+            user_agent: string | null;
+            /** Is This */
+            is_this: boolean;
+        };
+        /**
+         * SignInsOut
+         * @description Sign-ins that are not over, the last used first.
+         */
+        SignInsOut: {
+            /** Items */
+            items: components["schemas"]["SignInOut"][];
+        };
+        /**
          * StudyOut
          * @description One examination of a patient, with the series and images you may see.
          */
@@ -2714,11 +2984,23 @@ export interface components {
         };
         /**
          * SystemOut
-         * @description The state of this installation, for its administrator. Sizes in bytes. Alarms of 30 days, newest first.
+         * @description The state of this installation. Sizes in bytes; load is the machine's mean over a minute, per core.
+         *
+         *     last_backup_at: null when no backup was ever recorded. memory: null where the machine does not tell.
+         *     checksum_alarms: those of 30 days, newest first.
          */
         SystemOut: {
             /** Version */
             version: string;
+            /** Versions */
+            versions: {
+                [key: string]: string;
+            };
+            /**
+             * Now
+             * Format: date-time
+             */
+            now: string;
             /** Workers */
             workers: components["schemas"]["WorkerOut"][];
             /** Queues */
@@ -2727,8 +3009,18 @@ export interface components {
             };
             /** Disk Free Bytes */
             disk_free_bytes: number;
+            /** Disk Total Bytes */
+            disk_total_bytes: number;
+            /** Memory Available Bytes */
+            memory_available_bytes: number | null;
+            /** Memory Total Bytes */
+            memory_total_bytes: number | null;
+            /** Load */
+            load: number;
             /** Database Bytes */
             database_bytes: number;
+            /** Last Backup At */
+            last_backup_at: string | null;
             /** Checksum Alarms */
             checksum_alarms: components["schemas"]["ChecksumAlarmOut"][];
         };
@@ -2879,7 +3171,7 @@ export interface components {
         };
         /**
          * WorkerOut
-         * @description A worker process; one that has been silent for three leases is gone.
+         * @description A worker process and the device it works on; one that has been silent for three leases is gone.
          */
         WorkerOut: {
             /** Name */
@@ -3009,7 +3301,11 @@ export interface operations {
             query?: {
                 project_id?: string | null;
                 state?: ("assigned" | "opened" | "drafting" | "submitted" | "withdrawn") | null;
+                modality?: string | null;
+                /** @description Part of the image's name, in any case. */
+                name?: string | null;
                 expert_id?: string | null;
+                sort?: "order" | "name" | "updated";
                 /** @description `next_cursor` of the page before. */
                 cursor?: string | null;
                 /** @description Most items on one page. */
@@ -3082,6 +3378,59 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AssignedOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    count_assignments: {
+        parameters: {
+            query?: {
+                project_id?: string | null;
+                state?: ("assigned" | "opened" | "drafting" | "submitted" | "withdrawn") | null;
+                modality?: string | null;
+                /** @description Part of the image's name, in any case. */
+                name?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountsOut"];
                 };
             };
             /** @description The request is understood but cannot be right. */
@@ -4959,6 +5308,54 @@ export interface operations {
             };
         };
     };
+    remove_project_image: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+                image_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     set_labels: {
         parameters: {
             query?: never;
@@ -5140,6 +5537,60 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_progress: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Most items on one page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImageProgressPageOut"];
+                };
             };
             /** @description The request is understood but cannot be right. */
             422: {
@@ -6365,6 +6816,53 @@ export interface operations {
             };
         };
     };
+    check_audit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditCheckOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_tokens: {
         parameters: {
             query?: never;
@@ -6693,6 +7191,152 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LinkOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_sessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInsOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_session_of_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+                session_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_tokens_of_user: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenPageOut"];
                 };
             };
             /** @description The request is understood but cannot be right. */

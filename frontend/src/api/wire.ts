@@ -13,6 +13,7 @@ export type ProjectOut = Schemas["ProjectOut"];
 export type LabelOut = Schemas["LabelOut"];
 export type PolicyOut = Schemas["PolicyOut"];
 export type MemberOut = Schemas["MemberOut"];
+export type ImageProgressOut = Schemas["ImageProgressOut"];
 export type AssignmentOut = Schemas["AssignmentOut"];
 export type SegmentationOut = Schemas["SegmentationOut"];
 export type RevisionOut = Schemas["RevisionOut"];

@@ -1,5 +1,5 @@
 /** The last net: a crash while drawing a page leaves a sentence and a way out, never a blank screen. */
-import { Button, Group, Stack, Text, Title } from "@mantine/core";
+import { Button, Code, Group, Stack, Text, Title } from "@mantine/core";
 import { Component, type ReactNode } from "react";
 import { t } from "./strings";
 
@@ -19,9 +19,7 @@ export class ErrorBoundary extends Component<Props, State> {
       <Stack p="xl" maw={640} mx="auto" role="alert">
         <Title order={1}>{t.errors.crashTitle}</Title>
         <Text>{t.errors.crashBody}</Text>
-        <Text c="dimmed" size="sm" ff="monospace">
-          {this.state.message}
-        </Text>
+        <Code block>{this.state.message}</Code>
         <Group>
           <Button onClick={() => window.location.reload()}>{t.errors.reload}</Button>
           <Button variant="default" onClick={() => window.location.assign("/")}>

@@ -34,11 +34,25 @@ const azure: MantineColorsTuple = [
 /** Okabe–Ito without black: told apart with every common form of colour blindness. */
 export const okabeIto = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#d55e00", "#cc79a7", "#4f9fd8"] as const;
 
+/** Dark enough on the light pages for small words and thin outlines; Mantine's own shades are not (4.5:1). */
+const inkOnLight = {
+  yellow: "#6b4e00",
+  orange: "#8a3b00",
+  teal: "#06543f",
+  green: "#14532d",
+  red: "#9b1c1c",
+  gray: "#3d4650",
+  dark: "#3d4650",
+  azure: azure[8],
+} as const;
+
 /** What the frame around the pages is painted with, and greys of Mantine's light scheme that are too faint (4.5:1). */
 export const schemeVariables: CSSVariablesResolver = () => ({
   variables: {},
   dark: {
     "--ui-chrome": dark[6],
+    "--ui-card": dark[6],
+    "--ui-warning": "#ffd43b",
     "--ui-line": dark[5],
     "--ui-edge": dark[4],
     "--ui-text": dark[0],
@@ -51,6 +65,8 @@ export const schemeVariables: CSSVariablesResolver = () => ({
   },
   light: {
     "--ui-chrome": "#e0e5ea",
+    "--ui-card": "#e6eaee",
+    "--ui-warning": "#6b4e00",
     "--ui-line": "#cfd6dd",
     "--ui-edge": "#8b95a1",
     "--ui-text": "#14181d",
@@ -64,12 +80,22 @@ export const schemeVariables: CSSVariablesResolver = () => ({
     "--mantine-color-placeholder": "#5c6570",
     "--mantine-color-error": "#a31515",
     "--mantine-color-default-border": "#8b95a1",
+    "--mantine-color-anchor": azure[8],
+    ...Object.fromEntries(
+      Object.entries(inkOnLight).flatMap(([name, ink]) =>
+        ["outline", "light-color", "text"].map((use) => [`--mantine-color-${name}-${use}`, ink]),
+      ),
+    ),
   },
 });
 
 export const theme = createTheme({
   components: {
-    Modal: { defaultProps: { closeButtonProps: { "aria-label": t.shell.close } } },
+    Anchor: { defaultProps: { underline: "always" } },
+    // A dialog's head is no second banner of the page.
+    Modal: {
+      defaultProps: { closeButtonProps: { "aria-label": t.shell.close }, attributes: { header: { role: "none" } } },
+    },
     Select: { defaultProps: { clearButtonProps: { "aria-label": t.shell.clear } } },
     PasswordInput: { defaultProps: { visibilityToggleButtonProps: { "aria-label": t.login.showPassword } } },
   },

@@ -1,8 +1,8 @@
 /** Everybody's own keys: each shortcut can be rebound or switched off (WCAG 2.1.4), and a conflict is said before it is made. */
 import { Alert, Button, Group, Kbd, Modal, Stack, Switch, Table, Text, Title } from "@mantine/core";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { type KeyboardEvent, useState } from "react";
-import { asProblem, preferencesQuery, updatePreferences, useAction } from "../../api";
+import { asProblem, preferencesQuery, useSavePreferences } from "../../api";
 import { ActionsHead, Problem, say, t, Waiting } from "../../ui";
 import {
   type CommandId,
@@ -21,17 +21,14 @@ type Entry = (typeof commands)[number];
 
 export function KeyboardTab() {
   const preferences = useQuery(preferencesQuery);
-  const cache = useQueryClient();
-  const save = useAction(updatePreferences, {
-    onDone: (saved) => cache.setQueryData(preferencesQuery.queryKey, saved),
-  });
+  const save = useSavePreferences();
   const [changing, setChanging] = useState<Entry | null>(null);
   if (preferences.error)
     return <Problem problem={asProblem(preferences.error)} retry={() => void preferences.refetch()} />;
   if (!preferences.data) return <Waiting />;
   const overrides: Overrides = preferences.data.shortcuts;
   const keep = (next: Overrides) =>
-    save.run({
+    save({
       shortcuts: Object.fromEntries(Object.entries(next).map(([id, { keys, on }]) => [id, { keys: [...keys], on }])),
     });
   const restore = (id: CommandId) => keep(Object.fromEntries(Object.entries(overrides).filter(([own]) => own !== id)));

@@ -1,8 +1,8 @@
 /** Who I am here, how my pages look, my keys and my programs' tokens. */
 import { Radio, Stack, Tabs, Text } from "@mantine/core";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useSearchParams } from "react-router";
-import { preferencesQuery, sessionQuery, updatePreferences, useAction } from "../../api";
+import { preferencesQuery, sessionQuery, useSavePreferences } from "../../api";
 import { Page, t, Waiting } from "../../ui";
 import { KeyboardTab } from "./KeyboardTab";
 import { TokensTab } from "./TokensTab";
@@ -65,14 +65,11 @@ const themes = ["dark", "light", "auto"] as const;
 
 function ThemeChoice() {
   const preferences = useQuery(preferencesQuery).data;
-  const cache = useQueryClient();
-  const save = useAction(updatePreferences, {
-    onDone: (saved) => cache.setQueryData(preferencesQuery.queryKey, saved),
-  });
+  const save = useSavePreferences();
   if (!preferences) return <Waiting />;
   const choose = (value: string) => {
     const theme = themes.find((name) => name === value);
-    if (theme) save.run({ theme });
+    if (theme) save({ theme });
   };
   return (
     <Radio.Group label={t.account.theme} description={t.account.themeHint} value={preferences.theme} onChange={choose}>

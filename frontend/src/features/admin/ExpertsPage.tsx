@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { UserPlus } from "lucide-react";
 import { type FormEvent, useState } from "react";
 import { asProblem, createExpert, type ExpertOut, expertsQuery, updateExpert, useAction, usersQuery } from "../../api";
-import { EmptyState, Page, Problem, t, Waiting } from "../../ui";
+import { ActionsHead, ConfirmByName, EmptyState, Page, Problem, t, Waiting } from "../../ui";
 
 export function ExpertsPage() {
   const experts = useQuery(expertsQuery);
@@ -34,14 +34,19 @@ type Choice = { value: string; label: string };
 
 function Experts({ experts, choices }: { experts: readonly ExpertOut[]; choices: Choice[] }) {
   const update = useAction(updateExpert, { stale: ["experts", "project-experts", "session"] });
+  const [editing, setEditing] = useState<ExpertOut | null>(null);
+  const [unlinking, setUnlinking] = useState<ExpertOut | null>(null);
   return (
     <Table.ScrollContainer minWidth={640}>
+      {editing && <EditExpert expert={editing} onClose={() => setEditing(null)} />}
+      {unlinking && <Unlink expert={unlinking} onClose={() => setUnlinking(null)} />}
       <Table verticalSpacing={6}>
         <Table.Thead>
           <Table.Tr>
             <Table.Th>{t.project.expert}</Table.Th>
             <Table.Th>{t.projects.description}</Table.Th>
             <Table.Th w={240}>{t.experts.account}</Table.Th>
+            <ActionsHead width={80} />
           </Table.Tr>
         </Table.Thead>
         <Table.Tbody>
@@ -69,15 +74,83 @@ function Experts({ experts, choices }: { experts: readonly ExpertOut[]; choices:
                     placeholder={t.experts.nameOnly}
                     data={choices}
                     value={expert.user_id}
-                    onChange={(userId) => update.run(expert.id, { user_id: userId })}
+                    onChange={(userId) =>
+                      userId === null ? setUnlinking(expert) : update.run(expert.id, { user_id: userId })
+                    }
                   />
                 )}
+              </Table.Td>
+              <Table.Td>
+                <Button
+                  size="compact-sm"
+                  variant="default"
+                  aria-label={t.experts.editOf(expert.name)}
+                  onClick={() => setEditing(expert)}
+                >
+                  {t.experts.edit}
+                </Button>
               </Table.Td>
             </Table.Tr>
           ))}
         </Table.Tbody>
       </Table>
     </Table.ScrollContainer>
+  );
+}
+
+function Unlink({ expert, onClose }: { expert: ExpertOut; onClose: () => void }) {
+  const unlink = useAction(updateExpert, {
+    stale: ["experts", "project-experts", "session"],
+    shownInPlace: true,
+    onDone: onClose,
+  });
+  return (
+    <ConfirmByName
+      title={t.experts.unlinkTitle(expert.name)}
+      consequence={t.experts.unlinkWhat}
+      name={expert.name}
+      act={t.experts.unlink}
+      busy={unlink.busy}
+      problem={unlink.problem}
+      onConfirm={() => unlink.run(expert.id, { user_id: null })}
+      onClose={onClose}
+    />
+  );
+}
+
+function EditExpert({ expert, onClose }: { expert: ExpertOut; onClose: () => void }) {
+  const [name, setName] = useState(expert.name);
+  const [description, setDescription] = useState(expert.description);
+  const save = useAction(updateExpert, { stale: ["experts", "project-experts"], shownInPlace: true, onDone: onClose });
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    save.run(expert.id, { name: name.trim(), description: description.trim() });
+  };
+  return (
+    <Modal opened onClose={onClose} title={t.experts.editOf(expert.name)}>
+      <form onSubmit={submit}>
+        <Stack>
+          {save.problem && <Problem problem={save.problem} />}
+          <TextInput
+            label={t.projects.name}
+            required
+            maxLength={200}
+            data-autofocus
+            value={name}
+            onChange={(event) => setName(event.currentTarget.value)}
+          />
+          <Textarea
+            label={t.projects.description}
+            maxLength={2000}
+            value={description}
+            onChange={(event) => setDescription(event.currentTarget.value)}
+          />
+          <Button type="submit" loading={save.busy} disabled={name.trim() === ""}>
+            {t.shell.save}
+          </Button>
+        </Stack>
+      </form>
+    </Modal>
   );
 }
 

@@ -13,7 +13,8 @@ import {
   useAction,
   usersQuery,
 } from "../../api";
-import { ActionsHead, EmptyState, Page, Problem, ShownOnce, t, Waiting } from "../../ui";
+import { ActionsHead, ConfirmByName, EmptyState, Page, Problem, ShownOnce, t, Waiting } from "../../ui";
+import { UserAccess } from "./UserAccess";
 
 const roles = ["expert", "admin", "integrator"] as const;
 const roleChoices = roles.map((value) => ({ value, label: t.users.roles[value] }));
@@ -57,8 +58,12 @@ function Users({ users, onLink }: { users: readonly UserOut[]; onLink: (link: Li
   const me = useQuery(sessionQuery).data?.user.id;
   const update = useAction(updateUser, { stale: ["users"] });
   const again = useAction(createLink, { onDone: onLink });
+  const [looked, setLooked] = useState<UserOut | null>(null);
+  const [locking, setLocking] = useState<UserOut | null>(null);
   return (
-    <Table.ScrollContainer minWidth={680}>
+    <Table.ScrollContainer minWidth={760}>
+      {looked && <UserAccess user={looked} onClose={() => setLooked(null)} />}
+      {locking && <Lock user={locking} onClose={() => setLocking(null)} />}
       <Table verticalSpacing={6}>
         <Table.Thead>
           <Table.Tr>
@@ -97,6 +102,14 @@ function Users({ users, onLink }: { users: readonly UserOut[]; onLink: (link: Li
               </Table.Td>
               <Table.Td>
                 <Group gap={8} justify="flex-end" wrap="nowrap">
+                  <Button
+                    size="compact-sm"
+                    variant="default"
+                    aria-label={t.users.accessLabel(user.name)}
+                    onClick={() => setLooked(user)}
+                  >
+                    {t.users.access}
+                  </Button>
                   <Button size="compact-sm" variant="default" onClick={() => again.run(user.id)}>
                     {t.users.newLink}
                   </Button>
@@ -104,7 +117,7 @@ function Users({ users, onLink }: { users: readonly UserOut[]; onLink: (link: Li
                     size="compact-sm"
                     variant="default"
                     disabled={user.id === me}
-                    onClick={() => update.run(user.id, { locked: !user.locked })}
+                    onClick={() => (user.locked ? update.run(user.id, { locked: false }) : setLocking(user))}
                   >
                     {user.locked ? t.users.unlock : t.users.lock}
                   </Button>
@@ -115,6 +128,22 @@ function Users({ users, onLink }: { users: readonly UserOut[]; onLink: (link: Li
         </Table.Tbody>
       </Table>
     </Table.ScrollContainer>
+  );
+}
+
+function Lock({ user, onClose }: { user: UserOut; onClose: () => void }) {
+  const lock = useAction(updateUser, { stale: ["users"], shownInPlace: true, onDone: onClose });
+  return (
+    <ConfirmByName
+      title={t.users.lockTitle(user.display_name || user.name)}
+      consequence={t.users.lockWhat}
+      name={user.name}
+      act={t.users.lock}
+      busy={lock.busy}
+      problem={lock.problem}
+      onConfirm={() => lock.run(user.id, { locked: true })}
+      onClose={onClose}
+    />
   );
 }
 

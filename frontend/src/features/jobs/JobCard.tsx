@@ -2,8 +2,8 @@
 import { Alert, Badge, Button, Card, Group, Progress, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { lazy, Suspense, useState } from "react";
-import { cancelJob, expertsQuery, type JobOut, projectsQuery, sessionQuery, useAction } from "../../api";
-import { t } from "../../ui";
+import { cancelJob, createJob, expertsQuery, type JobOut, projectsQuery, sessionQuery, useAction } from "../../api";
+import { say, t } from "../../ui";
 
 const LossCurve = lazy(() => import("./LossCurve"));
 
@@ -15,7 +15,7 @@ export function JobCard({ job }: { job: JobOut }) {
   const curve = asked ?? (learns && job.state === "running");
   const live = job.state === "queued" || job.state === "running";
   return (
-    <Card withBorder bg="dark.6" p="sm" data-testid="job-card" data-kind={job.kind} data-state={job.state}>
+    <Card withBorder bg="var(--ui-card)" p="sm" data-testid="job-card" data-kind={job.kind} data-state={job.state}>
       <Stack gap={8}>
         <Group justify="space-between">
           <Group gap={10}>
@@ -32,6 +32,7 @@ export function JobCard({ job }: { job: JobOut }) {
               </Button>
             )}
             {live && <CancelButton job={job} />}
+            {(job.state === "failed" || job.state === "cancelled") && <AgainButton job={job} />}
           </Group>
         </Group>
         <JobProgress job={job} />
@@ -96,6 +97,21 @@ function JobProgress({ job }: { job: JobOut }) {
       </Group>
       <Progress value={share} aria-label={t.imports.progress} />
     </Stack>
+  );
+}
+
+/** What a person may ask for a second time. An import is begun again with its files, a prediction where it is shown. */
+const repeatable = ["pretrain", "personalise", "predict"] as const;
+
+function AgainButton({ job }: { job: JobOut }) {
+  const again = useAction(createJob, { stale: ["jobs"], onDone: () => say(t.jobs.askedAgain, "good") });
+  const kind = repeatable.find((one) => one === job.kind);
+  if (!kind || !job.project_id) return null;
+  const wish = { kind, project_id: job.project_id, expert_id: job.expert_id, params: job.params };
+  return (
+    <Button size="compact-sm" variant="default" loading={again.busy} onClick={() => again.run(wish)}>
+      {t.jobs.again}
+    </Button>
   );
 }
 

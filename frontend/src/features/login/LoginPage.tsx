@@ -27,7 +27,7 @@ export function LoginPage() {
   };
   return (
     <PlainFrame>
-      <Paper maw={380} mx="auto" mt="12vh" p="xl" radius="md" withBorder bg="dark.6">
+      <Paper maw={380} mx="auto" mt="12vh" p="xl" radius="md" withBorder bg="var(--ui-card)">
         <form onSubmit={submit}>
           <Stack>
             <div>

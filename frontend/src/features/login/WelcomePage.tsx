@@ -44,7 +44,7 @@ export function WelcomePage() {
     );
   return (
     <PlainFrame>
-      <Paper maw={420} mx="auto" mt="10vh" p="xl" radius="md" withBorder bg="dark.6">
+      <Paper maw={420} mx="auto" mt="10vh" p="xl" radius="md" withBorder bg="var(--ui-card)">
         <form onSubmit={submit}>
           <Stack>
             <Title order={1}>{t.welcome.title}</Title>

@@ -116,7 +116,7 @@ function ExpertStyles({ expertName, styles, manages }: ExpertStylesProps) {
   const ordered = [...styles].sort((a, b) => b.number - a.number);
   const shown = all ? ordered : ordered.slice(0, 3);
   return (
-    <Card withBorder bg="dark.6" p="sm" data-testid="expert-styles">
+    <Card withBorder bg="var(--ui-card)" p="sm" data-testid="expert-styles">
       <Text fw={600} mb={6}>
         <bdi>{expertName}</bdi>
       </Text>

@@ -13,40 +13,42 @@ export function ExpertsTab({ project, manages }: { project: ProjectOut; manages:
     <Stack>
       {experts.data.items.length === 0 && <EmptyState title={t.project.noExperts} next={t.project.noExpertsNext} />}
       {experts.data.items.length > 0 && (
-        <Table verticalSpacing={6}>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>{t.project.expert}</Table.Th>
-              <Table.Th>{t.project.kind}</Table.Th>
-              <Table.Th>{t.project.reads}</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {experts.data.items.map((expert) => (
-              <Table.Tr key={expert.expert_id} data-testid="expert-row">
-                <Table.Td>
-                  <bdi>{expert.name}</bdi>
-                </Table.Td>
-                <Table.Td>
-                  <ExpertKind simulated={expert.simulated} linked={expert.user_id !== null} />
-                </Table.Td>
-                <Table.Td>
-                  <Group gap={8}>
-                    <Progress
-                      w={120}
-                      color="teal"
-                      value={expert.assignments > 0 ? (100 * expert.submitted) / expert.assignments : 0}
-                      aria-label={t.worklist.progress}
-                    />
-                    <Text size="sm" className="tabular">
-                      {t.worklist.done(expert.submitted, expert.assignments)}
-                    </Text>
-                  </Group>
-                </Table.Td>
+        <Table.ScrollContainer minWidth={480}>
+          <Table verticalSpacing={6}>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>{t.project.expert}</Table.Th>
+                <Table.Th>{t.project.kind}</Table.Th>
+                <Table.Th>{t.project.reads}</Table.Th>
               </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
+            </Table.Thead>
+            <Table.Tbody>
+              {experts.data.items.map((expert) => (
+                <Table.Tr key={expert.expert_id} data-testid="expert-row">
+                  <Table.Td>
+                    <bdi>{expert.name}</bdi>
+                  </Table.Td>
+                  <Table.Td>
+                    <ExpertKind simulated={expert.simulated} linked={expert.user_id !== null} />
+                  </Table.Td>
+                  <Table.Td>
+                    <Group gap={8}>
+                      <Progress
+                        w={120}
+                        color="teal"
+                        value={expert.assignments > 0 ? (100 * expert.submitted) / expert.assignments : 0}
+                        aria-label={t.worklist.progress}
+                      />
+                      <Text size="sm" className="tabular">
+                        {t.worklist.done(expert.submitted, expert.assignments)}
+                      </Text>
+                    </Group>
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </Table.ScrollContainer>
       )}
       {manages && <AddExpert projectId={project.id} present={experts.data.items.map((expert) => expert.expert_id)} />}
     </Stack>

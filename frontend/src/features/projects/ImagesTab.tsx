@@ -1,34 +1,54 @@
-/** The project's images: picture, size, what is unusual about their geometry. */
-import { Badge, Button, Card, Group, SimpleGrid, Stack, Text } from "@mantine/core";
+/** The project's images: picture, size, what is unusual about their geometry; opening, adding and taking out. */
+import { Badge, Button, Card, Group, Menu, SimpleGrid, Stack, Text, UnstyledButton } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { Link } from "react-router";
-import { asProblem, type ImageOut, imagesQuery, type ProjectOut, thumbnailAddress } from "../../api";
-import { EmptyState, Problem, Thumbnail, t, Waiting } from "../../ui";
+import { EllipsisVertical, ImagePlus } from "lucide-react";
+import { useState } from "react";
+import { Link, useNavigate } from "react-router";
+import {
+  asProblem,
+  findOwnAssignment,
+  type ImageOut,
+  imagesQuery,
+  type ProjectOut,
+  removeProjectImage,
+  thumbnailAddress,
+  useAction,
+} from "../../api";
+import { ConfirmByName, EmptyState, Problem, say, Thumbnail, t, Waiting } from "../../ui";
+import { AddImages } from "./AddImages";
 
 export function ImagesTab({ project, manages }: { project: ProjectOut; manages: boolean }) {
   const images = useInfiniteQuery(imagesQuery(project.id));
+  const [adding, setAdding] = useState(false);
   const all = images.data?.pages.flatMap((page) => page.items) ?? [];
   if (images.error) return <Problem problem={asProblem(images.error)} retry={() => void images.refetch()} />;
   if (images.isPending) return <Waiting />;
-  if (all.length === 0)
-    return (
-      <EmptyState
-        title={t.project.noImages}
-        next={manages ? t.project.noImagesNext : t.project.noImagesReader}
-        action={
-          manages && (
-            <Button component={Link} to="?tab=import">
-              {t.project.tabs.import}
-            </Button>
-          )
-        }
-      />
-    );
+  const add = manages && (
+    <Group>
+      <Button variant="default" leftSection={<ImagePlus size={16} />} onClick={() => setAdding(true)}>
+        {t.project.addImages}
+      </Button>
+      {all.length === 0 && (
+        <Button component={Link} to="?tab=import">
+          {t.project.tabs.import}
+        </Button>
+      )}
+    </Group>
+  );
   return (
     <Stack>
+      {all.length === 0 ? (
+        <EmptyState
+          title={t.project.noImages}
+          next={manages ? t.project.noImagesNext : t.project.noImagesReader}
+          action={add}
+        />
+      ) : (
+        add
+      )}
       <SimpleGrid cols={{ base: 1, xs: 2, md: 3 }}>
         {all.map((image) => (
-          <ImageCard key={image.id} image={image} />
+          <ImageCard key={image.id} project={project} image={image} manages={manages} />
         ))}
       </SimpleGrid>
       {images.hasNextPage && (
@@ -36,16 +56,38 @@ export function ImagesTab({ project, manages }: { project: ProjectOut; manages: 
           {t.shell.more}
         </Button>
       )}
+      {adding && (
+        <AddImages
+          projectId={project.id}
+          present={new Set(all.map((image) => image.id))}
+          onClose={() => setAdding(false)}
+        />
+      )}
     </Stack>
   );
 }
 
-function ImageCard({ image }: { image: ImageOut }) {
+type CardProps = { project: ProjectOut; image: ImageOut; manages: boolean };
+
+function ImageCard({ project, image, manages }: CardProps) {
+  const navigate = useNavigate();
+  const [removing, setRemoving] = useState(false);
+  const open = useAction(findOwnAssignment, {
+    onDone: (found) => {
+      if (found) void navigate(`/read/${found.id}`);
+      else say(manages ? t.project.notMineManager : t.project.notMine);
+    },
+  });
   return (
-    <Card withBorder bg="dark.6" p="sm" data-testid="image-card">
+    <Card withBorder bg="var(--ui-card)" p="sm" data-testid="image-card">
       <Group wrap="nowrap" align="flex-start">
-        <Thumbnail address={thumbnailAddress(image.id, image.sha256)} name={image.name} size={72} />
-        <Stack gap={2} miw={0}>
+        <UnstyledButton
+          aria-label={t.worklist.openNamed(image.name)}
+          onClick={() => open.run(project.id, image.id, image.name)}
+        >
+          <Thumbnail address={thumbnailAddress(image.id, image.sha256)} name={image.name} size={72} />
+        </UnstyledButton>
+        <Stack gap={2} miw={0} flex={1}>
           <Text fw={600} size="sm" truncate>
             <bdi>{image.name}</bdi>
           </Text>
@@ -61,12 +103,45 @@ function ImageCard({ image }: { image: ImageOut }) {
             </Badge>
           )}
           {image.warnings.map((warning) => (
-            <Text key={warning} size="xs" c="yellow.4">
+            <Text key={warning} size="xs" c="var(--ui-warning)">
               {warning}
             </Text>
           ))}
         </Stack>
+        {manages && (
+          <Menu position="bottom-end">
+            <Menu.Target>
+              <UnstyledButton aria-label={t.project.moreOf(image.name)} w={24} h={24}>
+                <EllipsisVertical size={18} />
+              </UnstyledButton>
+            </Menu.Target>
+            <Menu.Dropdown>
+              <Menu.Item onClick={() => setRemoving(true)}>{t.project.removeImage}</Menu.Item>
+            </Menu.Dropdown>
+          </Menu>
+        )}
       </Group>
+      {removing && <RemoveImage project={project} image={image} onClose={() => setRemoving(false)} />}
     </Card>
+  );
+}
+
+function RemoveImage({ project, image, onClose }: { project: ProjectOut; image: ImageOut; onClose: () => void }) {
+  const remove = useAction(removeProjectImage, {
+    stale: ["images", "project", "projects", "assignments"],
+    shownInPlace: true,
+    onDone: onClose,
+  });
+  return (
+    <ConfirmByName
+      title={t.project.removeImage}
+      consequence={t.project.removeImageWhat}
+      name={image.name}
+      act={t.project.removeImage}
+      busy={remove.busy}
+      problem={remove.problem}
+      onConfirm={() => remove.run(project.id, image.id)}
+      onClose={onClose}
+    />
   );
 }

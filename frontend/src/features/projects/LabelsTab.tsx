@@ -6,6 +6,12 @@ import { type LabelOut, type ProjectOut, setLabels, useAction } from "../../api"
 import { ActionsHead, EmptyState, okabeIto, Problem, say, t } from "../../ui";
 import { faultOf } from "./labelFaults";
 
+const codeParts = [
+  { part: "code_scheme", words: t.labels.codeScheme, length: 16, width: 90 },
+  { part: "code_value", words: t.labels.codeValue, length: 64, width: 120 },
+  { part: "code_meaning", words: t.labels.codeMeaning, length: 120, width: 150 },
+] as const;
+
 export function LabelsTab({ project, manages }: { project: ProjectOut; manages: boolean }) {
   const [labels, setDraft] = useState(project.labels);
   const save = useAction(setLabels, {
@@ -26,68 +32,89 @@ export function LabelsTab({ project, manages }: { project: ProjectOut; manages: 
         </div>
       )}
       {labels.length > 0 && (
-        <Table maw={720} verticalSpacing={4} withRowBorders={false}>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th w={90}>{t.labels.value}</Table.Th>
-              <Table.Th>{t.labels.name}</Table.Th>
-              <Table.Th w={170}>{t.labels.colour}</Table.Th>
-              <ActionsHead width={48} />
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {labels.map((label, at) => (
-              // biome-ignore lint/suspicious/noArrayIndexKey: a row's place is its identity while values are being typed
-              <Table.Tr key={at}>
-                <Table.Td>
-                  <NumberInput
-                    aria-label={t.labels.value}
-                    hideControls
-                    min={1}
-                    max={255}
-                    allowDecimal={false}
-                    disabled={!manages}
-                    value={label.value}
-                    onChange={(value) => change(at, { value: Number(value) })}
-                  />
-                </Table.Td>
-                <Table.Td>
-                  <TextInput
-                    aria-label={t.labels.name}
-                    maxLength={120}
-                    disabled={!manages}
-                    value={label.name}
-                    onChange={(event) => change(at, { name: event.currentTarget.value })}
-                  />
-                </Table.Td>
-                <Table.Td>
-                  <ColorInput
-                    aria-label={t.labels.colour}
-                    withEyeDropper={false}
-                    swatches={[...okabeIto]}
-                    disabled={!manages}
-                    value={label.colour}
-                    onChange={(colour) => change(at, { colour: colour.toLowerCase() })}
-                  />
-                </Table.Td>
-                <Table.Td>
-                  {manages && (
-                    <ActionIcon
-                      variant="subtle"
-                      color="gray"
-                      aria-label={t.labels.remove(label.name)}
-                      onClick={() => setDraft(labels.filter((_, n) => n !== at))}
-                    >
-                      <Trash2 size={16} />
-                    </ActionIcon>
-                  )}
-                </Table.Td>
+        <Table.ScrollContainer minWidth={760}>
+          <Table verticalSpacing={4} withRowBorders={false}>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th w={90}>{t.labels.value}</Table.Th>
+                <Table.Th>{t.labels.name}</Table.Th>
+                <Table.Th w={150}>{t.labels.colour}</Table.Th>
+                <Table.Th colSpan={3}>{t.labels.code}</Table.Th>
+                <ActionsHead width={48} />
               </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
+            </Table.Thead>
+            <Table.Tbody>
+              {labels.map((label, at) => (
+                // biome-ignore lint/suspicious/noArrayIndexKey: a row's place is its identity while values are being typed
+                <Table.Tr key={at}>
+                  <Table.Td>
+                    <NumberInput
+                      aria-label={t.labels.valueOf(label.name)}
+                      hideControls
+                      min={1}
+                      max={255}
+                      allowDecimal={false}
+                      disabled={!manages}
+                      value={label.value}
+                      onChange={(value) => change(at, { value: Number(value) })}
+                    />
+                  </Table.Td>
+                  <Table.Td>
+                    <TextInput
+                      aria-label={t.labels.nameAt(label.value)}
+                      maxLength={120}
+                      disabled={!manages}
+                      value={label.name}
+                      onChange={(event) => change(at, { name: event.currentTarget.value })}
+                    />
+                  </Table.Td>
+                  <Table.Td>
+                    <ColorInput
+                      aria-label={t.labels.colourOf(label.name)}
+                      withEyeDropper={false}
+                      swatches={[...okabeIto]}
+                      disabled={!manages}
+                      value={label.colour}
+                      onChange={(colour) => change(at, { colour: colour.toLowerCase() })}
+                    />
+                  </Table.Td>
+                  {codeParts.map(({ part, words, length, width }) => (
+                    <Table.Td key={part} w={width}>
+                      <TextInput
+                        aria-label={words(label.name)}
+                        maxLength={length}
+                        disabled={!manages}
+                        value={label[part] ?? ""}
+                        onChange={(event) => change(at, { [part]: event.currentTarget.value || null })}
+                      />
+                    </Table.Td>
+                  ))}
+                  <Table.Td>
+                    {manages && (
+                      <ActionIcon
+                        variant="subtle"
+                        color="gray"
+                        aria-label={t.labels.remove(label.name)}
+                        onClick={() => setDraft(labels.filter((_, n) => n !== at))}
+                      >
+                        <Trash2 size={16} />
+                      </ActionIcon>
+                    )}
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </Table.ScrollContainer>
       )}
-      {fault && <Text c="orange">{fault}</Text>}
+      <Text size="sm" c="dimmed">
+        {t.labels.codeHint}
+      </Text>
+      {fault && (
+        <Text c="var(--ui-warning)" role="status">
+          {fault}
+        </Text>
+      )}
       {save.problem && <Problem problem={save.problem} />}
       {manages && (
         <Group>

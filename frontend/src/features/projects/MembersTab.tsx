@@ -14,57 +14,95 @@ import {
   useAction,
   usersQuery,
 } from "../../api";
-import { ActionsHead, EmptyState, Problem, t, Waiting } from "../../ui";
+import { ActionsHead, ConfirmByName, EmptyState, Problem, t, Waiting } from "../../ui";
+
+const roles = ["reader", "manager", "adjudicator"] as const;
 
 export function MembersTab({ project }: { project: ProjectOut }) {
   const members = useQuery(membersQuery(project.id));
-  const remove = useAction(removeMember, { stale: ["members", "project"] });
+  const session = useQuery(sessionQuery).data;
+  const change = useAction(addMember, { stale: ["members", "project"] });
+  const [removing, setRemoving] = useState<MemberOut | null>(null);
   if (members.error) return <Problem problem={asProblem(members.error)} retry={() => void members.refetch()} />;
   if (members.isPending) return <Waiting />;
   return (
     <Stack>
       {members.data.items.length === 0 && <EmptyState title={t.project.noMembers} next={t.project.noMembersNext} />}
       {members.data.items.length > 0 && (
-        <Table maw={720} verticalSpacing={4}>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>{t.users.displayName}</Table.Th>
-              <Table.Th>{t.users.name}</Table.Th>
-              <Table.Th>{t.users.role}</Table.Th>
-              <ActionsHead width={48} />
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {members.data.items.map((member) => (
-              <Table.Tr key={member.user_id}>
-                <Table.Td>
-                  <bdi>{member.display_name}</bdi>
-                </Table.Td>
-                <Table.Td>
-                  <bdi>{member.name}</bdi>
-                </Table.Td>
-                <Table.Td>{t.project.roles[member.role]}</Table.Td>
-                <Table.Td>
-                  <ActionIcon
-                    variant="subtle"
-                    color="gray"
-                    aria-label={t.project.removeMember(member.display_name)}
-                    onClick={() => remove.run(project.id, member.user_id)}
-                  >
-                    <Trash2 size={16} />
-                  </ActionIcon>
-                </Table.Td>
+        <Table.ScrollContainer minWidth={520}>
+          <Table maw={720} verticalSpacing={4}>
+            <Table.Thead>
+              <Table.Tr>
+                <Table.Th>{t.users.displayName}</Table.Th>
+                <Table.Th>{t.users.name}</Table.Th>
+                <Table.Th>{t.users.role}</Table.Th>
+                <ActionsHead width={48} />
               </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
+            </Table.Thead>
+            <Table.Tbody>
+              {members.data.items.map((member) => (
+                <Table.Tr key={member.user_id}>
+                  <Table.Td>
+                    <bdi>{member.display_name}</bdi>
+                  </Table.Td>
+                  <Table.Td>
+                    <bdi>{member.name}</bdi>
+                  </Table.Td>
+                  <Table.Td>
+                    <Select
+                      aria-label={t.project.changeRoleOf(member.display_name)}
+                      size="xs"
+                      w={150}
+                      data={roles
+                        .filter((role) => session?.user.role === "admin" || role !== "manager" || member.role === role)
+                        .map((value) => ({ value, label: t.project.roles[value] }))}
+                      allowDeselect={false}
+                      disabled={
+                        member.user_id === session?.user.id ||
+                        (member.role === "manager" && session?.user.role !== "admin")
+                      }
+                      value={member.role}
+                      onChange={(role) => role && change.run(project.id, member.user_id, role)}
+                    />
+                  </Table.Td>
+                  <Table.Td>
+                    <ActionIcon
+                      variant="subtle"
+                      color="gray"
+                      aria-label={t.project.removeMember(member.display_name)}
+                      disabled={member.user_id === session?.user.id}
+                      onClick={() => setRemoving(member)}
+                    >
+                      <Trash2 size={16} />
+                    </ActionIcon>
+                  </Table.Td>
+                </Table.Tr>
+              ))}
+            </Table.Tbody>
+          </Table>
+        </Table.ScrollContainer>
       )}
+      {removing && <RemoveMember projectId={project.id} member={removing} onClose={() => setRemoving(null)} />}
       <AddMember projectId={project.id} present={members.data.items.map((member) => member.user_id)} />
     </Stack>
   );
 }
 
-const roles = ["reader", "manager", "adjudicator"] as const;
+function RemoveMember({ projectId, member, onClose }: { projectId: string; member: MemberOut; onClose: () => void }) {
+  const remove = useAction(removeMember, { stale: ["members", "project"], shownInPlace: true, onDone: onClose });
+  return (
+    <ConfirmByName
+      title={t.project.removeMember(member.display_name)}
+      consequence={t.project.removeMemberWhat}
+      name={member.name}
+      act={t.project.removeMemberAct}
+      busy={remove.busy}
+      problem={remove.problem}
+      onConfirm={() => remove.run(projectId, member.user_id)}
+      onClose={onClose}
+    />
+  );
+}
 
 function AddMember({ projectId, present }: { projectId: string; present: readonly string[] }) {
   const isAdmin = useQuery(sessionQuery).data?.user.role === "admin";

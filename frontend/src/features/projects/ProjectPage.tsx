@@ -12,12 +12,25 @@ import { ImagesTab } from "./ImagesTab";
 import { LabelsTab } from "./LabelsTab";
 import { MembersTab } from "./MembersTab";
 import { PolicyTab } from "./PolicyTab";
+import { ProgressTab } from "./ProgressTab";
+import { SettingsTab } from "./SettingsTab";
 
 const ImportTab = lazy(() => import("./import/ImportTab"));
 
-const tabs = ["images", "import", "labels", "experts", "members", "policy", "models", "jobs"] as const;
+const tabs = [
+  "images",
+  "progress",
+  "import",
+  "labels",
+  "experts",
+  "members",
+  "policy",
+  "models",
+  "jobs",
+  "settings",
+] as const;
 type TabName = (typeof tabs)[number];
-const forManagers: readonly TabName[] = ["import", "members"];
+const forManagers: readonly TabName[] = ["progress", "import", "members", "settings"];
 
 export function ProjectPage() {
   const { project: projectId = "" } = useParams();
@@ -95,6 +108,10 @@ function TabBody({ tab, project, manages }: { tab: TabName; project: ProjectOut;
   switch (tab) {
     case "images":
       return <ImagesTab project={project} manages={manages} />;
+    case "progress":
+      return <ProgressTab project={project} />;
+    case "settings":
+      return <SettingsTab project={project} />;
     case "import":
       return <ImportTab projectId={project.id} />;
     case "labels":

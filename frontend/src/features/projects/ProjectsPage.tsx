@@ -44,7 +44,7 @@ function ProjectCard({ project }: { project: ProjectOut }) {
       component={Link}
       to={`/projects/${project.id}`}
       withBorder
-      bg="dark.6"
+      bg="var(--ui-card)"
       data-testid="project-card"
       style={{ color: "inherit" }}
     >

@@ -10,5 +10,7 @@ export function faultOf(labels: readonly LabelOut[]): string | null {
   if (new Set(values).size < values.length) return t.labels.twice;
   if (new Set(labels.map((label) => label.name.trim())).size < labels.length) return t.labels.twiceNamed;
   if (labels.some((label) => !/^#[0-9a-f]{6}$/.test(label.colour))) return t.labels.badColour;
+  const codes = labels.map((label) => [label.code_scheme, label.code_value, label.code_meaning]);
+  if (codes.some((code) => code.some(Boolean) && !code.every(Boolean))) return t.labels.halfCode;
   return null;
 }

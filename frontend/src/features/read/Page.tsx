@@ -19,6 +19,7 @@ import { ReadSession } from "./session";
 import { emptyRead, useRead } from "./store";
 import { ToolOptions } from "./ToolOptions";
 import { ToolRail } from "./ToolRail";
+import { Tour } from "./Tour";
 import { useCommands } from "./useCommands";
 import { View3dButton } from "./View3dButton";
 import { Views } from "./Views";
@@ -56,6 +57,7 @@ export function ReadPage() {
       <div className={classes.screen} data-testid="read-screen">
         <div className={classes.bannerRow}>
           <Banner />
+          <Tour />
           <MergeNote />
         </div>
         <TopBar session={session} onSubmit={submit} onReopened={reopenCase} />
@@ -165,11 +167,12 @@ function TopBar({ session, onSubmit, onReopened }: TopBarProps) {
       >
         <Keyboard size={18} />
       </ActionIcon>
-      {readOnly ? (
+      {readOnly && assignment.state === "submitted" && (
         <Button size="xs" variant="default" data-testid="reopen" onClick={() => void reopen()}>
           {t.read.reopen}
         </Button>
-      ) : (
+      )}
+      {!readOnly && (
         <Tooltip label="Ctrl+Enter">
           <Button size="xs" data-testid="submit" loading={submitting} disabled={!canSubmit} onClick={onSubmit}>
             {t.read.submit}

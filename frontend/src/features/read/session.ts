@@ -14,6 +14,7 @@ import {
   getAssignment,
   getImage,
   getProject,
+  getSession,
   type ImageOut,
   isProblem,
   listSegmentations,
@@ -73,8 +74,10 @@ export class ReadSession {
 
   /** Open a read; resolves when its image is on the way and its facts are known. Throws an `ApiProblem`. */
   static async open(assignmentId: string): Promise<ReadSession> {
-    const known = await getAssignment(assignmentId);
-    const readOnly = known.state === "submitted" || known.state === "withdrawn";
+    const [known, me] = await Promise.all([getAssignment(assignmentId), getSession()]);
+    // Who runs an unblinded project may look at another's reading; only its reader draws.
+    const isMine = known.expert_id === me.expert_id;
+    const readOnly = !isMine || known.state === "submitted" || known.state === "withdrawn";
     const [image, project, assignment] = await Promise.all([
       getImage(known.image_id),
       getProject(known.project_id),

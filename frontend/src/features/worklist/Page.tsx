@@ -1,12 +1,14 @@
-/** My reads: what is left, how far I am, and one button that opens the next. The filters are in the address. */
-import { Badge, Button, Group, Progress, Select, Stack, Table, Text } from "@mantine/core";
+/** My reads: what is left, how far I am, and one button that opens the next. The server filters, sorts and pages. */
+import { Badge, Button, Group, Progress, Select, Stack, Table, Text, TextInput } from "@mantine/core";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
-import { Play } from "lucide-react";
-import { useState } from "react";
+import { Play, Search } from "lucide-react";
+import { useCallback, useEffect, useState } from "react";
 import { Link, useNavigate, useSearchParams } from "react-router";
 import {
+  type AssignmentFilter,
   type AssignmentOut,
   asProblem,
+  assignmentCountsQuery,
   assignmentsQuery,
   nextAssignment,
   type ProjectOut,
@@ -17,71 +19,159 @@ import {
 import { ActionsHead, EmptyState, Page, Problem, SimulatedBadge, say, Thumbnail, t, Waiting } from "../../ui";
 
 const states = ["assigned", "opened", "drafting", "submitted"] as const;
+const sorts = ["order", "name", "updated"] as const;
+const typing_ms = 250;
 
 export function WorklistPage() {
-  const [search, setSearch] = useSearchParams();
-  const projectId = search.get("project");
-  const state = states.find((name) => name === search.get("state")) ?? null;
+  const [filter, set] = useFilter();
   const projects = useQuery(projectsQuery);
-  const reads = useInfiniteQuery(assignmentsQuery({ projectId, state }));
+  const reads = useInfiniteQuery(assignmentsQuery(filter));
   const rows = reads.data?.pages.flatMap((page) => page.items) ?? [];
-  const set = (key: string, value: string | null) =>
-    setSearch((old) => {
-      if (value) old.set(key, value);
-      else old.delete(key);
-      return old;
-    });
+  const isFiltered = Boolean(filter.projectId || filter.state || filter.modality || filter.name);
   return (
-    <Page title={t.worklist.title} actions={<StartButton projectId={projectId} disabled={rows.length === 0} />}>
-      <Group align="end">
-        <Select
-          label={t.worklist.project}
-          placeholder={t.worklist.allProjects}
-          clearable
-          data={(projects.data?.items ?? []).map((project) => ({ value: project.id, label: project.name }))}
-          value={projectId}
-          onChange={(value) => set("project", value)}
-          w={280}
-        />
-        <Select
-          label={t.worklist.state}
-          placeholder={t.worklist.allStates}
-          clearable
-          data={states.map((value) => ({ value, label: t.states[value] }))}
-          value={state}
-          onChange={(value) => set("state", value)}
-          w={200}
-        />
-        {!state && !reads.hasNextPage && <Done rows={rows} />}
-      </Group>
+    <Page
+      title={t.worklist.title}
+      actions={<StartButton projectId={filter.projectId} disabled={rows.length === 0 && !isFiltered} />}
+    >
+      <Filters filter={filter} set={set} projects={projects.data?.items ?? []} />
+      <Done projectId={filter.projectId} />
       {reads.error && <Problem problem={asProblem(reads.error)} retry={() => void reads.refetch()} />}
       {reads.isPending && !reads.error && <Waiting />}
-      {reads.data && rows.length === 0 && <NothingToRead filtered={Boolean(projectId || state)} />}
+      {reads.data && rows.length === 0 && <NothingToRead filtered={isFiltered} />}
       {rows.length > 0 && rows.every((row) => !row.prediction && row.state !== "submitted") && (
         <Text size="sm" c="dimmed" data-testid="no-predictions">
           {t.worklist.noPredictions}
         </Text>
       )}
       {rows.length > 0 && <Reads rows={rows} projects={projects.data?.items ?? []} />}
-      {reads.hasNextPage && (
-        <Button variant="default" loading={reads.isFetchingNextPage} onClick={() => void reads.fetchNextPage()}>
-          {t.shell.more}
-        </Button>
+      {rows.length > 0 && (
+        <Group>
+          <Text size="sm" c="dimmed" role="status" data-testid="reads-shown">
+            {t.worklist.shown(rows.length, reads.hasNextPage)}
+          </Text>
+          {reads.hasNextPage && (
+            <Button variant="default" loading={reads.isFetchingNextPage} onClick={() => void reads.fetchNextPage()}>
+              {t.shell.more}
+            </Button>
+          )}
+        </Group>
       )}
     </Page>
   );
 }
 
-function Done({ rows }: { rows: readonly AssignmentOut[] }) {
-  const counted = rows.filter((row) => row.state !== "withdrawn");
-  const done = counted.filter((row) => row.state === "submitted").length;
-  if (counted.length === 0) return null;
+type Set = (key: "project" | "state" | "modality" | "name" | "sort", value: string | null) => void;
+
+/** The filter as the address says it, so that it can be kept and shared. */
+function useFilter(): [AssignmentFilter, Set] {
+  const [search, setSearch] = useSearchParams();
+  const set = useCallback<Set>(
+    (key, value) =>
+      setSearch(
+        (old) => {
+          if (value) old.set(key, value);
+          else old.delete(key);
+          return old;
+        },
+        { replace: key === "name" },
+      ),
+    [setSearch],
+  );
+  const filter: AssignmentFilter = {
+    projectId: search.get("project"),
+    state: states.find((name) => name === search.get("state")) ?? null,
+    modality: search.get("modality"),
+    name: search.get("name") ?? "",
+    sort: sorts.find((name) => name === search.get("sort")) ?? "order",
+  };
+  return [filter, set];
+}
+
+function Filters({ filter, set, projects }: { filter: AssignmentFilter; set: Set; projects: readonly ProjectOut[] }) {
+  const counts = useQuery(assignmentCountsQuery).data?.items ?? [];
+  const modalities = [...new Set(counts.map((one) => one.modality))].sort();
   return (
-    <Stack gap={4} flex={1} miw={180}>
+    <search aria-label={t.worklist.filters}>
+      <Group align="end">
+        <NameSearch name={filter.name} onName={(name) => set("name", name)} />
+        <Select
+          label={t.worklist.project}
+          placeholder={t.worklist.allProjects}
+          clearable
+          searchable
+          data={projects.map((project) => ({ value: project.id, label: project.name }))}
+          value={filter.projectId}
+          onChange={(value) => set("project", value)}
+          w={230}
+        />
+        <Select
+          label={t.worklist.state}
+          placeholder={t.worklist.allStates}
+          clearable
+          data={states.map((value) => ({ value, label: t.states[value] }))}
+          value={filter.state}
+          onChange={(value) => set("state", value)}
+          w={160}
+        />
+        <Select
+          label={t.worklist.modality}
+          placeholder={t.worklist.allModalities}
+          clearable
+          data={modalities}
+          value={filter.modality}
+          onChange={(value) => set("modality", value)}
+          w={160}
+        />
+        <Select
+          label={t.worklist.sort}
+          allowDeselect={false}
+          data={sorts.map((value) => ({ value, label: t.worklist.sorts[value] }))}
+          value={filter.sort}
+          onChange={(value) => set("sort", value === "order" ? null : value)}
+          w={160}
+        />
+      </Group>
+    </search>
+  );
+}
+
+/** Asks the server once the typing pauses. */
+function NameSearch({ name, onName }: { name: string; onName: (name: string) => void }) {
+  const [typed, setTyped] = useState(name);
+  useEffect(() => setTyped(name), [name]);
+  useEffect(() => {
+    if (typed === name) return;
+    const pause = setTimeout(() => onName(typed), typing_ms);
+    return () => clearTimeout(pause);
+  }, [typed, name, onName]);
+  return (
+    <TextInput
+      type="search"
+      label={t.worklist.search}
+      leftSection={<Search size={15} aria-hidden />}
+      maxLength={200}
+      value={typed}
+      onChange={(event) => setTyped(event.currentTarget.value)}
+      w={230}
+    />
+  );
+}
+
+/** How far I am in all my reads, or in those of the chosen project. */
+function Done({ projectId }: { projectId: string | null }) {
+  const counts = (useQuery(assignmentCountsQuery).data?.items ?? []).filter(
+    (one) => projectId === null || one.project_id === projectId,
+  );
+  const sum = (items: readonly { count: number }[]) => items.reduce((total, one) => total + one.count, 0);
+  const all = sum(counts);
+  const done = sum(counts.filter((one) => one.state === "submitted"));
+  if (all === 0) return null;
+  return (
+    <Stack gap={4} maw={420}>
       <Text size="sm" c="dimmed" data-testid="worklist-progress">
-        {t.worklist.done(done, counted.length)}
+        {t.worklist.done(done, all)}
       </Text>
-      <Progress value={(100 * done) / counted.length} color="teal" size="sm" aria-label={t.worklist.progress} />
+      <Progress value={(100 * done) / all} color="teal" size="sm" aria-label={t.worklist.progress} />
     </Stack>
   );
 }
@@ -133,6 +223,7 @@ function Reads({ rows, projects }: { rows: readonly AssignmentOut[]; projects: r
             <Table.Th>{t.worklist.project}</Table.Th>
             <Table.Th>{t.worklist.state}</Table.Th>
             <Table.Th>{t.worklist.prediction}</Table.Th>
+            <Table.Th>{t.worklist.changed}</Table.Th>
             <ActionsHead />
           </Table.Tr>
         </Table.Thead>
@@ -162,12 +253,27 @@ function Reads({ rows, projects }: { rows: readonly AssignmentOut[]; projects: r
                 </Badge>
               </Table.Td>
               <Table.Td>
-                <Text size="sm" c={row.prediction ? "dark.0" : "dimmed"}>
+                <Text size="sm" {...(row.prediction ? {} : { c: "dimmed" })}>
                   {row.prediction ? row.prediction.style_label : t.worklist.noPrediction}
                 </Text>
               </Table.Td>
+              <Table.Td>
+                <Text size="sm" c="dimmed">
+                  {t.units.dateTime(row.updated_at)}
+                </Text>
+              </Table.Td>
               <Table.Td ta="right">
-                <Button component={Link} to={`/read/${row.id}`} size="compact-sm" variant="default">
+                <Button
+                  component={Link}
+                  to={`/read/${row.id}`}
+                  size="compact-sm"
+                  variant="default"
+                  aria-label={
+                    row.state === "submitted"
+                      ? t.worklist.lookNamed(row.image_name)
+                      : t.worklist.openNamed(row.image_name)
+                  }
+                >
                   {row.state === "submitted" ? t.worklist.look : t.worklist.open}
                 </Button>
               </Table.Td>

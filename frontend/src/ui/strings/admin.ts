@@ -16,6 +16,22 @@ export const users = {
   unlock: "Unlock",
   newLink: "New link",
   makeLink: "Make the one-time link",
+  access: "Access",
+  accessLabel: (name: string) => `Sessions and tokens of ${name}`,
+  accessOf: (name: string) => `How ${name} comes in`,
+  sessions: "Browsers signed in",
+  noSessions: "No browser is signed in.",
+  browser: "Browser",
+  unknownBrowser: "Unknown",
+  thisBrowser: "This one",
+  since: "Since",
+  lastUsed: "Last used",
+  endSession: "Sign out",
+  revoke: "Revoke",
+  rename: "Rename",
+  lockTitle: (name: string) => `Lock ${name}`,
+  lockWhat:
+    "Every browser of this user is signed out at once and no token works until you unlock the account. What they drew stays.",
   linkTitle: "One-time link",
   linkNote: (until: string) =>
     `Give this link to the person by a safe way. It works once, until ${until}, and is not shown again.`,
@@ -31,15 +47,30 @@ export const experts = {
   accountOf: (name: string) => `Account of expert ${name}`,
   hasAccount: "With account",
   nameOnly: "Name only",
+  edit: "Edit",
+  editOf: (name: string) => `Edit expert ${name}`,
+  unlinkTitle: (name: string) => `Take the account from ${name}`,
+  unlinkWhat:
+    "This user can no longer draw as this expert. The expert's readings and style stay, under the name alone.",
+  unlink: "Take it away",
 } as const;
 
 export const system = {
   ready: "Ready",
   yes: "Yes",
   no: "No",
-  version: "Version",
-  disk: "Free disk",
+  unknown: "Unknown",
+  disk: "Disk",
+  memory: "Memory",
+  roomOf: (free: string, total: string) => `${free} free of ${total}`,
+  used: (what: string) => `${what} in use`,
+  scarce: "Less than a tenth is left. Free some before the next import.",
+  load: "Load",
+  loadOf: (perCore: number) => `${perCore.toFixed(2)} per core, mean of a minute`,
   database: "Database",
+  backup: "Last backup",
+  noBackup: "No backup recorded",
+  ago: (duration: string) => `${duration} ago`,
   checks: "Checks",
   check: {
     answers: "The service answers",
@@ -48,15 +79,30 @@ export const system = {
     blobs: "The data folder can be written",
   } as Readonly<Record<string, string>>,
   queues: "Queues",
-  load: (running: number, queued: number) =>
+  queue: { interactive: "Predictions and imports", training: "Training" } as Readonly<Record<string, string>>,
+  jobs: (running: number, queued: number, oldest: string | null) =>
     running + queued === 0
       ? "nothing to do"
-      : `${plural(running, "job runs", "jobs run")}, ${plural(queued, "waits", "wait")}`,
+      : `${plural(running, "job runs", "jobs run")}, ${plural(queued, "waits", "wait")}${oldest ? `, the oldest for ${oldest}` : ""}`,
   workers: "Workers",
   noWorkers: "No worker has reported",
   noWorkersNext:
     "Without workers nothing is imported, learnt or predicted. Start Consilium with its workers (make run, or docker compose up).",
   alive: "Alive",
   silent: (duration: string) => `Silent for ${duration}`,
-  queueOf: (queue: string, device: string) => `queue ${queue}, on ${device}`,
+  worksOn: (queue: string, device: string) => `${queue}, on ${device}`,
+  alarms: "Browser and server saw different labels",
+  alarm: (at: string, segmentation: string, slices: readonly number[]) =>
+    `${at}: segmentation ${segmentation}, ${slices.length === 1 ? "slice" : "slices"} ${slices.join(", ")}. Nothing was overwritten; the reader was offered to save theirs as a new revision. Keep the database as it is and report this.`,
+  failures: "Jobs that failed last",
+  noFailures: "None.",
+  failure: (kind: string, at: string) => `${kind}, ${at}`,
+  allFailures: "All failed jobs",
+  audit: "Audit",
+  checkAudit: "Check the chain",
+  auditHint: "Reads every entry and proves that none was changed or removed.",
+  auditWhole: (rows: number) => `${plural(rows, "entry", "entries")}, all as they were written.`,
+  auditBroken: (seq: number) =>
+    `Entry ${seq} was changed, or one before it is missing. Keep the database as it is and call whoever answers for it.`,
+  versions: "Versions",
 } as const;

@@ -16,6 +16,7 @@ import { models } from "./models";
 import { imports, labels, policy, project, projects } from "./projects";
 import { read, save } from "./read";
 import { errors, nav, shell, simulated } from "./shell";
+import { tour } from "./tour";
 import { units } from "./units";
 import { volume3d } from "./volume3d";
 import { states, worklist } from "./worklist";
@@ -39,6 +40,7 @@ const en = {
   compare,
   measures,
   volume3d,
+  tour,
   projects,
   project,
   labels,

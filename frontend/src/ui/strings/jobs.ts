@@ -45,5 +45,7 @@ export const jobs = {
   took: (duration: string) => `Took ${duration}`,
   attempt: (n: number) => `attempt ${n}`,
   cancel: "Cancel",
+  again: "Try again",
+  askedAgain: "Asked again: a new job is queued.",
   cancelling: "Cancelling…",
 } as const;

@@ -15,6 +15,7 @@ export const projects = {
 export const project = {
   tabs: {
     images: "Images",
+    progress: "Progress",
     import: "Import",
     labels: "Labels",
     experts: "Experts",
@@ -22,7 +23,29 @@ export const project = {
     policy: "Policy",
     models: "Models and styles",
     jobs: "Jobs",
+    settings: "Name",
   },
+  addImages: "Add images from Consilium",
+  addImagesHint:
+    "Images that were imported before, into any project you may see. Every expert with an account is asked to read them.",
+  noOtherImages: "Every image you may see is in this project already.",
+  addChosen: (n: number) => (n === 0 ? "Add" : `Add ${plural(n, "image", "images")}`),
+  imagesAdded: (n: number) => `${plural(n, "image is", "images are")} in the project now.`,
+  moreOf: (name: string) => `More for ${name}`,
+  removeImage: "Take out of the project",
+  removeImageWhat:
+    "The image stays in Consilium, and can be added again. Reads of it that nobody has begun disappear from the worklists. Once somebody has begun, it stays.",
+  notMine: "You are not asked to read this image. The project's manager asks you under Experts.",
+  notMineManager:
+    "You are not asked to read this image. To open it, add yourself as an expert under Experts and ask yourself to read.",
+  blindedProgress:
+    "This project is blinded: until the readings are shown, those who run it see how many are submitted.",
+  progressOf: (name: string) => `Readings submitted of ${name}`,
+  notAsked: "Not asked",
+  lookAtReading: (image: string, state: string) => `Look at the reading of ${image}: ${state}`,
+  changeRoleOf: (name: string) => `Role of ${name} in the project`,
+  removeMemberWhat: "They no longer see this project. What they drew stays.",
+  removeMemberAct: "Remove",
   noImages: "No images yet",
   noImagesNext:
     "Drop DICOM, NIfTI, PNG or JPEG files under Import; a data set with several experts' segmentations works too.",
@@ -54,6 +77,15 @@ export const labels = {
   value: "Value",
   name: "Name",
   colour: "Colour",
+  code: "Coded term",
+  codeHint: "Scheme, value and meaning as in DICOM, for example SCT, 10200004, Liver.",
+  codeScheme: (name: string) => `Coding scheme of ${name}`,
+  codeValue: (name: string) => `Code of ${name}`,
+  codeMeaning: (name: string) => `Meaning of the code of ${name}`,
+  valueOf: (name: string) => `Value of ${name}`,
+  nameAt: (value: number) => `Name of label ${value}`,
+  colourOf: (name: string) => `Colour of ${name}`,
+  halfCode: "A coded term needs its scheme, its value and its meaning, or none of them.",
   none: "No labels yet",
   noneNext: "Add at least one: what the experts are to draw.",
   noneReader: "The project's manager adds them.",

@@ -21,6 +21,8 @@ export const shell = {
   save: "Save",
   saved: "Saved.",
   more: "Show more",
+  cancel: "Cancel",
+  typeName: (name: string) => `To confirm, type: ${name}`,
   thumbnail: (name: string) => `Middle slice of ${name}`,
 } as const;
 
@@ -42,5 +44,5 @@ export const errors = {
   adminOnlyTitle: "For admins",
   adminOnly: "This page is for admins. Ask one to do it for you or to change your role.",
   notFoundTitle: "There is no such page",
-  notFound: "Check the address, or go on from the links above.",
+  notFound: "The address may be mistyped, or what it named is gone or not yours to see. Go on from here:",
 } as const;

@@ -8,18 +8,29 @@ export const states = {
 
 export const worklist = {
   title: "My reads",
+  filters: "Filters",
+  search: "Name of the image",
   project: "Project",
   allProjects: "All projects",
   state: "State",
   allStates: "All states",
+  modality: "Modality",
+  allModalities: "All modalities",
+  sort: "Sorted by",
+  sorts: { order: "Reading order", name: "Name", updated: "Last changed" },
+  clear: "Clear filters",
+  shown: (shown: number, more: boolean) => `${shown}${more ? " and more" : ""} shown`,
   image: "Image",
   prediction: "Prediction",
   noPrediction: "None yet",
+  changed: "Last changed",
   start: "Start reading",
   open: "Open",
   look: "Look",
+  openNamed: (name: string) => `Open ${name}`,
+  lookNamed: (name: string) => `Look at ${name}`,
   progress: "Submitted",
-  done: (done: number, all: number) => `${done} of ${all} submitted`,
+  done: (done: number, all: number) => `${done.toLocaleString("en")} of ${all.toLocaleString("en")} submitted`,
   allDone: "All your reads are submitted. Well done.",
   none: "Nothing to read",
   noneNext:
@@ -27,7 +38,7 @@ export const worklist = {
   noneNextAdmin:
     "Nobody has asked you to read. Open a project, add yourself as an expert under Experts, and its images appear here.",
   noneFiltered: "No reads match",
-  noneFilteredNext: "Choose another project or state above.",
+  noneFilteredNext: "Change the filters above, or clear them.",
   noPredictions:
     "No predictions yet: they come after the project's manager has started pretraining on its page. You can draw without them.",
 } as const;

@@ -185,7 +185,7 @@ function FileTable({ files }: { files: FileState[] }) {
             </Table.Td>
             <Table.Td w={220}>
               {file.problem ? (
-                <Text size="sm" c="orange">
+                <Text size="sm" c="var(--ui-warning)">
                   {file.problem}
                 </Text>
               ) : (
