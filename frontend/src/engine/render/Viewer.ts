@@ -5,8 +5,6 @@
  * tools/Toolbox, what a view shows in SliceView, what pointers mean in PointerInput. Fails closed: without a completely loaded active map nothing can be
  * drawn, and a map that did not load completely is not shown as if it were empty.
  */
-import { toVoxel } from "../geometry/affine";
-import { hasLengths } from "../geometry/measure";
 import { toJournal } from "../labels/EditHistory";
 import { encodeRuns } from "../labels/editCodec";
 import { boundEdit, boundScope, DrawingBoard, findVoxelIjk } from "../tools/DrawingBoard";
@@ -17,21 +15,14 @@ import { Toolbox } from "../tools/Toolbox";
 import type {
   AcceptScope,
   ActiveSource,
-  CompareSide,
   Edit,
-  HeatSource,
   JournalEdit,
-  LabelAgreement,
   LabelInfo,
-  LayerLook,
-  LayerSource,
   PaintLimits,
   Plane,
   Point3,
   RemoteMerge,
   SliceChecksum,
-  SliceMeasure,
-  SurfaceMesh,
   ToolName,
   ToolOptions,
   ValueRange,
@@ -41,11 +32,10 @@ import type {
   ViewHandle,
 } from "../types";
 import { ImageVolume } from "../volume/ImageVolume";
-import { buildNifti } from "../volume/niftiBytes";
 import { buildWindowTable, normaliseWindow, tintWindowTable, type Window } from "../volume/windowTable";
 import { SlabDecoder } from "../workers/SlabDecoder";
 import { type Feed, feedImage, feedLabels } from "./feeds";
-import { measureSlice } from "./measureSlice";
+import { LayerViewer } from "./LayerViewer";
 import type { PointerHost } from "./PointerInput";
 import { ReferenceMaps } from "./ReferenceMaps";
 import { describeCursor, makeState } from "./report";
@@ -58,15 +48,15 @@ import { ViewSet } from "./ViewSet";
 const WHEEL_RADIUS_FACTOR = 1.12;
 const ERASER_COLOUR = "#ffffff";
 
-export class Viewer implements ViewerDoor {
-  private readonly scene: MutableScene;
+export class Viewer extends LayerViewer implements ViewerDoor {
+  protected readonly scene: MutableScene;
   private readonly size: Point3;
   private readonly scheduler = new FrameScheduler();
   private readonly decoder = new SlabDecoder();
   private readonly imageFeed: Feed;
   private activeFeed: Feed | null = null;
   private readonly views = new ViewSet();
-  private readonly references: ReferenceMaps;
+  protected readonly references: ReferenceMaps;
   /** what the cursor line speaks of: the pointer, or the crosshair after a key */
   private pointed: Sample | null = null;
   private window: Window;
@@ -79,6 +69,7 @@ export class Viewer implements ViewerDoor {
   private readonly tellCursor = (): void => this.sayCursor();
 
   constructor(private readonly options: ViewerOptions) {
+    super();
     const { image, startIjk } = options;
     const volume = new ImageVolume(image);
     this.size = [image.nx, image.ny, image.nz];
@@ -448,10 +439,6 @@ export class Viewer implements ViewerDoor {
     return this.toolbox.board?.labels.countVoxels() ?? new Map<number, number>();
   }
 
-  measureSlice(plane: Plane, label: number): SliceMeasure | null {
-    return measureSlice(this.scene, this.scene.orientation.planes[plane], label);
-  }
-
   listDrawnSlices(plane: Plane): readonly number[] {
     return this.toolbox.board?.labels.listDrawnSlices(this.scene.orientation.planes[plane].sliceAxis) ?? [];
   }
@@ -459,45 +446,6 @@ export class Viewer implements ViewerDoor {
   takeChecksums(): readonly SliceChecksum[] {
     this.toolbox.settleAll();
     return this.toolbox.board?.labels.takeChecksums() ?? [];
-  }
-
-  // ---------------------------------------------------------------------------------------------- read-only maps
-
-  async addLayer(source: LayerSource): Promise<void> {
-    await this.references.add(source, this.scene.crosshairIjk[2]);
-  }
-
-  updateLayer(id: string, look: Partial<LayerLook>): void {
-    this.references.update(id, look);
-  }
-
-  removeLayer(id: string): void {
-    this.references.remove(id);
-  }
-
-  async showHeat(heat: HeatSource | null): Promise<void> {
-    await this.references.showHeat(heat, this.scene.crosshairIjk[2]);
-  }
-
-  async compare(a: CompareSide, b: CompareSide, labels: readonly number[]): Promise<readonly LabelAgreement[]> {
-    const { info } = this.scene.volume;
-    return this.references.compare(a, b, hasLengths(info) ? info.affine : null, labels);
-  }
-
-  async buildSurface(side: CompareSide, label: number): Promise<SurfaceMesh | null> {
-    return this.references.buildSurface(side, this.scene.volume.info.affine, label);
-  }
-
-  buildNifti(longestSide: number): ArrayBuffer | null {
-    return buildNifti(this.scene.volume, longestSide);
-  }
-
-  goToMm(mm: Point3): void {
-    this.goTo(toVoxel(this.scene.volume.info.affine, mm));
-  }
-
-  showConsensus(layers: readonly string[], look: LayerLook | null): void {
-    this.references.showConsensus(layers, look);
   }
 
   // ---------------------------------------------------------------------------------------------- telling the page

@@ -1,0 +1,69 @@
+/**
+ * The part of a viewer that looks and changes no label: read-only maps, heat maps, comparisons, measures, surfaces.
+ * Viewer adds views, tools and the map being drawn.
+ */
+import { toVoxel } from "../geometry/affine";
+import { hasLengths } from "../geometry/measure";
+import type {
+  CompareSide,
+  HeatSource,
+  LabelAgreement,
+  LayerLook,
+  LayerSource,
+  Plane,
+  Point3,
+  SliceMeasure,
+  SurfaceMesh,
+} from "../types";
+import { buildNifti } from "../volume/niftiBytes";
+import { measureSlice } from "./measureSlice";
+import type { ReferenceMaps } from "./ReferenceMaps";
+import type { Scene } from "./Scene";
+
+export abstract class LayerViewer {
+  protected abstract readonly scene: Scene;
+  protected abstract readonly references: ReferenceMaps;
+
+  abstract goTo(ijk: Point3): void;
+
+  async addLayer(source: LayerSource): Promise<void> {
+    await this.references.add(source, this.scene.crosshairIjk[2]);
+  }
+
+  updateLayer(id: string, look: Partial<LayerLook>): void {
+    this.references.update(id, look);
+  }
+
+  removeLayer(id: string): void {
+    this.references.remove(id);
+  }
+
+  async showHeat(heat: HeatSource | null): Promise<void> {
+    await this.references.showHeat(heat, this.scene.crosshairIjk[2]);
+  }
+
+  async compare(a: CompareSide, b: CompareSide, labels: readonly number[]): Promise<readonly LabelAgreement[]> {
+    const { info } = this.scene.volume;
+    return this.references.compare(a, b, hasLengths(info) ? info.affine : null, labels);
+  }
+
+  async buildSurface(side: CompareSide, label: number): Promise<SurfaceMesh | null> {
+    return this.references.buildSurface(side, this.scene.volume.info.affine, label);
+  }
+
+  buildNifti(longestSide: number): ArrayBuffer | null {
+    return buildNifti(this.scene.volume, longestSide);
+  }
+
+  goToMm(mm: Point3): void {
+    this.goTo(toVoxel(this.scene.volume.info.affine, mm));
+  }
+
+  showConsensus(layers: readonly string[], look: LayerLook | null): void {
+    this.references.showConsensus(layers, look);
+  }
+
+  measureSlice(plane: Plane, label: number): SliceMeasure | null {
+    return measureSlice(this.scene, this.scene.orientation.planes[plane], label);
+  }
+}
