@@ -420,16 +420,6 @@ def find_expert_of_user(db: AnySession, user_id: UUID) -> ExpertRow | None:
     return db.scalar(select(ExpertRow).where(ExpertRow.user_id == user_id))
 
 
-def list_experts(db: AnySession, after: tuple[str, UUID] | None, limit: int) -> list[ExpertRow]:
-    """Experts in order of name and id."""
-    query = select(ExpertRow).order_by(ExpertRow.name, ExpertRow.id).limit(limit)
-    if after is not None:
-        name, expert_id = after
-        later = (ExpertRow.name > name) | and_(ExpertRow.name == name, ExpertRow.id > expert_id)
-        query = query.where(later)
-    return list(db.scalars(query))
-
-
 def add_expert(
     db: WriteSession, name: str, description: str, user_id: UUID | None, simulated: bool
 ) -> ExpertRow | None:

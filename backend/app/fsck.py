@@ -29,6 +29,7 @@ NAMED_BLOBS: Final = """
     UNION ALL SELECT 'revision ' || id, labels_sha256 FROM revisions
     UNION ALL SELECT 'uncertainty of revision ' || id, uncertainty_sha256 FROM revisions WHERE uncertainty_sha256 IS NOT NULL
     UNION ALL SELECT 'model version ' || id, weights_sha256 FROM model_versions
+    UNION ALL SELECT 'average style of model version ' || id, card ->> 'consensus_sha256' FROM model_versions
     UNION ALL SELECT 'style ' || id, weights_sha256 FROM styles
 """
 

@@ -61,7 +61,7 @@ def _welcome_newcomer(db: WriteSession, to_read: list[UUID]) -> None:
         return
     user_id = admins[0].id
     projects.put_member(db, SYSTEM, project_id, user_id, "manager")
-    mine = [e for e in accounts.list_experts(db, SYSTEM, None, 100).items if e.user_id == user_id]
+    mine = [e for e in projects.list_known_experts(db, SYSTEM, None, 100).items if e.user_id == user_id]
     expert = mine[0] if mine else accounts.create_expert(db, SYSTEM, NEWCOMER, "The newcomer of the demo.", user_id)
     projects.put_expert(db, SYSTEM, project_id, expert.id, assign=False)
     projects.assign_images(db, SYSTEM, project_id, to_read, [expert.id])

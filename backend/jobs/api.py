@@ -202,6 +202,8 @@ def _job(job: Job, positions: dict[UUID, int]) -> JobOut:
 
 # A stream ends by itself after this long; the browser comes back with Last-Event-ID, and signs in anew on the way.
 STREAM_SECONDS: Final = 120.0
+# What a stream over the limit is told to wait before it tries again.
+FULL_RETRY_MS: Final = 30_000
 # How often a listener's rights are looked up again.
 SIEVE_SECONDS: Final = 15.0
 
@@ -220,7 +222,8 @@ async def stream_events(
     """Server-sent events of type job, metric, style, segmentation, assignment and reload.
 
     Data is `{"type", "id", "project_id", …}`: ids only, the thing itself is fetched by its route. After a gap
-    `Last-Event-ID` replays what changed; `reload` says that more was missed than can be replayed.
+    `Last-Event-ID` replays what changed; `reload` says that more was missed than can be replayed. A user has at most 12
+    streams at once; one more ends at once and is told (`retry`) to come again in half a minute.
     """
     listener = _Listener(of_request(request), request.app.state.events, actor, _time_of(last_event_id))
     return EventSourceResponse(listener.events(), ping=15, headers={"Cache-Control": "no-store"})
@@ -243,9 +246,12 @@ class _Listener:
         self.clock_offset = timedelta()
 
     async def events(self) -> AsyncIterator[ServerSentEvent]:
-        """Until the stream's time is up or the browser goes away."""
+        """Until the stream's time is up or the browser goes away; at once when there are too many streams."""
         ends = time.monotonic() + STREAM_SECONDS
-        async with self.source.listen() as waiting:
+        async with self.source.listen(self.actor.user_id) as waiting:
+            if waiting is None:  # a refusal by status would make a browser give up for good
+                yield ServerSentEvent(comment="too many streams are open; try again later", retry=FULL_RETRY_MS)
+                return
             missed = await run_in_threadpool(self._look)
             yield self._sent({"type": "hello", "id": None, "project_id": None}, retry=500)
             for event in missed:

@@ -296,12 +296,16 @@ def _before(cursor: str | None) -> tuple[datetime, UUID] | None:
 
 
 def promote_model(db: WriteSession, actor: Actor, version_id: UUID, reason: str) -> ModelVersion:
-    """Make a model version live by a person's decision, with the styles on it; promoting an older one rolls back."""
+    """Make a model version live by a person's decision, with the styles on it; promoting an older one rolls back.
+
+    Raises NotFound for whom `list_models` does not show it.
+    """
     version = store.find_version(db, version_id)
     if version is None:
         raise NotFound
-    role = store.projects_of(db, actor.user_id, version.project_id)[0].role
-    authorize(actor, "promote", Resource("model", version.project_id, role))
+    facts = store.projects_of(db, actor.user_id, version.project_id)[0]
+    visible = sees_everyone(actor, facts)
+    authorize(actor, "promote", Resource("model", version.project_id, facts.role, visible=visible))
     store.lock_project_models(db, version.project_id)
     before = store.find_live_version(db, version.project_id)
     _put_live(db, version, list(store.live_styles(db, version.project_id)))

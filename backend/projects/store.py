@@ -1,7 +1,7 @@
 """What is kept of projects: label set, members, experts, images, assignments, uploads under way; and every query on them."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    or_,
     select,
     true,
     tuple_,
@@ -294,6 +295,31 @@ def list_project_experts(
     return [(row[0], row[1], row[2]) for row in db.execute(query)]
 
 
+def list_known_experts(
+    db: AnySession, user_id: UUID | None, everyone: bool, only: UUID | None, after: tuple[str, UUID] | None, limit: int
+) -> list[ExpertRow]:
+    """Experts in order of name: this user's own, and those of projects they manage or that are not blinded.
+
+    everyone: those of all projects and of none. only: at most this project's (a token may be bound to one).
+    """
+    named = exists().where(ProjectExpert.expert_id == ExpertRow.id)
+    if not everyone:
+        named = named.where(
+            Member.project_id == ProjectExpert.project_id,
+            Member.user_id == user_id,
+            Project.id == ProjectExpert.project_id,
+            or_(Member.role == "manager", Project.policy["blinding"].astext == "open"),
+        )
+    if only is not None:
+        named = named.where(ProjectExpert.project_id == only)
+    query = select(ExpertRow).order_by(ExpertRow.name, ExpertRow.id).limit(limit)
+    if not everyone or only is not None:
+        query = query.where(or_(named, ExpertRow.user_id == user_id))
+    if after is not None:
+        query = query.where(tuple_(ExpertRow.name, ExpertRow.id) > tuple_(literal(after[0]), literal(after[1])))
+    return list(db.scalars(query))
+
+
 def project_experts_by_name(db: AnySession, project_id: UUID) -> dict[str, UUID]:
     """The experts of a project under their names; of two with one name the older."""
     query = (
@@ -455,6 +481,18 @@ def keep_import_file(db: WriteSession, import_id: UUID, path: str, size_bytes: i
 
 def import_files(db: AnySession, import_id: UUID) -> list[ImportFile]:
     return list(db.scalars(select(ImportFile).where(ImportFile.import_id == import_id).order_by(ImportFile.path)))
+
+
+def abandoned_imports(db: WriteSession, days: int) -> list[Import]:
+    """Uploads begun this long ago and never committed, locked; those a file is just arriving for are left for another time."""
+    old = Import.created_at < func.now() - timedelta(days=days)
+    query = select(Import).where(Import.state == "receiving", old).with_for_update(skip_locked=True)
+    return list(db.scalars(query))
+
+
+def remove_import(db: WriteSession, import_id: UUID) -> None:
+    """Forget an upload and its list of files."""
+    db.execute(delete(Import).where(Import.id == import_id))
 
 
 def close_import(db: WriteSession, import_id: UUID) -> None:

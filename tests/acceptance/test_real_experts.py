@@ -1,7 +1,8 @@
 """The main loop on real experts, through the REST contract only: QUBIQ brain growth, seven people, the same images.
 
 Exp1–Exp5 are imported and pretrained on; Exp6 and Exp7 sign in as new doctors, submit five cases each, and the gate decides which
-style is theirs. Scored on cases nobody's reading of which any network has seen.
+style is theirs. Scored on cases nobody's reading of which any network has seen. On one machine every run gives the same numbers
+(tests/integration/test_repeatable.py): eight cases cannot tell chance from skill, but a change of these numbers has a cause.
 """
 
 import io
@@ -43,7 +44,7 @@ def new_doctor(admin: Client, url: str, project_id: str, name: str) -> tuple[Cli
     return Client(url).redeem(made["link"]["url"]), expert["id"]
 
 
-def test_new_experts_are_measured_and_what_goes_live_is_no_step_back(
+def test_new_experts_get_predictions_nearer_to_their_own_hand(
     server: Running, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pack = np.load(Path(shared_data("qubiq-brain-growth")) / "cases.npz")
@@ -83,15 +84,15 @@ def test_new_experts_are_measured_and_what_goes_live_is_no_step_back(
                 f"\n{name}: first style {100 * first:.1f} → live style {100 * own:.1f} Dice on {len(UNSEEN)} unseen cases; {result}"
             )
 
-    # How much five corrections help is a question for cross-validation (benchmarks/expert_adaptive), not for eight cases whose
-    # standard error is half a point. Here the promise is the gate's: what goes live was measured on the doctor's own held-out
-    # cases, says so, and is no step back on cases nobody has seen. Until 2026-11-21 this also demanded a gain for Exp7 and allowed
-    # half a point of loss; it was weakened after a run in which Exp7 gained 0.0. Runs differ because random ids decide the order of
-    # readings and the held-out cases: make that repeatable, then demand the gain again.
-    for name, first, own, result in rows:
+    for name, first, _own, result in rows:
         assert first > 0.78, f"{name}: the shared network has not learnt the task"
         assert result["gate"]["reason"], f"{name}: the gate's verdict has no reason"
-        assert own > first - 0.01, f"{name}: the style that is live is a step back"
+    assert {name: own > first for name, first, own, _ in rows}["Exp7"], (
+        "the outlier's own style must beat the style everybody starts with"
+    )
+    assert all(own >= first - 0.005 for _, first, own, _ in rows), (
+        "a style that went live must not be worse than the first one"
+    )
 
 
 def read(doctor: Client, project_id: str, image: dict, mask_yx: np.ndarray) -> None:

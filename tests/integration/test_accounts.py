@@ -258,6 +258,19 @@ class TestTokens:
             script = TestClient(app, base_url=ORIGIN, headers={"Authorization": f"Bearer {secret}"})
             assert script.get(f"{API}/session").status_code == 401
 
+    def test_a_token_is_bound_only_to_a_project_its_maker_sees(self, client: TestClient) -> None:
+        sign_in(client, "admin")
+        project = client.post(f"{API}/projects", json={"name": "P", "policy": {}, "labels": []}).json()["id"]
+
+        def ask(project_id: str) -> int:
+            body = {"name": "t", "scopes": ["read"], "project_id": project_id, "days": 1}
+            return client.post(f"{API}/tokens", json=body).status_code
+
+        assert ask(project) == 201
+        assert ask("00000000-0000-4000-8000-000000000000") == 404
+        sign_in(client, "expert")
+        assert ask(project) == 404
+
     def test_the_secret_is_shown_once_and_not_kept(self, client: TestClient) -> None:
         sign_in(client)
         secret = self.token(client, "read")["secret"]
@@ -284,6 +297,19 @@ class TestUsers:
 
         assert new["user"]["name"] == "carla"
         assert redeem(another_browser(app), secret).json()["user"]["display_name"] == "Dr. Carla"
+
+    def test_one_name_is_one_account_however_the_keyboard_composed_it(self, client: TestClient, app: FastAPI) -> None:
+        sign_in(client, "admin")
+        composed, decomposed = "ren\u00e9", "rene\u0301"
+        made = client.post(f"{API}/users", json={"name": decomposed, "display_name": "René", "role": "expert"})
+        assert made.json()["user"]["name"] == composed
+        again = client.post(f"{API}/users", json={"name": composed, "display_name": "René", "role": "expert"})
+        assert again.status_code == 409
+        browser = another_browser(app)
+        redeem(browser, made.json()["link"]["url"].partition("#")[2]).raise_for_status()
+
+        for typed in (composed, decomposed, "\uff32\uff25\uff2e\u00c9"):
+            assert enter(another_browser(app), typed).status_code == 200, typed
 
     def test_a_taken_name_is_a_conflict(self, client: TestClient) -> None:
         sign_in(client)

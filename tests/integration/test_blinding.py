@@ -174,6 +174,39 @@ def test_a_manager_of_a_blinded_project_sees_counts_and_no_content(hospital: Hos
     assert content.status_code == 404
 
 
+@pytest.mark.parametrize(("blinding", "sees_colleague"), [("open", True), *((one, False) for one in BLINDED)])
+def test_the_list_of_experts_names_only_whom_one_may_know(
+    hospital: Hospital, blinding: str, sees_colleague: bool
+) -> None:
+    scene = make_scene(hospital, blinding)
+    me, colleague, stranger = scene.mine.person, scene.other.person, hospital.person()
+
+    def known(someone: Person) -> set[str]:
+        return {one["id"] for one in someone.get("/experts").json()["items"]}
+
+    assert known(me) == {me.expert_id} | ({colleague.expert_id} if sees_colleague else set())
+    assert known(stranger) == {stranger.expert_id}
+    everyone = {me.expert_id, colleague.expert_id, stranger.expert_id}
+    assert known(hospital.admin) >= everyone
+    assert known(hospital.person("integrator", expert=False)) >= everyone
+
+
+@pytest.mark.parametrize(("blinding", "status"), [("open", 403), ("until_all_submitted", 404)])
+def test_a_model_version_that_is_not_listed_cannot_be_promoted_nor_found_out(
+    hospital: Hospital, blinding: str, status: int
+) -> None:
+    scene = make_scene(hospital, blinding)
+    with hospital.app.state.database.write() as db:
+        version = models.add_version(
+            db, project_id=uuid.UUID(scene.project), method="m", state="candidate", config={}, config_sha256="0" * 64,
+            weights_sha256="0" * 64, metrics={}, card={},
+        ).id  # fmt: skip
+    body = {"reason": "why not"}
+
+    assert scene.mine.person.post(f"/models/{version}/promote", body).status_code == status
+    assert bool(scene.mine.person.get("/models").json()["items"]) == (status == 403)
+
+
 def test_a_reader_may_not_ask_for_anothers_worklist(hospital: Hospital) -> None:
     scene = make_scene(hospital, "open")
 

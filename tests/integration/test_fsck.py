@@ -137,6 +137,22 @@ def test_rows_that_cannot_be_true_are_found(
     assert [fault for fault in faults if sentence in fault], faults
 
 
+def test_the_average_style_of_a_model_version_is_named_even_while_nobody_has_it(
+    database: Database, settings: Settings, revision: UUID, owner: psycopg.Connection[Any], blobs: Blobs
+) -> None:
+    weights, average = blobs.put(b"weights"), blobs.put(b"average style")
+    owner.execute(
+        "INSERT INTO model_versions (project_id, number, method, state, config, config_sha256, weights_sha256, metrics, card) "
+        "SELECT id, 1, 'm', 'live', '{}', '', %s, '{}', jsonb_build_object('consensus_sha256', %s::text) FROM projects",
+        [weights, average],
+    )
+    for sha256 in (weights, average):
+        os.utime(blobs.path(sha256), (0, 0))
+
+    assert sweep(database, settings) == 0
+    assert blobs.exists(average)
+
+
 def test_sweeping_takes_a_day_old_orphan_and_nothing_that_is_named(
     database: Database, settings: Settings, revision: UUID, blobs: Blobs
 ) -> None:

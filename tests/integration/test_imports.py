@@ -7,18 +7,20 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import nibabel
 import numpy as np
 import pydicom
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from backend.audit import AuditRow, verify
 from backend.blobs import Blobs
 from backend.database import Database
 from backend.interop import imports
 from backend.jobs import rules as jobs
+from backend.projects import rules as projects
 from backend.settings import Settings
 from backend.studies.store import Image, Patient, PatientIdentity, Study
 from tests.factories import Volume, data_set_folder, dicom_bytes, dicom_series, nifti_bytes, odd_spacing, volume
@@ -389,6 +391,27 @@ def test_an_upload_of_another_person_does_not_exist(hospital: Hospital) -> None:
     sent = stranger.browser.put(f"{path}/files", params={"path": "a"}, content=b"x")
 
     assert (sent.status_code, stranger.browser.get(path).status_code) == (404, 404)
+
+
+def test_an_upload_nobody_commits_is_forgotten_after_a_week_with_its_files(hospital: Hospital) -> None:
+    project = hospital.project()
+    begun = [hospital.admin.post("/imports", {"project_id": project, "experts": False}).json()["id"] for _ in range(2)]
+    for import_id in begun:
+        path = f"{API}/imports/{import_id}/files"
+        hospital.admin.browser.put(path, params={"path": "a.nii"}, content=b"x").raise_for_status()
+    settings, database = hospital.app.state.settings, hospital.app.state.database
+    with database.write() as db:
+        db.execute(text("UPDATE imports SET created_at = now() - interval '8 days' WHERE id = :id"), {"id": begun[0]})
+
+    with database.write() as db:
+        assert projects.abandon_uploads(db, settings) == 1
+
+    old, young = (projects.quarantine(settings, UUID(import_id)) for import_id in begun)
+    assert not old.exists() and young.exists()
+    assert [hospital.admin.get(f"/imports/{import_id}").status_code for import_id in begun] == [404, 200]
+    with database.read() as db:
+        event = db.execute(text("SELECT * FROM audit WHERE kind = 'import' AND action = 'D'")).mappings().one()
+    assert (event["object_id"], event["actor_name"]) == (begun[0], "consilium")
 
 
 def test_everything_in_one_request(hospital: Hospital) -> None:

@@ -1,5 +1,6 @@
 """Jobs, models, styles and the event stream as a browser meets them."""
 
+import contextlib
 import json
 import threading
 import time
@@ -175,6 +176,25 @@ def test_progress_reaches_a_listening_browser_at_once_and_is_replayed_after_a_ga
     }
     assert json.loads(replayed["data"])["id"] == job_id
     assert waited < 2
+
+
+def test_one_stream_too_many_ends_at_once_and_is_told_when_to_come_again(
+    served: str, client: TestClient, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("backend.events.MOST_OF_ONE_USER", 2)
+    mine = httpx.Client(base_url=served, cookies=dict(client.cookies), headers={"Origin": ORIGIN}, timeout=5)
+    sign_in(client, "expert")
+    other = httpx.Client(base_url=served, cookies=dict(client.cookies), headers={"Origin": ORIGIN}, timeout=5)
+    with mine, other, contextlib.ExitStack() as open_streams:
+
+        def stream(browser: httpx.Client) -> Iterator[dict[str, str]]:
+            return events_of(open_streams.enter_context(browser.stream("GET", "/api/v1/events")))
+
+        assert [next(stream(mine))["event"] for _ in range(2)] == ["hello", "hello"]
+        refused = list(stream(mine))
+        assert next(stream(other))["event"] == "hello"
+
+    assert [(one.get("event"), one["retry"]) for one in refused] == [(None, "30000")]
 
 
 def test_a_stranger_hears_nothing_of_a_project(

@@ -13,6 +13,7 @@ from backend import queue as bells
 from backend.errors import ConsiliumError as Refused
 from backend.jobs import rules
 from backend.jobs.rules import Claimed, JobFailure, LeaseLost, Timing, seconds_left
+from backend.projects import rules as projects
 from worker.gateway.connection import Gateway
 
 __all__ = ["OUTAGES", "Claimed", "JobFailure", "LeaseLost", "Refused", "seconds_left"]
@@ -99,7 +100,7 @@ def settle(gateway: Gateway, job: Claimed, *, stopping: bool) -> None:
 
 
 def tick(gateway: Gateway) -> int | None:
-    """Reaper and scheduler; None when another worker is at it."""
+    """Reaper, scheduler, and the sweeper of abandoned uploads; None when another worker is at the first two."""
     settings = gateway.settings
     timing = Timing(
         settings.personalise_after,
@@ -107,6 +108,8 @@ def tick(gateway: Gateway) -> int | None:
         settings.personalise_quiet_seconds,
         rering_seconds=max(10.0, 2 * settings.reaper_seconds),
     )
+    with gateway.database.write() as db:
+        projects.abandon_uploads(db, settings)
     with gateway.database.write() as db:
         return rules.tick(db, timing)
 

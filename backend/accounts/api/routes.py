@@ -15,10 +15,8 @@ from backend.accounts.api.wire import (
     ExpertChangeIn,
     ExpertIn,
     ExpertOut,
-    ExpertPageOut,
     JournalKeyOut,
     LinkOut,
-    NewTokenOut,
     NewUserOut,
     PreferencesIn,
     PreferencesOut,
@@ -27,7 +25,6 @@ from backend.accounts.api.wire import (
     SignInIn,
     SignInOut,
     SignInsOut,
-    TokenIn,
     TokenOut,
     TokenPageOut,
     UserChangeIn,
@@ -163,24 +160,10 @@ def list_tokens(db: Reads, actor: CurrentActor) -> TokenPageOut:
     return TokenPageOut(items=[_token(row) for row in rules.list_tokens(db, actor)], next_cursor=None)
 
 
-@router.post("/tokens", status_code=201, openapi_extra=policy("token:create"))
-def create_token(body: TokenIn, db: Writes, actor: CurrentActor) -> NewTokenOut:
-    """Make an API token; its secret is shown this once."""
-    new = rules.create_token(db, actor, body.name, list(body.scopes), body.project_id, body.days)
-    return NewTokenOut(token=_token(new.token), secret=new.secret)
-
-
 @router.delete("/tokens/{token_id}", status_code=204, openapi_extra=policy("token:delete"))
 def delete_token(token_id: UUID, db: Writes, actor: CurrentActor) -> None:
     """Revoke a token; it stops working at once."""
     rules.revoke_token(db, actor, token_id)
-
-
-@router.get("/experts", openapi_extra=policy("expert:list"))
-def list_experts(db: Reads, actor: CurrentActor, cursor: Cursor = None, limit: Limit = 100) -> ExpertPageOut:
-    """Experts, in order of name."""
-    page = rules.list_experts(db, actor, cursor, limit)
-    return ExpertPageOut(items=[_expert(row) for row in page.items], next_cursor=page.next_cursor)
 
 
 @router.post("/experts", status_code=201, openapi_extra=policy("expert:create"))

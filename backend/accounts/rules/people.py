@@ -128,7 +128,10 @@ def list_tokens(db: AnySession, actor: Actor) -> list[store.ApiTokenRow]:
 def create_token(
     db: WriteSession, actor: Actor, name: str, scopes: list[str], project_id: UUID | None, days: int
 ) -> NewToken:
-    """A token for the caller's programs, with at most the caller's own rights. Lives 90 days by default, a year at most."""
+    """A token for the caller's programs, with at most the caller's own rights. Lives 90 days by default, a year at most.
+
+    Whether the caller may reach `project_id` is asked before, by `projects`, which knows.
+    """
     authorize(actor, "create", Resource("token"))
     if actor.token_id is not None or actor.user_id is None:
         raise Forbidden("A token cannot make tokens; sign in with a browser.")
@@ -157,16 +160,6 @@ def revoke_token(db: WriteSession, actor: Actor, token_id: UUID) -> None:
     authorize(actor, "delete", Resource("token", owner_id=row.user_id))
     store.revoke_token(db, token_id)
     audit.record(db, actor, "D", "token", token_id, old={"prefix": row.prefix})
-
-
-def list_experts(db: AnySession, actor: Actor, cursor: str | None, limit: int) -> Page[store.ExpertRow]:
-    """All experts in order of name."""
-    authorize(actor, "list", Resource("expert"))
-    after = None
-    if cursor is not None:
-        name, expert_id = decode_cursor(cursor, str, UUID)
-        after = (str(name), UUID(str(expert_id)))
-    return page_of(store.list_experts(db, after, limit + 1), limit, lambda expert: (expert.name, expert.id))
 
 
 def load_expert(db: AnySession, expert_id: UUID) -> store.ExpertRow:

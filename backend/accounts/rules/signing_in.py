@@ -6,6 +6,7 @@ Fails closed: whatever is unknown, used, expired, locked or idle is nobody.
 """
 
 import hashlib
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -188,8 +189,8 @@ def new_link(db: WriteSession, actor: Actor, user: store.UserRow) -> Link:
 
 
 def fold_name(name: str) -> str:
-    """Account names are compared without case."""
-    return name.strip().casefold()
+    """Account names are compared without case and in one Unicode form (NFKC), however the keyboard composed them."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold()).strip()
 
 
 def _open_session(db: WriteSession, settings: Settings, user: store.UserRow, caller: Caller, way: str) -> SignedIn:

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from backend import audit
 from backend.accounts import store as accounts
-from backend.accounts.rules import Actor, create_expert
+from backend.accounts.rules import Actor, NewToken, Resource, authorize, create_expert
+from backend.accounts.rules import create_token as create_token_anywhere
 from backend.database import AnySession, WriteSession
 from backend.errors import Forbidden, Invalid, NotFound
 from backend.paging import Page, decode_cursor, page_of
@@ -78,6 +79,24 @@ def list_experts(db: AnySession, actor: Actor, project_id: UUID, cursor: str | N
     rows = store.list_project_experts(db, project_id, actor.user_id if own_only else None, after, limit + 1)
     page = page_of(rows, limit, lambda row: (row[0].name, row[0].id))
     return Page([_expert(*row) for row in page.items], page.next_cursor)
+
+
+def list_known_experts(db: AnySession, actor: Actor, cursor: str | None, limit: int) -> Page[accounts.ExpertRow]:
+    """Every expert the caller may know of, in order of name. Admins and integrators, who link accounts to them, know all."""
+    authorize(actor, "list", Resource("expert"))
+    after = decode_cursor(cursor, str, UUID) if cursor else None
+    everyone = actor.is_admin or actor.role == "integrator"
+    rows = store.list_known_experts(db, actor.user_id, everyone, actor.project_id, after, limit + 1)
+    return page_of(rows, limit, lambda expert: (expert.name, expert.id))
+
+
+def create_token(
+    db: WriteSession, actor: Actor, name: str, scopes: list[str], project_id: UUID | None, days: int
+) -> NewToken:
+    """A token for the caller's programs, perhaps bound to a project they see. Raises NotFound where they see none."""
+    if project_id is not None:
+        authorize_in(db, actor, "read", "project", project_id)
+    return create_token_anywhere(db, actor, name, scopes, project_id, days)
 
 
 def put_expert(db: WriteSession, actor: Actor, project_id: UUID, expert_id: UUID, assign: bool) -> ExpertView:

@@ -3,6 +3,7 @@
 What a sender calls a file is text to show and group by; on disk a file is named by its hash. Nothing is parsed here.
 """
 
+import shutil
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from backend.projects import store
 from backend.projects.rules.projects import authorize_in
 from backend.settings import Settings
 
+ABANDONED_DAYS = 7  # after which an upload nobody committed is forgotten
 MAX_FILES = 20_000
 MAX_BYTES = 64 << 30
 MAX_NAME = 1000
@@ -114,6 +116,20 @@ def commit_import(db: WriteSession, actor: Actor, import_id: UUID) -> Upload:
     new = {"files": len(upload.files), "bytes": total}
     audit.record(db, actor, "E", "import", import_id, project_id=upload.project_id, new=new)
     return upload
+
+
+def abandon_uploads(db: WriteSession, settings: Settings) -> int:
+    """Forget uploads that were begun a week ago and never committed; returns how many.
+
+    The files go first: killed before the commit, the row is found again.
+    """
+    abandoned = store.abandoned_imports(db, ABANDONED_DAYS)
+    for row in abandoned:
+        shutil.rmtree(quarantine(settings, row.id), ignore_errors=True)
+        store.remove_import(db, row.id)
+        reason = f"not committed for {ABANDONED_DAYS} days"
+        audit.record(db, None, "D", "import", row.id, project_id=row.project_id, reason=reason)
+    return len(abandoned)
 
 
 def _view(row: store.Import, files: list[store.ImportFile]) -> Upload:

@@ -164,7 +164,8 @@ export interface paths {
          * @description Server-sent events of type job, metric, style, segmentation, assignment and reload.
          *
          *     Data is `{"type", "id", "project_id", …}`: ids only, the thing itself is fetched by its route. After a gap
-         *     `Last-Event-ID` replays what changed; `reload` says that more was missed than can be replayed.
+         *     `Last-Event-ID` replays what changed; `reload` says that more was missed than can be replayed. A user has at most 12
+         *     streams at once; one more ends at once and is told (`retry`) to come again in half a minute.
          */
         get: operations["stream_events"];
         put?: never;
@@ -184,7 +185,7 @@ export interface paths {
         };
         /**
          * List Experts
-         * @description Experts, in order of name.
+         * @description Experts, in order of name: you, and those of projects you manage or that are not blinded; admins and integrators see all.
          */
         get: operations["list_experts"];
         put?: never;
@@ -1216,7 +1217,7 @@ export interface paths {
         put?: never;
         /**
          * Create Token
-         * @description Make an API token; its secret is shown this once.
+         * @description Make an API token, for one of your projects or for all that you may do; its secret is shown this once.
          */
         post: operations["create_token"];
         delete?: never;
