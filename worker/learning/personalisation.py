@@ -1,8 +1,8 @@
 """One expert's new style, from nearest row to trained row to adapter, and its verdict (LEARNING 2.3 and 3).
 
 0 corrections: the consensus row. Fewer than `row_after` patients: the nearest row or a blend, by forward passes. From there: a
-row trained from the nearest, stopped where cross-validation on the support set says so. From `adapter_after`: a rank-4 adapter on
-top, half of every batch replaying other experts. All rows of a training (one per fold and the one that ships) share each batch:
+row trained from the nearest, stopped where cross-validation on the support set says so; where the gate refuses it, half the way to
+it. From `adapter_after`: a rank-4 adapter on top, half of every batch replaying other experts. All rows of a training (one per fold and the one that ships) share each batch:
 nothing couples samples, so this is the same as training them one by one.
 """
 
@@ -26,6 +26,7 @@ from worker.learning.shared import train_shared
 from worker.learning.styles import blends, fit_of_rows, loss_on, nearest, suspects
 from worker.learning.training import Randomness, Run, Schedule, descend, stop_points
 
+HALF = 0.5  # of the way from the start to the trained row: most of the gain, and far less of what five cases get wrong
 STOP_POINTS = 4  # places along the training at which it may be found to have been long enough
 
 
@@ -139,6 +140,15 @@ class Personalisation:
                 return self._personalised(trained.shipped, adapter, "adapter", facts, report, blend)
         report = self._judge([_as_candidate(case, "row") for case in cases], held_out)
         if not report.passed and trained.steps:
+            half = self._judge([_as_candidate(case, "half") for case in cases], held_out)
+            if half.passed:
+                half = replace(
+                    half, reason=f"{half.reason} Half the way to a style that was measured too. {report.reason}"
+                )
+                facts = facts | {"row_share": HALF, "dice/row": report.candidates["candidate"]}
+                return self._personalised(
+                    _half_way(trained.starts[0], trained.shipped), None, origin, facts, half, blend
+                )
             untrained = self._judge([_as_candidate(case, "start") for case in cases], held_out)
             if untrained.passed:
                 untrained = replace(
@@ -234,7 +244,8 @@ class Personalisation:
             tests = list(zip(split.folds, learnt_from, trained.fold_rows, trained.starts[1:], strict=True))
         for fold, others, row, start in tests:
             for i in fold:
-                by_name = {"row": self._case(i, row), "start": self._case(i, start), **self._rivals(i, others)}
+                own = {"row": row, "half": _half_way(start, row), "start": start}
+                by_name = {name: self._case(i, one) for name, one in own.items()} | self._rivals(i, others)
                 if adapter is not None:
                     by_name["adapter"] = self._case(i, row, adapter)
                 candidates.append(by_name)
@@ -343,9 +354,20 @@ def _row_optimiser(config: ExpertAdaptiveConfig) -> Literal["adamw", "radam"]:
     return "adamw" if config.recipe == "nearest" else config.optimiser
 
 
+def _half_way(start: Tensor, trained: Tensor) -> Tensor:
+    """Half-way between two rows [P]. Fine-tuned weights averaged with those they began from err less on what they have not seen
+    (WiSE-FT, Wortsman et al., CVPR 2022)."""
+    return torch.lerp(start, trained, HALF)
+
+
 def _as_candidate(case: GateCase, name: str) -> GateCase:
     """The case with `name` as the candidate, without what is not its rival: only an adapter must beat the row it sits on."""
-    hidden = {"row": ("adapter", "start"), "start": ("adapter", "row", "nearest"), "adapter": ("start",)}[name]
+    hidden = {
+        "row": ("adapter", "half", "start"),
+        "half": ("adapter", "row", "start"),
+        "start": ("adapter", "row", "half", "nearest"),
+        "adapter": ("half", "start"),
+    }[name]
 
     def renamed(values: dict[str, float]) -> dict[str, float]:
         return {("candidate" if key == name else key): value for key, value in values.items() if key not in hidden}
