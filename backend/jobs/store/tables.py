@@ -15,6 +15,7 @@ from sqlalchemy import (
     Integer,
     String,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -34,6 +35,8 @@ class Job(Base):
         Index("ix_jobs_project_id", "project_id", "created_at", "id"),
         Index("ix_jobs_owner_id", "owner_id"),
         Index("ix_jobs_updated_at", "updated_at"),
+        # What the scheduler asks every few seconds: which images a style was asked to draw already.
+        Index("ix_jobs_asked_style", text("(params ->> 'style_id')"), postgresql_where="kind = 'predict'"),
         # Newer work supersedes a queued personalisation: two may never wait for one expert.
         Index(
             "ix_jobs_one_personalise_waiting",
