@@ -125,7 +125,7 @@ class Database:
             try:
                 with self.engine.connect():
                     return
-            except Exception:
+            except ERRORS:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.05)

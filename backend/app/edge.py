@@ -76,7 +76,7 @@ class Edge:
                 await problem_response(problem, request_id)(scope, receive, send_secured)
             else:
                 await self.app(scope, receive, send_secured)
-        except Exception as problem:
+        except Exception as problem:  # the outermost layer: nothing above it would answer
             log.error("request failed", request_id=request_id, route=_route(scope), exc_info=problem)
             if status == 500:  # nothing sent yet
                 await problem_response(InternalError(), request_id)(scope, receive, send_secured)

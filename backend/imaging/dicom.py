@@ -131,8 +131,8 @@ def _split_repeats(files: dict[int, DicomFile], group: list[Frame]) -> list[list
     if not _repeats(files, group):
         return [group]
     keys = range(len(_info(files, group[0]).keys))
-    tries: list[Callable[[Frame], Hashable]] = [lambda f, k=k: _info(files, f).keys[k] for k in keys]  # type: ignore[misc]
-    tries += [lambda f, n=n: _info(files, f).keys[:n] for n in range(2, len(keys) + 1)]  # type: ignore[misc]
+    tries: list[Callable[[Frame], Hashable]] = [lambda f, k=k: _info(files, f).keys[k] for k in keys]  # type: ignore[misc]  # mypy cannot infer a bound k
+    tries += [lambda f, n=n: _info(files, f).keys[:n] for n in range(2, len(keys) + 1)]  # type: ignore[misc]  # nor n
     for key in tries:
         parts: dict[Hashable, list[Frame]] = defaultdict(list)
         for frame in group:

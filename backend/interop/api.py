@@ -204,6 +204,6 @@ def _folder_or_nothing(folder: Path) -> Iterator[Path]:
     """A quarantine folder that vanishes again when the request fails."""
     try:
         yield folder
-    except BaseException:
+    except BaseException:  # a cancelled request leaves nothing either
         shutil.rmtree(folder, ignore_errors=True)
         raise

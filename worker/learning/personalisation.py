@@ -3,7 +3,8 @@
 0 corrections: the consensus row. Fewer than `row_after` patients: the nearest row or a blend, by forward passes. From there: a
 row trained from the nearest, stopped where cross-validation on the support set says so; where the gate refuses it, half the way to
 it. From `adapter_after`: a rank-4 adapter on top, half of every batch replaying other experts. All rows of a training (one per fold and the one that ships) share each batch:
-nothing couples samples, so this is the same as training them one by one.
+nothing couples samples, so this is the same as training them one by one. There are no checkpoints: a few hundred steps of a row or an
+adapter are a minute on a small network, and a job that was killed begins again with the same seed and ends with the same style.
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ def descend(
         value = float(loss.detach())
         finite = math.isfinite(value)
         if finite:
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()  # type: ignore[no-untyped-call]  # torch does not type it
             norm = torch.nn.utils.clip_grad_norm_(trained.values(), CLIP if schedule.clip else math.inf)
             finite = bool(torch.isfinite(norm))
         if finite:
