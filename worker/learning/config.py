@@ -66,7 +66,7 @@ class ExpertAdaptiveConfig:
     row_learning_rate: float = 5e-3
     row_ema: float = 0.95
     row_after: int = 5  # corrections (distinct patients) from which a row is trained
-    folds: int = 4  # at most, when held-out cases must come from cross-validation
+    folds: int = 4  # at most, to find where to stop; without patients held out for the gate each leaves one patient out
     adapter: bool = True
     adapter_after: int = 20
     adapter_rank: int = 4

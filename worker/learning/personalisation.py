@@ -163,7 +163,10 @@ class Personalisation:
         patients = [self.corrections[i].patient for i in kept]
         reserved = set(gate.held_out_patients(patients))
         support = [i for i in kept if self.corrections[i].patient not in reserved]
-        groups = gate.patient_folds([self.corrections[i].patient for i in support], self.config.folds)
+        # While the folds are the gate, each leaves one patient out: the more a fold's row may learn, the nearer its figure is to
+        # what the shipped row can do. With patients of its own at the gate, the folds only say when to stop.
+        most = self.config.folds if reserved else gate.FEW_PATIENTS
+        groups = gate.patient_folds([self.corrections[i].patient for i in support], most)
         folds = [[i for i in support if self.corrections[i].patient in group] for group in groups]
         return _Split(support, [i for i in kept if i not in support], folds if len(folds) > 1 else [])
 
