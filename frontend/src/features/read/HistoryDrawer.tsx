@@ -4,6 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Download, Eye, EyeOff } from "lucide-react";
 import { asProblem, type RevisionOut, revisionFileAddress, revisionsQuery } from "../../api";
 import { Problem, say, t, Waiting } from "../../ui";
+import classes from "./read.module.css";
 import { useSession } from "./SessionContext";
 import { useRead } from "./store";
 
@@ -19,7 +20,8 @@ export function HistoryDrawer() {
       opened={opened}
       onClose={close}
       position="right"
-      size="sm"
+      size={320}
+      classNames={{ inner: classes.history ?? "" }}
       title={t.history.title}
       withOverlay={false}
       lockScroll={false}

@@ -3,17 +3,18 @@ import { Button, CloseButton, Group, Text } from "@mantine/core";
 import { useState } from "react";
 import { asProblem } from "../../api";
 import { say, t } from "../../ui";
+import classes from "./read.module.css";
 import { useSession } from "./SessionContext";
 import { useRead } from "./store";
 
-/** Another window changed this case: how much, and where. Stays until read. */
+/** Another window changed this case: how much, and where. Stays until read; lies over the views, so nothing moves under a pen. */
 export function MergeNote() {
   const session = useSession();
   const note = useRead((state) => state.note);
   if (!note) return null;
   const { text, at } = note;
   return (
-    <Group gap="xs" px="sm" py={4} role="status" data-testid="merge-note" wrap="nowrap">
+    <Group gap="xs" className={classes.note} role="status" data-testid="merge-note" wrap="nowrap">
       <Text size="sm" style={{ flex: 1 }}>
         {text}
       </Text>

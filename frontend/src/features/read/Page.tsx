@@ -58,7 +58,6 @@ export function ReadPage() {
         <div className={classes.bannerRow}>
           <Banner />
           <Tour />
-          <MergeNote />
         </div>
         <TopBar session={session} onSubmit={submit} onReopened={reopenCase} />
         <main style={{ display: "contents" }}>
@@ -69,6 +68,7 @@ export function ReadPage() {
         <Panel />
         <BottomBar />
         <HistoryDrawer />
+        <MergeNote />
       </div>
       <ShortcutSheet />
       <LargeFill />
