@@ -11,6 +11,7 @@ import {
   asProblem,
   browserClock,
   deliverLeftovers,
+  endPauses,
   guardLeaving,
   isProblem,
   listenToServer,
@@ -141,6 +142,7 @@ function WithSession({ session }: { session: SessionOut }) {
     cache.setQueryData(sessionQuery.queryKey, next);
     setEnded(false);
     renewJournal();
+    endPauses();
     void sendLeftovers();
     void cache.invalidateQueries();
   };

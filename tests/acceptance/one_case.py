@@ -95,6 +95,7 @@ def open_case(page: Page, url: str, case: OneCase) -> None:
     brush = page.get_by_test_id("brush-size")
     brush.fill("0.6")
     brush.press("Enter")
+    brush.blur()
 
 
 def dot(page: Page, number: int) -> None:

@@ -164,11 +164,10 @@ def test_two_windows_merge_with_a_note_and_mine_stays(
     assert (labels == 2).any() and (labels == 1).any()
     assert len(case.edits()) == 7
     page.keyboard.press("Home")
+    expect(page.get_by_text("Axial 1 / 6")).to_be_visible()
     note.get_by_role("button", name="Show").click()
-    expect(page.get_by_test_id("cursor")).not_to_have_text("")
+    expect(page.get_by_text("Axial 4 / 6")).to_be_visible()
     expect(elsewhere.get_by_test_id("merge-note")).to_contain_text("3 strokes merged in", timeout=15_000)
-    for window in (page, elsewhere):
-        window.get_by_test_id("submit").hover()
     page.get_by_test_id("submit").click()  # carries the checksums of what this window shows
     eventually(
         "the submission", lambda: case.doctor.get(f"/assignments/{case.assignment['id']}")["state"] == "submitted"

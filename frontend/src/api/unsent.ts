@@ -3,6 +3,7 @@
  * this browser left in the journal. The tab must not close over them.
  */
 import { getSegmentation } from "./actions";
+import { endPauses } from "./clock";
 import { type Journal, keeperFor } from "./journal";
 import { Outbox, type OutboxClock, type Position } from "./outbox";
 import { SegmentationPort } from "./port";
@@ -36,6 +37,7 @@ export function guardLeaving(): () => void {
 
 /** Wait until this tab's strokes are on the server, at most so long. */
 export async function drainAll(patience_ms: number): Promise<void> {
+  endPauses();
   const drained = Promise.allSettled([...busy.keys()].map((outbox) => outbox.drain()));
   await Promise.race([drained, new Promise((resolve) => setTimeout(resolve, patience_ms))]);
 }

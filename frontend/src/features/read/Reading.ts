@@ -31,7 +31,7 @@ import {
 import { type Edit, encodeRuns, type JournalEdit, type Point3, type RemoteMerge, type Viewer } from "../../engine";
 import { say, t } from "../../ui";
 import { revisionSlabs } from "./slabs";
-import type { ReadState } from "./store";
+import { type ReadState, useRead } from "./store";
 
 type Show = (change: Partial<ReadState>) => void;
 
@@ -141,13 +141,16 @@ export class Reading implements Screen {
   }
 
   merged(strokes: number, kept: number, at: Point3 | null): void {
-    this.show({ note: { text: t.read.merged(strokes, kept), at } });
+    // Strokes that come in while a note stands are added to it, so it never says less than what happened.
+    const before = useRead.getState().note?.merged ?? { strokes: 0, kept: 0, at: null };
+    const all = { strokes: before.strokes + strokes, kept: before.kept + kept, at: kept > 0 ? at : (before.at ?? at) };
+    this.show({ note: { text: t.read.merged(all.strokes, all.kept), at: all.at, merged: all } });
     this.onChange();
   }
 
   async replace(): Promise<void> {
     await this.#reload();
-    this.show({ note: { text: t.read.replaced(this.outbox.waiting.length), at: null } });
+    this.show({ note: { text: t.read.replaced(this.outbox.waiting.length), at: null, merged: null } });
   }
 
   async #reload(): Promise<void> {

@@ -62,7 +62,12 @@ export type ReadState = {
   /** False where unsent strokes do not survive a crash: no encryption or no storage in this browser. */
   isProtected: boolean;
   /** What another window did to this case, and where to look. */
-  note: { text: string; at: Point3 | null } | null;
+  note: {
+    text: string;
+    at: Point3 | null;
+    /** What the text counts, when it tells of a merge. */
+    merged: { strokes: number; kept: number; at: Point3 | null } | null;
+  } | null;
   /** The server's words when a submit showed that browser and server differ. */
   mismatch: string | null;
   historyOpen: boolean;
