@@ -17,6 +17,7 @@ export function HistoryDrawer() {
   };
   return (
     <Drawer
+      data-beside
       opened={opened}
       onClose={close}
       position="right"
