@@ -1,6 +1,6 @@
 /** Compare mode: two label maps, their difference in colour, and how alike they are, kept up to date while I draw. */
-import { Button, Group, Select, Table, Text } from "@mantine/core";
-import { useEffect, useState } from "react";
+import { Button, Select, Stack, Table, Text } from "@mantine/core";
+import { useEffect, useRef, useState } from "react";
 import { asProblem } from "../../api";
 import type { CompareSide, LabelAgreement } from "../../engine";
 import { say, t } from "../../ui";
@@ -46,7 +46,10 @@ function Comparing({ groups, onClose }: { groups: CandidateGroup[]; onClose: () 
   const sideA = useSide(session, candidates, a);
   const sideB = useSide(session, candidates, b);
   const agreement = useAgreement(session, sideA, sideB);
+  const top = useRef<HTMLDivElement>(null);
 
+  // The figures stand below the fold of a small screen otherwise.
+  useEffect(() => top.current?.scrollIntoView({ block: "start" }), []);
   useEffect(() => {
     if (!sideA || !sideB) return;
     useRead.setState({ heat: "difference" });
@@ -61,10 +64,10 @@ function Comparing({ groups, onClose }: { groups: CandidateGroup[]; onClose: () 
   const pick = { data, size: "xs", allowDeselect: false, comboboxProps: { width: 260 } } as const;
   return (
     <>
-      <Group gap={8} grow wrap="nowrap" mb={8}>
+      <Stack gap={4} mb={8} ref={top}>
         <Select {...pick} label={t.compare.sideA} value={a} onChange={setA} data-testid="compare-a" />
         <Select {...pick} label={t.compare.sideB} value={b} onChange={setB} data-testid="compare-b" />
-      </Group>
+      </Stack>
       <Figures agreement={agreement} label={label} onLabel={setLabel} />
       <Button size="xs" variant="default" mt={8} onClick={onClose}>
         {t.compare.close}

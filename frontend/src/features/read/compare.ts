@@ -20,7 +20,8 @@ export async function listCandidates(session: ReadSession): Promise<CandidateGro
   const groups = await Promise.all(
     items.map(async (segmentation) => {
       const revisions = await listRevisions(segmentation.id);
-      return { group: titleOf(segmentation, assignment.segmentation_id), items: revisions.map(candidateOf).reverse() };
+      const group = titleOf(segmentation, assignment.segmentation_id);
+      return { group, items: revisions.map((revision) => candidateOf(group, revision)).reverse() };
     }),
   );
   const now = { value: drawing, label: t.compare.drawing, dtype: "uint8" } as const;
@@ -35,8 +36,8 @@ function titleOf(segmentation: SegmentationOut, mine: string | null): string {
   return segmentation.expert_name ?? "";
 }
 
-function candidateOf({ id, number, created_at, submitted_at, dtype }: RevisionOut): Candidate {
-  return { value: id, label: t.compare.revision(number, new Date(created_at), submitted_at !== null), dtype };
+function candidateOf(whose: string, { id, number, created_at, submitted_at, dtype }: RevisionOut): Candidate {
+  return { value: id, label: t.compare.revision(whose, number, new Date(created_at), submitted_at !== null), dtype };
 }
 
 /** Loads a candidate as an unseen layer. Throws with the server's words. */

@@ -9,8 +9,8 @@ export const compare = {
   drawing: "My drawing now",
   mine: "My revisions",
   prediction: "Prediction",
-  revision: (number: number, at: Date, submitted: boolean) =>
-    `Revision ${number}, ${at.toLocaleString("en-GB", { dateStyle: "short", timeStyle: "short" })}${submitted ? ", submitted" : ""}`,
+  revision: (whose: string, number: number, at: Date, submitted: boolean) =>
+    `${whose}, r${number}, ${at.toLocaleString("en-GB", { dateStyle: "short", timeStyle: "short" })}${submitted ? ", submitted" : ""}`,
   label: "Label",
   allLabels: "All",
   dice: "Dice",
