@@ -51,7 +51,7 @@ check-rooms: $(MADE)/python-dev
 	.venv/bin/lint-imports
 check-frontend: $(MODULES)
 	cd frontend && npx tsc -b && npx biome ci .
-check-contract: $(MADE)/python-dev
+check-contract: $(MADE)/python-dev $(MODULES)
 	$(PY) -m pytest -q tests/contract tests/unit/test_rooms.py
 
 # ---- what the words need -------------------------------------------------------------------------------------------------

@@ -442,6 +442,14 @@ describe("fill", () => {
     expect(click(board, "fill3d", [0, 0, 4])?.voxels).toBe(18 * 15 * 9 - 18);
   });
 
+  it("asks above its limit, and fills when it is told to", () => {
+    const board = makeBoard();
+    const asked = board.begin("fill3d", sampleAt([0, 0, 0]), 100);
+    expect(asked).toMatchObject({ canProceed: true });
+    const gesture = board.begin("fill3d", sampleAt([0, 0, 0]), Number.POSITIVE_INFINITY) as Gesture;
+    expect(board.finish(gesture)?.voxels).toBe(18 * 15 * 9);
+  });
+
   it("does nothing outside the grid or on its own label", () => {
     const board = makeBoard();
     expect(click(board, "fill", [-5, 3, 2])).toBeNull();

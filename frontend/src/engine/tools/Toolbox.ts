@@ -85,9 +85,11 @@ export class Toolbox {
     this.settings.options = { ...this.settings.options, range: { low, high } };
   }
 
+  /** Null for a freehand line too: it ends with its stroke. */
   get stagedState(): StagedState | null {
-    const { staged } = this;
-    return staged === null ? null : { tool: staged.tool, kind: staged.gesture.stage?.kind ?? "outline" };
+    const stage = this.staged?.gesture.stage;
+    if (!this.staged || !stage || stage.sketch?.hasHandles === false) return null;
+    return { tool: this.staged.tool, kind: stage.kind };
   }
 
   get sketch(): Sketch | null {

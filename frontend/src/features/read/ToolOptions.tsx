@@ -59,14 +59,15 @@ export function ToolOptions() {
   const isStaged = useRead((state) => Boolean(state.view?.staged));
   const isDrawing = tool in optionsOf && !readOnly;
   const paints = painting.includes(tool) || (tool === "scissors" && scissors === "fill-inside");
+  const hint = isStaged ? t.read.staged[tool === "interpolate" ? "preview" : "outline"] : t.read.toolHelp[tool];
   return (
     <section className={classes.options} aria-label={words.title}>
       <strong>{t.read.tool[tool]}</strong>
       {isDrawing && optionsOf[tool as DrawingTool]()}
       {isDrawing && paints && <PaintOver />}
       {isDrawing && <InRange />}
-      <span className={classes.optionsHint} aria-live="polite">
-        {isStaged ? t.read.staged[tool === "interpolate" ? "preview" : "outline"] : t.read.toolHelp[tool]}
+      <span className={classes.optionsHint} aria-live="polite" title={hint}>
+        {hint}
       </span>
     </section>
   );
