@@ -363,4 +363,5 @@ def test_an_idle_session_warns_hides_the_images_and_comes_back_as_it_was(
         page.keyboard.press("b")
         draw(page, range(2, 4))
         wait_saved(page)
+        case.doctor.post("/session", {"name": case.name, "password": PASSWORD})  # this client idled as well
         assert case.labels().any()
