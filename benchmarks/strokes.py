@@ -72,8 +72,8 @@ def main() -> int:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=[*FLAGS, "--no-sandbox"])
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         drawn, posts, alone_ms, writes_ms = look_closely(page, server.url, doctors[0], seconds)
-        with Drawing(doctors[1:]):
-            _, _, among_ms, _ = look_closely(page, server.url, doctors[0], seconds)
+        with Drawing([doctors[0], *doctors[2:]]):  # a reading of its own: the same strokes twice would change nothing
+            _, _, among_ms, _ = look_closely(page, server.url, doctors[1], seconds)
         browser.close()
     sizes = [len(post) for post in posts]
     voxels = [voxels_of(json.loads(post)["runs"]) for post in posts]
