@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from tests.acceptance.conftest import Complaints
 from tests.acceptance.screens import api, wait_saved, welcome
 from tests.acceptance.test_keyboard import sign_in
-from tests.acceptance.test_screenshots import open_page, open_read
+from tests.acceptance.test_screenshots import open_page
 from tests.running import PASSWORD, Running, eventually, running
 
 
@@ -214,7 +214,9 @@ def test_an_image_card_opens_the_read_of_who_is_asked(server: Running, page: Pag
     page.get_by_test_id("image-card").first.get_by_role("button", name=re.compile("^Open ")).click()
 
     expect(page).to_have_url(re.compile("/read/"), timeout=10_000)
-    open_read(page, page.url)
+    expect(page.get_by_test_id("read-screen")).to_be_visible(
+        timeout=20_000
+    )  # submitted by the test above: shown, not drawn in
 
 
 def test_who_runs_an_unblinded_project_looks_at_anothers_reading_and_cannot_draw_in_it(
