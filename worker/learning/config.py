@@ -61,13 +61,15 @@ class ExpertAdaptiveConfig:
     held_out_every: int = 6  # one patient in this many is kept out of pretraining to measure it; 0 trains on all
 
     start: Literal["blend", "nearest", "mean", "reinit"] = "blend"  # where a new row begins
-    row_steps: int = 120  # at most; cross-validation may stop it at a half, a quarter, an eighth, or the start
+    row_steps: int = 120  # at most (early_stop); 0 keeps the start
     row_batch: int = 4
     row_learning_rate: float = 5e-3
     row_ema: float = 0.95
+    early_stop: bool = True  # cross-validation may stop the row earlier; off: always all steps
     row_after: int = 5  # corrections (distinct patients) from which a row is trained
     folds: int = 4  # at most, to find where to stop; without patients held out for the gate each leaves one patient out
     adapter: bool = True
+    replay: bool = True  # half of every batch of an adapter's training is other experts' readings
     adapter_after: int = 20
     adapter_rank: int = 4
     adapter_steps: int = 150
@@ -90,7 +92,6 @@ class ExpertAdaptiveConfig:
         for name in (
             "steps",
             "batch",
-            "row_steps",
             "row_batch",
             "row_after",
             "folds",

@@ -1,14 +1,14 @@
 """How alike two label maps are: Dice, ASSD, HD95, with every edge case defined (LEARNING 6).
 
-Dice is a fraction. Distances are in the unit of spacing_mm: millimetres, or voxels if it is all ones; callers put the unit in the
-name. Both masks empty: Dice 1, distances 0. One empty: Dice 0, distances = the grid's diagonal. Surface = a mask minus its erosion
+Dice is a fraction. Distances are millimetres where the spacing is known and pixels (px) where it is not; `compare` says which, and
+callers put the unit in the name. Both masks empty: Dice 1, distances 0. One empty: Dice 0, distances = the grid's diagonal. Surface = a mask minus its erosion
 by the 4- (2D) or 6-connected (3D) neighbourhood, the grid's edge counting as background.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,39 @@ class SurfaceDistances(NamedTuple):
     hd95: float
     hd95_pooled: float
     one_empty: bool
+
+
+class Agreement(NamedTuple):
+    """Two label maps compared: means over the labels present in either; one_empty: labels that only one of them has; distances in `unit`."""
+
+    dice: float
+    assd: float
+    hd95: float
+    hd95_pooled: float
+    one_empty: int
+    unit: Literal["mm", "px"]
+
+
+def compare(
+    a: npt.NDArray[Any], b: npt.NDArray[Any], labels: Sequence[int], spacing_mm: Sequence[float] | None
+) -> Agreement:
+    """Every metric of two label maps on one grid. spacing_mm in the arrays' axis order; None where nobody knows it: pixels.
+
+    No label in either map: Dice 1, distances 0. Raises ValueError on maps of different shapes, or a spacing that does not fit them.
+    """
+    if a.shape != b.shape or (spacing_mm is not None and len(spacing_mm) != a.ndim):
+        raise ValueError(
+            f"Label maps {list(a.shape)} and {list(b.shape)} with spacing {spacing_mm} do not lie on one grid; resample one first."
+        )
+    unit: Literal["mm", "px"] = "px" if spacing_mm is None else "mm"
+    masks = [(a == value, b == value) for value in labels]
+    present = [(one, other) for one, other in masks if one.any() or other.any()]
+    if not present:
+        return Agreement(1.0, 0.0, 0.0, 0.0, 0, unit)
+    far = [surface_distances(one, other, spacing_mm or [1.0] * a.ndim) for one, other in present]
+    assd, hd95, hd95_pooled = (float(np.mean(values)) for values in zip(*(d[:3] for d in far), strict=True))
+    overlap = float(np.mean([dice(one, other) for one, other in present]))
+    return Agreement(overlap, assd, hd95, hd95_pooled, sum(d.one_empty for d in far), unit)
 
 
 def dice(a: Mask, b: Mask) -> float:

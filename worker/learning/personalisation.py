@@ -21,7 +21,7 @@ from worker.learning.augment import augment
 from worker.learning.config import ExpertAdaptiveConfig
 from worker.learning.network import build, initialise, load_weights
 from worker.learning.prediction import Predictor
-from worker.learning.readings import Case, GateCase, GateReport, Personalised, Progress, Reading, ShouldStop
+from worker.learning.readings import Case, GateCase, GateReport, Personalised, Progress, Reading, ShouldStop, Trained
 from worker.learning.sampling import Pool
 from worker.learning.shared import train_shared
 from worker.learning.styles import blends, fit_of_rows, loss_on, nearest, suspects
@@ -186,13 +186,14 @@ class Personalisation:
             losses = loss_on(self.network, config, changed, table[owner], None)
             return (losses * weight_of[batch.reading].to(self.device)).sum() / config.row_batch
 
-        points = stop_points(config.row_steps, STOP_POINTS if config.recipe == "nearest" else 1)
+        stops_early = config.recipe == "nearest" and config.early_stop
+        points = stop_points(config.row_steps, STOP_POINTS if stops_early else 1)
         schedule = Schedule(
             config.row_steps, config.row_learning_rate, config.row_ema, _row_optimiser(config), snapshots=points
         )
         run = Run(self.randomness, self.progress, self.should_stop, phase="learning the style", total=self.total)
         outcome = descend({"rows": table}, loss_of, schedule, run)
-        stops = sorted(points) if config.recipe == "nearest" and split.folds else [config.row_steps]
+        stops = sorted(points) if stops_early and split.folds else [config.row_steps]
         at_stop = torch.stack([outcome.snapshots[step]["rows"].cpu() for step in stops])  # [T, F + 1, P]
         score = torch.zeros(max(1, len(split.folds)), len(stops))
         if len(stops) > 1:
@@ -377,3 +378,13 @@ def _as_candidate(case: GateCase, name: str) -> GateCase:
         return {("candidate" if key == name else key): value for key, value in values.items() if key not in hidden}
 
     return replace(case, dice=renamed(case.dice), hd95_mm=renamed(case.hd95_mm))
+
+
+def nearest_row(trained: Trained, corrections: Sequence[Reading], device: str) -> Tensor:
+    """The row of the expert who draws most like these corrections, untrained: the control that any training has to beat. [P]."""
+    network = build(trained.config)
+    load_weights(network, trained.weights)
+    pool = Pool(corrections, trained.config, torch.device(device))
+    rows = torch.stack(list(trained.rows.values()))
+    fit = fit_of_rows(network.to(device), pool, range(len(corrections)), rows)
+    return rows[nearest(fit.loss)]

@@ -1,8 +1,8 @@
-"""Whether a difference is more than chance: paired bootstrap, Wilcoxon, Holm. The unit is always the patient (LEARNING 6)."""
+"""Whether a difference is more than chance: paired bootstrap, Wilcoxon, Holm, and the paper's t-tests. The unit is always the patient (LEARNING 6)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -51,3 +51,30 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
         adjusted[index] = highest
     return adjusted
+
+
+def by_patient(values: Mapping[str, Sequence[float]]) -> list[float]:
+    """One figure per patient: the mean over its seeds, starts, subsets and images, in the order of the patients' names."""
+    return [float(np.mean(values[patient])) for patient in sorted(values)]
+
+
+def paired_t(differences: Sequence[float]) -> float:
+    """Two-sided p of the paired t-test, the paper's for Tables II and III (over ways of sampling, not patients).
+
+    1 where all differences are zero, 0 where they are all one other value; raises ValueError below two differences.
+    """
+    values = np.asarray(list(differences), dtype=np.float64)
+    if len(values) < 2:
+        raise ValueError("A t-test needs at least two differences.")
+    if np.ptp(values) == 0:
+        return 1.0 if values[0] == 0 else 0.0
+    return float(stats.ttest_1samp(values, 0.0).pvalue)
+
+
+def unpaired_t(a: Sequence[float], b: Sequence[float]) -> float:
+    """Two-sided p of Student's t-test with equal variances, the paper's for Table I. Raises ValueError below two values a side."""
+    if min(len(a), len(b)) < 2:
+        raise ValueError("A t-test needs at least two values on each side.")
+    if np.ptp(a) == 0 and np.ptp(b) == 0:
+        return 1.0 if a[0] == b[0] else 0.0
+    return float(stats.ttest_ind(a, b).pvalue)

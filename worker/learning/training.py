@@ -223,4 +223,4 @@ def _roll_back(state: _State, good: tuple[dict[str, Tensor], dict[str, float]], 
 
 def stop_points(steps: int, count: int) -> frozenset[int]:
     """Where a training may be found to have been long enough: 0, the last step, and its halves; `count` of them beside 0."""
-    return frozenset({0, *(max(1, steps // 2**i) for i in range(count))})
+    return frozenset({0, *(max(min(1, steps), steps // 2**i) for i in range(count))})
