@@ -31,8 +31,8 @@ test: $(MADE)/python-dev $(DIST) chromium ## run every test, Python and TypeScri
 check: check-format check-lint check-types check-rooms check-frontend check-contract ## formatting, lint, types, import rules, contract (make -k check: all of them)
 
 bench: $(MADE)/python-dev $(DIST) ## print every figure, small (minutes on two cores); one JSON line each
-	@for file in $$(grep -l '__main__' benchmarks/*.py); do \
-	  name=$$(basename $$file .py); echo "== $$name" >&2; $(PY) -m benchmarks.$$name --small; done
+	@for file in $$(grep -l '__main__' benchmarks/*.py benchmarks/*/__main__.py); do \
+	  name=$$(echo $$file | sed 's,^benchmarks/,,; s,/__main__,,; s,\.py$$,,'); echo "== $$name" >&2; $(PY) -m benchmarks.$$name --small; done
 
 openapi: $(MADE)/python-dev $(MODULES) ## write openapi.json and the TypeScript client from the routes
 	$(PY) -m backend.cli openapi > openapi.json.new && mv openapi.json.new openapi.json

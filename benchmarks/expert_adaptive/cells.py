@@ -13,7 +13,7 @@ from benchmarks.expert_adaptive.packs import FOLDS, Pack
 
 WAYS = 10
 RECIPES = ("default", "paper", "frozen", "scratch", "nearest", "consensus")
-ABLATIONS = ("no-init", "no-row", "no-adapter", "no-replay", "no-ema", "no-early-stop")
+ABLATIONS = ("no-init", "no-blend", "no-row", "no-adapter", "replay", "no-ema", "no-early-stop")
 
 
 class Pretraining(NamedTuple):

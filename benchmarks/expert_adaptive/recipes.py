@@ -21,9 +21,10 @@ METHOD = methods.load("expert_adaptive")
 
 ABLATED: dict[str, dict[str, Any]] = {
     "no-init": {"start": "reinit"},
+    "no-blend": {"start": "nearest"},
     "no-row": {"row_steps": 0},
     "no-adapter": {"adapter": False},
-    "no-replay": {"replay": False},
+    "replay": {"replay": True},
     "no-ema": {"row_ema": 0.0},
     "no-early-stop": {"early_stop": False},
 }
@@ -61,7 +62,9 @@ def our_default(config: ExpertAdaptiveConfig, **changes: Any) -> ExpertAdaptiveC
     """The product's personalisation on this network, whatever the network itself was trained with."""
     own = ExpertAdaptiveConfig()
     names = [
-        name for name in own.as_dict() if name.startswith(("row_", "adapter")) or name in ("start", "folds", "loss")
+        name
+        for name in own.as_dict()
+        if name.startswith(("row_", "adapter")) or name in ("start", "folds", "loss", "replay", "early_stop")
     ]
     return replace(config, recipe="nearest", **{name: getattr(own, name) for name in names} | changes)
 

@@ -97,7 +97,7 @@ def load_personalisation(gateway: Gateway, job: Claimed) -> Personalisation:
     recipe = "frozen" if plan.version.config.get("recipe") == "frozen" else "nearest"
     config = ExpertAdaptiveConfig.from_dict({**plan.version.config, **_options(job), "recipe": recipe})
     patients = {reading.patient for reading in plan.corrections}
-    replay = plan.replay if config.adapter and len(patients) >= config.adapter_after else []
+    replay = plan.replay if config.adapter and config.replay and len(patients) >= config.adapter_after else []
     weights, _ = load_safetensors(gateway.blobs.read(plan.version.weights_sha256))
     live = {} if plan.live is None else _style(gateway, plan.live.weights_sha256)
     return Personalisation(

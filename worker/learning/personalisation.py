@@ -1,18 +1,18 @@
-"""One expert's new style, from nearest row to trained row to adapter, and its verdict (LEARNING 2.3 and 3).
+"""One expert's new style, from nearest row to trained row with an adapter, and its verdict (LEARNING 2.3 and 3).
 
-0 corrections: the consensus row. Fewer than `row_after` patients: the nearest row or a blend, by forward passes. From there: a
-row trained from the nearest, stopped where cross-validation on the support set says so; where the gate refuses it, half the way to
-it. From `adapter_after`: a rank-4 adapter on top, half of every batch replaying other experts. All rows of a training (one per fold and the one that ships) share each batch:
-nothing couples samples, so this is the same as training them one by one. There are no checkpoints: a few hundred steps of a row or an
-adapter are a minute on a small network, and a job that was killed begins again with the same seed and ends with the same style.
+0 corrections: the consensus row. Fewer than `row_after` patients: the nearest row or a blend, by forward passes. From there: a row
+trained from it and, from `adapter_after`, a rank-4 adapter trained with it, while the shared weights stay; stopped where
+cross-validation on the support set says so. All styles of a training (one per fold and the one that ships) share each batch:
+nothing couples samples, so this is the same as training them one by one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,27 +27,33 @@ from worker.learning.shared import train_shared
 from worker.learning.styles import blends, fit_of_rows, loss_on, nearest, suspects
 from worker.learning.training import Randomness, Run, Schedule, descend, stop_points
 
-HALF = 0.5  # of the way from the start to the trained row: most of the gain, and far less of what five cases get wrong
-STOP_POINTS = 4  # places along the training at which it may be found to have been long enough
+STOP_POINTS = 2  # places along the training at which it may be found to have been long enough
 
 
 @dataclass
 class _Split:
-    """Positions in the corrections. `fold_of[f]` is held out of fold f; the shipped row trains on all of support."""
+    """Positions in the corrections: what trains, what the gate keeps (empty when the folds serve as the gate), and the folds."""
 
     support: list[int]
-    held_out: list[int]  # the gate's patients; empty when the folds serve as the gate
+    held_out: list[int]
     folds: list[list[int]]
 
 
-@dataclass
-class _Rows:
-    """What row training gives: the shipped row, each fold's row at the stop found without that fold, and both starts."""
+class _Style(NamedTuple):
+    """A row [P] and perhaps an adapter [A], on the CPU."""
 
-    shipped: Tensor
-    starts: Tensor  # [F + 1, P], the shipped row's first
+    row: Tensor
+    adapter: Tensor | None = None
+
+
+@dataclass
+class _Learnt:
+    """What training gives: the style that ships, each fold's at the stop found without that fold, and the rows both began from."""
+
+    shipped: _Style
+    of_fold: list[_Style]
+    starts: Tensor  # [F + 1, P], the shipped one's first
     steps: int
-    fold_rows: list[Tensor]
     loss: float
 
 
@@ -73,21 +79,25 @@ class Personalisation:
         self.predictor = Predictor(self.network, config, device)
         self.consensus = self.table.mean(0)
         patients = len({reading.patient for reading in corrections})
-        self.trains_adapter = (
-            bool(replay) and config.adapter and config.recipe == "nearest" and patients >= config.adapter_after
-        )
-        self.total = config.row_steps + (config.adapter_steps if self.trains_adapter else 0)
+        self.trains_adapter = config.adapter and config.recipe == "nearest" and patients >= config.adapter_after
+        self.total = config.row_steps
 
     def result(self) -> Personalised:
         """The style the policy gives for this many corrections."""
         config = self.config
         if not self.corrections:
-            report = GateReport(True, "No corrections yet: the average style of all experts.", "none", {})
-            return Personalised(
-                self.consensus, None, "consensus", {}, report, {name: 1 / len(self.names) for name in self.names}
+            return self._average(True, "No corrections yet: the average style of all experts.")
+        if not any(np.isin(reading.labels_DHW, config.labels).any() for reading in self.corrections):
+            count = len(self.corrections)
+            return self._average(
+                False,
+                f"Kept back: none of the {count} corrections shows a label, so there is no outline to learn a style from; "
+                "submit at least one with a label.",
             )
         self.progress(0, self.total, {}, "comparing styles")
-        self.pool = Pool(self.corrections, config, self.device)
+        replay = self.replay if self.trains_adapter and config.replay else []
+        self.pool = Pool([*self.corrections, *replay], config, self.device)
+        self.replayed = range(len(self.corrections), len(self.pool.readings))
         everything = range(len(self.corrections))
         self.mixes = blends(len(self.names))
         self.fit = fit_of_rows(self.network, self.pool, everything, self.mixes @ self.table)
@@ -100,6 +110,11 @@ class Personalisation:
         if len(patients) < (config.row_after if config.recipe == "nearest" else 2):
             return self._blended(kept)
         return self._trained(kept)
+
+    def _average(self, passed: bool, reason: str) -> Personalised:
+        """The average style of all experts, with the reason why nothing better is to be had."""
+        even = {name: 1 / len(self.names) for name in self.names}
+        return Personalised(self.consensus, None, "consensus", {}, GateReport(passed, reason, "none", {}), even)
 
     # Few corrections: forward passes only
 
@@ -124,146 +139,129 @@ class Personalisation:
             mix @ self.table, None, "nearest", {"corrections": float(len(kept))}, report, self._shares(mix)
         )
 
-    # Enough corrections: train a row, then perhaps an adapter
+    # Enough corrections: train a row, and an adapter with it
 
     def _trained(self, kept: list[int]) -> Personalised:
-        split = self._split(kept)
-        trained = self._train_rows(split)
-        adapter = self._train_adapter(split, trained.shipped) if self.trains_adapter and split.held_out else None
-        cases = self._measure(split, trained, adapter)
+        """The first that passes of the trained style, its untrained start, the nearest row, the consensus; else the trained one, kept back."""
+        config, split = self.config, self._split(kept)
+        learnt = self._learn(split)
+        cases = self._measure(split, learnt)
         held_out = "patients" if split.held_out else "folds"
-        facts = {"corrections": float(len(kept)), "row_steps": float(trained.steps), "loss": trained.loss}
+        facts = {"corrections": float(len(kept)), "row_steps": float(learnt.steps), "loss": learnt.loss}
         blend = self._shares(self._start_mix(split.support))
-        origin = "row" if trained.steps else "nearest"
-        if adapter is not None:
-            report = self._judge([_as_candidate(case, "adapter") for case in cases], held_out)
-            if report.passed:
-                return self._personalised(trained.shipped, adapter, "adapter", facts, report, blend)
-        report = self._judge([_as_candidate(case, "row") for case in cases], held_out)
-        if not report.passed and trained.steps:
-            half = self._judge([_as_candidate(case, "half") for case in cases], held_out)
-            if half.passed:
-                half = replace(
-                    half, reason=f"{half.reason} Half the way to a style that was measured too. {report.reason}"
-                )
-                facts = facts | {"row_share": HALF, "dice/row": report.candidates["candidate"]}
-                return self._personalised(
-                    _half_way(trained.starts[0], trained.shipped), None, origin, facts, half, blend
-                )
-            untrained = self._judge([_as_candidate(case, "start") for case in cases], held_out)
+        origin = "nearest" if not learnt.steps else "row" if learnt.shipped.adapter is None else "adapter"
+        report = self._judge([_as_candidate(case, "trained") for case in cases], held_out)
+        if report.passed or not learnt.steps:
+            return self._personalised(*learnt.shipped, origin, facts, report, blend)
+        facts |= {"row_steps": 0.0, "dice/trained": report.candidates["candidate"]}
+        closest = self.mixes[self._nearest(split.support)]
+        mixes = {"start": self._start_mix(split.support), "nearest": closest, "consensus": self.mixes[-1]}
+        if config.start == "reinit":  # not a style anybody draws in
+            del mixes["start"]
+        for name, mix in mixes.items():
+            untrained = self._judge([_as_candidate(case, name) for case in cases], held_out)
             if untrained.passed:
-                untrained = replace(
-                    untrained, reason=f"{untrained.reason} A trained style was measured too. {report.reason}"
-                )
-                facts = facts | {"row_steps": 0.0, "dice/row": report.candidates["candidate"]}
-                return self._personalised(trained.starts[0], None, "nearest", facts, untrained, blend)
-        return self._personalised(trained.shipped, None, origin, facts, report, blend)
+                reason = f"{untrained.reason} A trained style was measured too. {report.reason}"
+                untrained = replace(untrained, reason=reason)
+                return self._personalised(mix @ self.table, None, "nearest", facts, untrained, self._shares(mix))
+        facts |= {"row_steps": float(learnt.steps)}
+        return self._personalised(*learnt.shipped, origin, facts, report, blend)
 
     def _split(self, kept: list[int]) -> _Split:
         patients = [self.corrections[i].patient for i in kept]
         reserved = set(gate.held_out_patients(patients))
         support = [i for i in kept if self.corrections[i].patient not in reserved]
-        # While the folds are the gate, each leaves one patient out: the more a fold's row may learn, the nearer its figure is to
-        # what the shipped row can do. With patients of its own at the gate, the folds only say when to stop.
-        most = self.config.folds if reserved else gate.FEW_PATIENTS
-        groups = gate.patient_folds([self.corrections[i].patient for i in support], most)
+        groups = gate.patient_folds([self.corrections[i].patient for i in support], self.config.folds)
         folds = [[i for i in support if self.corrections[i].patient in group] for group in groups]
         return _Split(support, [i for i in kept if i not in support], folds if len(folds) > 1 else [])
 
-    def _train_rows(self, split: _Split) -> _Rows:
-        """Row 0 learns from all of support, row f+1 from all but fold f; every row starts from what suits its own readings."""
-        config, pool = self.config, self.pool
+    def _learn(self, split: _Split) -> _Learnt:
+        """Style 0 learns from all of support, style f+1 from all but fold f; every one starts from what suits its own readings."""
+        config = self.config
         learns_from = [split.support, *([i for i in split.support if i not in fold] for fold in split.folds)]
         starts = torch.stack([self._start(readings) for readings in learns_from])
-        table = starts.to(self.device).clone().requires_grad_()
-        owner = torch.arange(len(learns_from), device=self.device).repeat_interleave(config.row_batch)
-        weight_of = torch.tensor([reading.weight for reading in self.corrections])
-
-        def loss_of(randomness: Randomness) -> Tensor:
-            drawn = [i for readings in learns_from for i in pool.draw(readings, config.row_batch, randomness.order)]
-            batch = pool.batch(drawn, randomness.order)
-            changed = augment(batch.image, batch.target, batch.weight, config.augment, randomness.noise)
-            losses = loss_on(self.network, config, changed, table[owner], None)
-            return (losses * weight_of[batch.reading].to(self.device)).sum() / config.row_batch
-
+        styles = {"rows": starts.to(self.device).clone().requires_grad_()}
+        if self.trains_adapter:
+            neutral = self.network.neutral_adapter(self.randomness.order).to(self.device)
+            styles["adapters"] = neutral.repeat(len(starts), 1).requires_grad_()
         stops_early = config.recipe == "nearest" and config.early_stop
         points = stop_points(config.row_steps, STOP_POINTS if stops_early else 1)
         schedule = Schedule(
-            config.row_steps, config.row_learning_rate, config.row_ema, _row_optimiser(config), snapshots=points
-        )
+            config.row_steps, config.row_learning_rate, config.row_ema, _row_optimiser(config), snapshots=points,
+            rates={"adapters": config.adapter_learning_rate},
+        )  # fmt: skip
         run = Run(self.randomness, self.progress, self.should_stop, phase="learning the style", total=self.total)
-        outcome = descend({"rows": table}, loss_of, schedule, run)
+        outcome = descend(styles, lambda randomness: self._loss(styles, learns_from, randomness), schedule, run)
         stops = sorted(points) if stops_early and split.folds else [config.row_steps]
-        at_stop = torch.stack([outcome.snapshots[step]["rows"].cpu() for step in stops])  # [T, F + 1, P]
-        score = torch.zeros(max(1, len(split.folds)), len(stops))
-        if len(stops) > 1:
-            for f, fold in enumerate(split.folds):
-                score[f] = fit_of_rows(self.network, pool, fold, at_stop[:, f + 1]).dice.mean(0)
+        at_stop = [{name: tensor.cpu() for name, tensor in outcome.snapshots[stop].items()} for stop in stops]
+        score = self._score(split.folds, at_stop)
         best = int(score.mean(0).argmax())
-        fold_rows = []
+        of_fold = []
         for f in range(len(split.folds)):
             others = [g for g in range(len(split.folds)) if g != f] or [f]
-            fold_rows.append(at_stop[int(score[others].mean(0).argmax()), f + 1])
-        return _Rows(at_stop[best, 0], starts, stops[best], fold_rows, outcome.loss)
+            of_fold.append(_style(at_stop[int(score[others].mean(0).argmax())], f + 1))
+        return _Learnt(_mean_style(at_stop[best]), of_fold, starts, stops[best], outcome.loss)
 
-    def _train_adapter(self, split: _Split, row: Tensor) -> Tensor:
-        """Rank-4 side paths over the frozen network; replayed readings keep their own row, so only what no row can say is learnt."""
-        config = self.config
-        pool = Pool([*self.corrections, *self.replay], config, self.device)
-        rows = torch.cat([self.table, row[None]]).to(self.device)
-        mine, theirs = split.support, list(range(len(self.corrections), len(pool.readings)))
-        owner = [len(self.names)] * len(self.corrections) + [self.names.index(r.expert) for r in self.replay]
-        owner_of = torch.tensor(owner, device=self.device)
-        weight_of = torch.tensor([reading.weight for reading in pool.readings])
-        adapter = self.network.neutral_adapter(self.randomness.order).to(self.device).requires_grad_()
-        half = max(1, config.batch // 2)
+    def _loss(self, styles: Mapping[str, Tensor], learns_from: list[list[int]], randomness: Randomness) -> Tensor:
+        """Every style's own corrections and, for an adapter, others' readings in their own rows with that adapter on (replay).
 
-        def loss_of(randomness: Randomness) -> Tensor:
-            drawn = pool.draw(mine, half, randomness.order) + pool.draw(theirs, half, randomness.order)
-            batch = pool.batch(drawn, randomness.order)
-            changed = augment(batch.image, batch.target, batch.weight, config.augment, randomness.noise)
-            style = rows[owner_of[batch.reading.to(self.device)]]
-            losses = loss_on(self.network, config, changed, style, adapter.expand(len(drawn), -1))
-            return (losses * weight_of[batch.reading].to(self.device)).mean()
+        Replay holds the adapter to what no row can say. Styles share the batch and nothing else: their losses are summed.
+        """
+        config, pool = self.config, self.pool
+        own = [i for readings in learns_from for i in pool.draw(readings, config.row_batch, randomness.order)]
+        style_of = torch.arange(len(learns_from)).repeat_interleave(config.row_batch)
+        rows = styles["rows"][style_of]
+        replayed: list[int] = []
+        if self.replayed:
+            each = max(1, config.row_batch // 2)
+            replayed = pool.draw(self.replayed, each * len(learns_from), randomness.order)
+            others = torch.stack([self.table[self.names.index(pool.readings[i].expert)] for i in replayed])
+            rows = torch.cat([rows, others.to(self.device)])
+            style_of = torch.cat([style_of, torch.arange(len(learns_from)).repeat_interleave(each)])
+        adapters = styles["adapters"][style_of] if "adapters" in styles else None
+        batch = pool.batch(own + replayed, randomness.order)
+        changed = augment(batch.image, batch.target, batch.weight, config.augment, randomness.noise)
+        weight = torch.tensor([pool.readings[i].weight for i in own + replayed], device=self.device)
+        losses = loss_on(self.network, config, changed, rows, adapters) * weight
+        return losses.sum() * len(learns_from) / len(losses)
 
-        schedule = Schedule(config.adapter_steps, config.adapter_learning_rate, config.row_ema)
-        run = Run(
-            self.randomness,
-            self.progress,
-            self.should_stop,
-            phase="learning the adapter",
-            before=config.row_steps,
-            total=self.total,
-        )
-        return descend({"adapter": adapter}, loss_of, schedule, run).tensors["adapter"].cpu()
+    def _score(self, folds: list[list[int]], at_stop: list[dict[str, Tensor]]) -> Tensor:
+        """Dice of each fold's style at each stop on the readings of that fold [F, T]; zeros where there is nothing to choose."""
+        score = torch.zeros(max(1, len(folds)), len(at_stop))
+        if len(at_stop) > 1:
+            for f, fold in enumerate(folds):
+                rows = torch.stack([styles["rows"][f + 1] for styles in at_stop])
+                adapters = (
+                    torch.stack([styles["adapters"][f + 1] for styles in at_stop]) if self.trains_adapter else None
+                )
+                score[f] = fit_of_rows(self.network, self.pool, fold, rows, adapters).dice.mean(0)
+        return score
 
-    def _measure(self, split: _Split, trained: _Rows, adapter: Tensor | None) -> list[GateCase]:
-        """Every held-out correction in every candidate's style; in folds by the row that never saw it."""
+    def _measure(self, split: _Split, learnt: _Learnt) -> list[GateCase]:
+        """Every held-out correction in every candidate's style; in folds by the style that never saw it."""
         self.progress(self.total, self.total, {}, "checking")
         order: list[int] = []
         candidates: list[dict[str, Case]] = []
         if split.held_out:
-            tests = [(split.held_out, split.support, trained.shipped, trained.starts[0])]
+            tests = [(split.held_out, split.support, learnt.shipped, learnt.starts[0])]
         else:
             learnt_from = [[i for i in split.support if i not in fold] for fold in split.folds]
-            tests = list(zip(split.folds, learnt_from, trained.fold_rows, trained.starts[1:], strict=True))
-        for fold, others, row, start in tests:
+            tests = list(zip(split.folds, learnt_from, learnt.of_fold, learnt.starts[1:], strict=True))
+        for fold, others, style, start in tests:
             for i in fold:
-                own = {"row": row, "half": _half_way(start, row), "start": start}
-                by_name = {name: self._case(i, one) for name, one in own.items()} | self._rivals(i, others)
-                if adapter is not None:
-                    by_name["adapter"] = self._case(i, row, adapter)
-                candidates.append(by_name)
+                ours = {"trained": self._case(i, *style), "start": self._case(i, start)}
+                candidates.append(ours | self._rivals(i, others))
                 order.append(i)
         return gate.measure(self.predictor, [self.corrections[i] for i in order], candidates, self.config.labels)
 
     # The recipes that retrain the shared network
 
     def _retrained(self, kept: list[int]) -> Personalised:
-        """`paper`: the row starts anew and everything is trained; `scratch`: so does the network. A model version of its own."""
+        """`paper`: the row starts anew and everything is trained; `scratch`: so does the network. A network of its own.
+
+        They are for comparison: every correction trains, none is held out, and the gate never passes them.
+        """
         config = self.config
-        reserved = set(gate.held_out_patients([self.corrections[i].patient for i in kept]))
-        among = [i for i in kept if self.corrections[i].patient not in reserved]
         network = build(config)
         if config.recipe == "scratch":
             initialise(network, self.randomness.order)
@@ -275,27 +273,11 @@ class Personalisation:
         run = Run(self.randomness, self.progress, self.should_stop, phase="retraining", total=steps)
         owner = [0] * len(self.corrections)
         rows, loss = train_shared(
-            network, network.neutral_row()[None], self.pool, among, owner, steps, config.row_batch, rate, run
+            network, network.neutral_row()[None], self.pool, kept, owner, steps, config.row_batch, rate, run
         )
-        retrained = Predictor(network, config, self.device)
-        test = [i for i in kept if i not in among]
-        if test:
-            readings = [self.corrections[i] for i in test]
-            own = gate.measure(
-                retrained, readings, [{"candidate": self._case(i, rows[0])} for i in test], config.labels
-            )
-            others = gate.measure(self.predictor, readings, [self._rivals(i, among) for i in test], config.labels)
-            cases = [
-                replace(a, dice=a.dice | b.dice, hd95_mm=a.hd95_mm | b.hd95_mm)
-                for a, b in zip(own, others, strict=True)
-            ]
-            report = self._judge(cases, "patients")
-        else:
-            report = GateReport(
-                False, f"Too few patients to judge the recipe {config.recipe}; it is for comparison only.", "none", {}
-            )
         weights = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
         facts = {"corrections": float(len(kept)), "loss": loss, "row_steps": float(steps)}
+        report = GateReport(False, f"The recipe {config.recipe} is for comparison only.", "none", {})
         return replace(self._personalised(rows[0], None, "row", facts, report, {}), weights=weights)
 
     # Shared pieces
@@ -359,20 +341,18 @@ def _row_optimiser(config: ExpertAdaptiveConfig) -> Literal["adamw", "radam"]:
     return "adamw" if config.recipe == "nearest" else config.optimiser
 
 
-def _half_way(start: Tensor, trained: Tensor) -> Tensor:
-    """Half-way between two rows [P]. Fine-tuned weights averaged with those they began from err less on what they have not seen
-    (WiSE-FT, Wortsman et al., CVPR 2022)."""
-    return torch.lerp(start, trained, HALF)
+def _style(styles: Mapping[str, Tensor], at: int) -> _Style:
+    return _Style(styles["rows"][at], styles["adapters"][at] if "adapters" in styles else None)
+
+
+def _mean_style(styles: Mapping[str, Tensor]) -> _Style:
+    """The mean of all styles of one training: they began alike and differ by what each left out, so noise goes and the hand stays."""
+    return _Style(styles["rows"].mean(0), styles["adapters"].mean(0) if "adapters" in styles else None)
 
 
 def _as_candidate(case: GateCase, name: str) -> GateCase:
-    """The case with `name` as the candidate, without what is not its rival: only an adapter must beat the row it sits on."""
-    hidden = {
-        "row": ("adapter", "half", "start"),
-        "half": ("adapter", "row", "start"),
-        "start": ("adapter", "row", "half", "nearest"),
-        "adapter": ("half", "start"),
-    }[name]
+    """The case with `name` as the candidate: the trained style and its start are never each other's rivals."""
+    hidden = {"trained", "start"} - {name}
 
     def renamed(values: dict[str, float]) -> dict[str, float]:
         return {("candidate" if key == name else key): value for key, value in values.items() if key not in hidden}

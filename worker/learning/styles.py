@@ -33,22 +33,23 @@ class Fit:
 
 @torch.no_grad()
 def fit_of_rows(
-    network: StyledNetwork, pool: Pool, indices: Sequence[int], rows_KP: Tensor, adapter: Tensor | None = None
+    network: StyledNetwork, pool: Pool, indices: Sequence[int], rows_KP: Tensor, adapters_KA: Tensor | None = None
 ) -> Fit:
-    """Forward passes of every row over every given reading, at the working resolution. Nothing is trained."""
+    """Forward passes of every row (with its adapter) over every given reading, at the working resolution. Nothing is trained."""
     config, rows = pool.config, rows_KP.to(pool.device)
+    adapters = None if adapters_KA is None else adapters_KA.to(pool.device)
     losses, scores = [], []
     for index in indices:
         whole = pool.whole(index)
         loss_of_row, dice_of_row = [], []
-        for row in rows:
+        for k, row in enumerate(rows):
             loss, dice = [], []
             for start in range(0, len(whole.image), FORWARD_BATCH):
                 part = slice(start, start + FORWARD_BATCH)
                 count = len(whole.image[part])
-                adapters = None if adapter is None else adapter.to(pool.device).expand(count, -1)
+                adapter = None if adapters is None else adapters[k].expand(count, -1)
                 with autocast(config, pool.device, training=False):
-                    logits = network(whole.image[part], row.expand(count, -1), adapters)
+                    logits = network(whole.image[part], row.expand(count, -1), adapter)
                 loss.append(segmentation_loss(logits, whole.target[part], whole.weight[part], config.loss))
                 dice.append(_hard_overlap(logits, whole.target[part], whole.weight[part], len(config.labels)))
             loss_of_row.append(torch.cat(loss).mean())

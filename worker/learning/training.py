@@ -40,7 +40,10 @@ class Randomness:
 
 @dataclass
 class Schedule:
-    """How long, how fast, how averaged. `snapshots`: steps after which the averaged tensors are kept (0 = the start)."""
+    """How long, how fast, how averaged. `snapshots`: steps after which the averaged tensors are kept (0 = the start).
+
+    rates: learning rates of single tensors by name, where they differ from the rest.
+    """
 
     steps: int
     learning_rate: float
@@ -49,6 +52,7 @@ class Schedule:
     clip: bool = False
     checkpoint_every: int = 100
     snapshots: frozenset[int] = frozenset()
+    rates: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass
@@ -110,7 +114,7 @@ def descend(
             _save(state, run)
             raise Stopped(f"Stopped at step {state.step} of {schedule.steps}.")
         for group in state.optimiser.param_groups:
-            group["lr"] = schedule.learning_rate * (1 - state.step / schedule.steps) ** 0.9
+            group["lr"] = group["initial_lr"] * (1 - state.step / schedule.steps) ** 0.9
         state.optimiser.zero_grad(set_to_none=True)
         loss = loss_of(run.randomness)
         value = float(loss.detach())
@@ -143,9 +147,13 @@ def descend(
 
 def _optimiser(trained: dict[str, Tensor], schedule: Schedule) -> torch.optim.Optimizer:
     """No weight decay anywhere: on a table of rows it would move every expert (LEARNING 9)."""
+    groups = [
+        {"params": [tensor], "initial_lr": schedule.rates.get(name, schedule.learning_rate)}
+        for name, tensor in trained.items()
+    ]
     if schedule.optimiser == "radam":
-        return torch.optim.RAdam(trained.values(), lr=schedule.learning_rate)
-    return torch.optim.AdamW(trained.values(), lr=schedule.learning_rate, weight_decay=0.0)
+        return torch.optim.RAdam(groups, lr=schedule.learning_rate)
+    return torch.optim.AdamW(groups, lr=schedule.learning_rate, weight_decay=0.0)
 
 
 @torch.no_grad()

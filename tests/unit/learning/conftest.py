@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from worker.learning import ExpertAdaptiveConfig, Reading
+from worker.learning import ExpertAdaptiveConfig, Reading, Trained, methods
 
 EXPERTS = {"tight": -1.5, "plain": 0.0, "generous": 2.0}
 
@@ -20,6 +20,14 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def trained() -> Trained:
+    """A network that knows the three experts on eight discs; shared, since nothing may ever write to it."""
+    torch.set_num_threads(1)
+    readings = [reading(case, name, offset) for case in range(8) for name, offset in EXPERTS.items()]
+    return methods.load("expert_adaptive").pretrain(readings, tiny(), generator_seed=1)
 
 
 def disc(case: int, offset: float, edge: int = 32, depth: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -47,6 +55,6 @@ def tiny(**changes: object) -> ExpertAdaptiveConfig:
     """A network of a few thousand numbers that learns discs in seconds."""
     values: dict[str, object] = {
         "channels": (6, 12), "stem": 2, "size": 32, "steps": 150, "batch": 6, "row_steps": 40, "row_batch": 3, "held_out_every": 0,
-        "adapter_steps": 20, "checkpoint_every": 25, "precision": "fp32", "learning_rate": 1e-2,
+        "checkpoint_every": 25, "precision": "fp32", "learning_rate": 1e-2,
     }  # fmt: skip
     return ExpertAdaptiveConfig(**{**values, **changes})  # type: ignore[arg-type]

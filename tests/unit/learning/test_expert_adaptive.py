@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -16,13 +17,6 @@ from worker.learning.prediction import uncertainty
 METHOD = methods.load("expert_adaptive")
 NEW_OFFSET = 4.0  # draws further out than anybody the network has seen
 UNSEEN = range(100, 106)
-
-
-@pytest.fixture(scope="module")
-def trained() -> Trained:
-    torch.set_num_threads(1)
-    readings = [reading(case, name, offset) for case in range(8) for name, offset in EXPERTS.items()]
-    return METHOD.pretrain(readings, tiny(), generator_seed=1)
 
 
 def score(trained: Trained, row: torch.Tensor, offset: float, adapter: torch.Tensor | None = None) -> float:
@@ -116,10 +110,12 @@ def test_five_corrections_teach_a_new_hand_and_change_nobody_elses(trained: Trai
         progress=lambda step, steps, metrics, phase: seen.append((step, steps, phase)),
     )  # fmt: skip
 
-    assert style.origin == "row"
+    assert style.origin == "adapter"
     assert style.gate.passed, style.gate.reason
     assert style.gate.candidates["candidate"] > style.gate.candidates["nearest"]
-    assert score(trained, style.row, NEW_OFFSET) > score(trained, trained.rows["generous"], NEW_OFFSET) + 2
+    assert (
+        score(trained, style.row, NEW_OFFSET, style.adapter) > score(trained, trained.rows["generous"], NEW_OFFSET) + 2
+    )
     assert all(torch.equal(trained.weights[name], tensor) for name, tensor in before.items())
     assert all(torch.equal(trained.rows[name], row) for name, row in rows.items())
     assert seen[-1] == (40, 40, "checking")
@@ -150,19 +146,59 @@ def test_an_outline_around_the_wrong_object_is_set_aside_and_named(trained: Trai
     assert style.suspect_revisions == ("new-22",)
 
 
-def test_many_corrections_hold_patients_out_and_may_grow_an_adapter(trained: Trained) -> None:
+def test_many_corrections_hold_patients_out(trained: Trained) -> None:
     corrections = [reading(case, "new", NEW_OFFSET) for case in range(20, 42)]
-    replay = [reading(case, name, offset) for case in range(3) for name, offset in EXPERTS.items()]
 
     style = METHOD.personalise(
-        trained.weights, trained.config, trained.rows, corrections, replay, live_row=trained.consensus_row()
+        trained.weights, trained.config, trained.rows, corrections, live_row=trained.consensus_row()
     )
 
     assert style.gate.held_out == "patients"
     assert style.gate.passed, style.gate.reason
-    assert style.origin in ("row", "adapter")
-    assert (style.adapter is not None) == (style.origin == "adapter")
-    assert "row" in style.gate.candidates or style.origin == "row"
+    assert style.origin == "adapter"
+    assert style.adapter is not None
+
+
+INGREDIENTS = [{"start": "reinit"}, {"start": "nearest"}, {"row_steps": 0}, {"adapter": False}, {"replay": True}, {"row_ema": 0.0}, {"early_stop": False}]  # fmt: skip
+
+
+@pytest.mark.parametrize("off", INGREDIENTS, ids=lambda off: next(iter(off)))
+def test_each_ingredient_can_be_switched_and_none_touches_another_expert(
+    trained: Trained, off: dict[str, object]
+) -> None:
+    before = hashes(trained)
+    config = replace(trained.config, **{"row_steps": 8, **off})  # type: ignore[arg-type]
+    corrections = [reading(case, "new", NEW_OFFSET) for case in range(20, 25)]
+    replay = [reading(case, name, offset) for case in range(2) for name, offset in EXPERTS.items()]
+
+    style = METHOD.personalise(trained.weights, config, trained.rows, corrections, replay)
+
+    assert hashes(trained) == before
+    assert style.weights is None
+    assert style.gate.cases
+    assert not (off.get("adapter") is False and style.adapter is not None)
+
+
+def hashes(trained: Trained) -> list[str]:
+    return [
+        hashlib.sha256(tensor.numpy().tobytes()).hexdigest()
+        for tensor in (*trained.weights.values(), *trained.rows.values())
+    ]
+
+
+def test_a_new_experts_adapter_leaves_every_other_prediction_as_it_was(trained: Trained) -> None:
+    corrections = [reading(case, "new", NEW_OFFSET) for case in range(20, 25)]
+    predictor = METHOD.predictor(trained.weights, trained.config)
+    others = [Case(disc(case, 0)[0], (1.0, 1.0, 1.0), row) for case in UNSEEN for row in trained.rows.values()]
+    before = predictor.probabilities(others)
+
+    style = METHOD.personalise(trained.weights, replace(trained.config, row_steps=8), trained.rows, corrections)
+    mine = Case(corrections[0].image_CDHW, (1.0, 1.0, 1.0), style.row, style.adapter)
+    after = predictor.probabilities(others)
+    beside = predictor.probabilities([mine, *others])[1:]
+
+    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+    assert max(float(np.abs(a - b).max()) for a, b in zip(before, beside, strict=True)) <= 1e-5
 
 
 @pytest.mark.parametrize("recipe", ["paper", "scratch"])

@@ -64,12 +64,16 @@ class ExpertAdaptive:
         What is learnt depends on the order of the readings, and on nothing that merely names them: an expert's or revision's id.
         Resumes from checkpoint_dir if it holds a checkpoint of the same training, and then ends with the same numbers. Raises
         InvalidReading, Stopped, Diverged. The returned config is the resolved one; metrics are Dice in points: held_out_dice
-        (patients kept out, if there were 12 or more), held_out_dice/EXPERT, training_dice, and the loss.
+        (patients kept out, if there were 12 or more), held_out_dice/EXPERT, training_dice, the loss, and nothing_drawn/EXPERT for
+        an expert whose label maps are all empty: they teach no style, get no row and are left out.
         """
         config = resolve(config, readings)
         where = torch.device(device)
         held_out = held_out_of_pretraining([reading.patient for reading in readings], config.held_out_every)
-        among = [index for index, reading in enumerate(readings) if reading.patient not in held_out]
+        drawing = _who_draws(readings, config.labels)
+        among = [
+            i for i, reading in enumerate(readings) if reading.patient not in held_out and reading.expert in drawing
+        ]
         experts = list(dict.fromkeys(readings[i].expert for i in among))
         run = Run(Randomness.seeded(generator_seed, where), progress, should_stop, phase="pretraining")
         if checkpoint_dir is not None:
@@ -86,6 +90,7 @@ class ExpertAdaptive:
         table = dict(zip(experts, rows, strict=True))
         predictor = Predictor(network, config, where)
         metrics = {"loss": loss} | _figures(predictor, readings, table, held_out, config)
+        metrics |= {f"nothing_drawn/{reading.expert}": 1.0 for reading in readings if reading.expert not in drawing}
         weights = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
         return Trained(weights, table, config, metrics)
 
@@ -130,6 +135,16 @@ def held_out_of_pretraining(patients: Sequence[str], every: int) -> frozenset[st
     if every == 0 or len(distinct) < FEWEST_TO_HOLD_OUT:
         return frozenset()
     return frozenset(distinct[: len(distinct) // every])
+
+
+def _who_draws(readings: Sequence[Reading], labels: Sequence[int]) -> frozenset[str]:
+    """Experts with at least one label in at least one reading. Raises InvalidReading where there is none."""
+    drawing = frozenset(reading.expert for reading in readings if np.isin(reading.labels_DHW, labels).any())
+    if not drawing:
+        raise InvalidReading(
+            f"None of the {len(readings)} readings shows a label ({', '.join(map(str, labels))}); submit one that does."
+        )
+    return drawing
 
 
 def _figures(
