@@ -40,7 +40,7 @@ class Setting:
     def path(self, which: Pretraining) -> Path:
         """Where the network of these cells is kept."""
         # What only a personalisation reads does not name a network: the same one serves when a recipe changes.
-        later = ("row_", "adapter", "start", "folds", "early_stop", "replay", "recipe")
+        later = ("row_", "adapter", "start", "folds", "early_stop", "replay", "recipe", "compiled")
         config = {name: value for name, value in self.config().as_dict().items() if not name.startswith(later)}
         facts = json.dumps([*which, config])
         return self.folder / f"pretrained-{hashlib.sha256(facts.encode()).hexdigest()[:16]}.safetensors"

@@ -58,6 +58,7 @@ class ExpertAdaptiveConfig:
     loss: Literal["dice_ce", "dice"] = "dice_ce"
     weights_ema: float = 0.99
     precision: Literal["auto", "fp32", "bf16"] = "auto"
+    compiled: Literal["auto", "always", "never"] = "auto"  # torch.compile in pretraining; auto: where it pays
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     held_out_every: int = 6  # one patient in this many is kept out of pretraining to measure it; 0 trains on all
 

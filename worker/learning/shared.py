@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
+from worker.learning.acceleration import Accelerated, pays
 from worker.learning.augment import augment
+from worker.learning.distributed import World
+from worker.learning.losses import segmentation_loss
 from worker.learning.network import StyledNetwork
+from worker.learning.precision import autocast
 from worker.learning.sampling import Pool
-from worker.learning.styles import loss_on
 from worker.learning.training import Randomness, Run, Schedule, descend
+
+Forward = Callable[[Tensor, Tensor], Tensor]
+
+
+class _Shared(nn.Module):
+    """Network and table of rows as one module, so that processes which train together average the gradients of both."""
+
+    def __init__(self, network: StyledNetwork, forward: Forward, rows_KP: Tensor) -> None:
+        super().__init__()
+        self.network, self.run = network, forward
+        self.table = nn.Parameter(rows_KP.clone())
+
+    def forward(self, image_BCS: Tensor, owner_B: Tensor) -> Tensor:
+        """Logits of each image in its owner's row."""
+        return self.run(image_BCS, self.table[owner_B])
 
 
 def train_shared(
@@ -20,21 +39,29 @@ def train_shared(
 ) -> tuple[Tensor, float]:  # fmt: skip
     """Train all weights and the table of rows on the readings `among`; owner[i] is the row of reading i.
 
-    The network ends with the averaged weights. Returns the averaged rows [K, P] on the CPU and the loss.
+    The network ends with the averaged weights. Returns the averaged rows [K, P] on the CPU and the loss. Where a process group
+    was joined, its processes share each batch and end with the same numbers; the batch must be a multiple of their count.
     """
-    config = pool.config
-    table = rows_KP.to(pool.device).clone().requires_grad_()
+    config, world = pool.config, World()
+    forward: Forward = Accelerated(network) if pays(config, pool.device, steps) else network
+    shared = _Shared(network, forward, rows_KP.to(pool.device))
+    together = DistributedDataParallel(shared) if world.size > 1 else shared
+    mine = world.share(batch)
     weight_of = torch.tensor([reading.weight for reading in pool.readings])
     owner_of = torch.tensor(list(owner))
 
     def loss_of(randomness: Randomness) -> Tensor:
         drawn = pool.batch(pool.draw(among, batch, randomness.order), randomness.order)
         changed = augment(drawn.image, drawn.target, drawn.weight, config.augment, randomness.noise)
-        rows = table[owner_of[drawn.reading].to(pool.device)]
-        losses = loss_on(network, config, changed, rows, None)
-        return (losses * weight_of[drawn.reading].to(pool.device)).mean()
+        image, target, weight = (tensor[mine] for tensor in changed)
+        reading = drawn.reading[mine]
+        with autocast(config, pool.device, training=True):
+            logits = together(image, owner_of[reading].to(pool.device))
+        losses = segmentation_loss(logits, target, weight, config.loss)
+        return (losses * weight_of[reading].to(pool.device)).mean()
 
-    trained = {name: parameter.requires_grad_() for name, parameter in network.named_parameters()} | {"rows": table}
+    trained = {name: parameter.requires_grad_() for name, parameter in network.named_parameters()}
+    trained["rows"] = shared.table
     schedule = Schedule(
         steps, learning_rate, config.weights_ema, config.optimiser, clip=True, checkpoint_every=config.checkpoint_every
     )

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from worker.learning.checkpoints import Checkpoints
+from worker.learning.distributed import World
 from worker.learning.readings import Diverged, Progress, ShouldStop, Stopped, never_stop, no_progress
 
 BAD_STEPS = 3  # losses in a row that are not finite before a roll-back
@@ -64,6 +65,7 @@ class Run:
     should_stop: ShouldStop = never_stop
     checkpoints: Checkpoints | None = None
     phase: str = "training"
+    world: World = field(default_factory=World)
     before: int = 0  # steps of earlier phases, and of all phases together: what a progress bar needs
     total: int = 0
 
@@ -110,14 +112,14 @@ def descend(
     if 0 in schedule.snapshots and state.step == 0:
         state.snapshots[0] = _copy(state.averaged)
     while state.step < schedule.steps:
-        if run.should_stop():
+        if run.world.any(run.should_stop(), run.randomness.noise.device):
             _save(state, run)
             raise Stopped(f"Stopped at step {state.step} of {schedule.steps}.")
         for group in state.optimiser.param_groups:
             group["lr"] = group["initial_lr"] * (1 - state.step / schedule.steps) ** 0.9
         state.optimiser.zero_grad(set_to_none=True)
         loss = loss_of(run.randomness)
-        value = float(loss.detach())
+        value = run.world.mean(loss.detach())
         finite = math.isfinite(value)
         if finite:
             loss.backward()  # type: ignore[no-untyped-call]  # torch does not type it
@@ -137,7 +139,7 @@ def descend(
         state.step += 1
         if state.step in schedule.snapshots:
             state.snapshots[state.step] = _copy(state.averaged)
-        if state.step % PROGRESS_EVERY == 0 or state.step == schedule.steps:
+        if run.world.is_first and (state.step % PROGRESS_EVERY == 0 or state.step == schedule.steps):
             run.progress(run.before + state.step, run.total or schedule.steps, {"loss": state.loss}, run.phase)
         if state.step % schedule.checkpoint_every == 0:
             good = _pack(state, run.randomness)
@@ -198,7 +200,7 @@ def _unpack(state: _State, tensors: dict[str, Tensor]) -> None:
 
 
 def _save(state: _State, run: Run) -> None:
-    if run.checkpoints is not None:
+    if run.checkpoints is not None and run.world.is_first:
         tensors, facts = _pack(state, run.randomness)
         run.checkpoints.save(state.step, tensors, facts)
 

@@ -1,0 +1,157 @@
+"""How fast the network learns and predicts, and what an expert costs: S1, S2 and S5 of LEARNING section 10.
+
+`python -m benchmarks.speed [--small | --full]`: the paper's network (ResNet-18, 192 x 192, batch 8) on one thread in processor seconds,
+every ratio within this run. --small leaves out compiling, which on two cores takes about a minute. The fast path is what a job would
+use on this machine: bfloat16 where the processor multiplies it, compiled where `acceleration.pays` says so; the compiled step
+is printed beside it, whether it pays or not.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.figures import Figure, report, say
+from worker.learning import Case, Predictor, paper_config, save_safetensors
+from worker.learning.acceleration import Accelerated, compiled_code_in, pays
+from worker.learning.losses import segmentation_loss
+from worker.learning.network import StyledNetwork, build, initialise
+from worker.learning.precision import autocast
+
+EDGE, BATCH, USERS = 192, 8, 8
+EXPERTS = (1, 10, 100, 1_000, 10_000)
+REPEATS = 4
+Forward = Callable[[Tensor, Tensor], Tensor]
+
+
+class Bench:
+    """The network, a batch, and its timings in processor milliseconds; the median of REPEATS after one unmeasured."""
+
+    def __init__(self) -> None:
+        self.config = paper_config(frame=(EDGE, EDGE))
+        self.fp32 = paper_config(frame=(EDGE, EDGE), precision="fp32")
+        self.network: StyledNetwork = build(self.config)
+        initialise(self.network, torch.Generator().manual_seed(0))
+        self.network.requires_grad_()
+        chance = torch.Generator().manual_seed(1)
+        self.image = torch.randn(BATCH, 1, EDGE, EDGE, generator=chance)
+        self.target = (torch.rand(BATCH, EDGE, EDGE, generator=chance) > 0.5).to(torch.uint8)
+        self.rows = self.network.neutral_row().repeat(BATCH, 1).requires_grad_()
+
+    def training(self, forward: Forward, is_fp32: bool = False) -> float:
+        """One step without the optimiser: forward, loss, backward."""
+
+        def step() -> None:
+            with autocast(self.fp32 if is_fp32 else self.config, torch.device("cpu"), training=True):
+                logits = forward(self.image, self.rows)
+            segmentation_loss(logits, self.target, torch.ones(self.target.shape), "dice_ce").mean().backward()
+
+        return milliseconds(step)
+
+    def inference(self, forward: Forward, is_fp32: bool = False) -> float:
+        """One forward pass of the batch; bfloat16 as in training, so that both are compared alike."""
+
+        def step() -> None:
+            with torch.no_grad(), autocast(self.fp32 if is_fp32 else self.config, torch.device("cpu"), training=True):
+                forward(self.image, self.rows)
+
+        return milliseconds(step)
+
+
+def milliseconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
+    """Processor time of one call: the median after one unmeasured."""
+    work()
+    times = []
+    for _ in range(repeats):
+        began = time.process_time()
+        work()
+        times.append((time.process_time() - began) * 1000)
+    return float(np.median(times))
+
+
+def steps(bench: Bench, with_compiler: bool) -> list[Figure]:
+    """S1: the fast path against eager fp32."""
+    plain = {"training": bench.training(bench.network, True), "inference": bench.inference(bench.network, True)}
+    fast = {"training": bench.training(bench.network), "inference": bench.inference(bench.network)}
+    found = [Figure(f"{name} step, eager fp32", value, "ms") for name, value in plain.items()]
+    found += [Figure(f"{name} step, bf16", value, "ms") for name, value in fast.items()]
+    if with_compiler:
+        accelerated = Accelerated(bench.network)
+        began = time.process_time()
+        compiled = {"training": bench.training(accelerated), "inference": bench.inference(accelerated)}
+        say(f"compiled and measured in {time.process_time() - began:.0f} processor seconds")
+        found += [Figure(f"{name} step, bf16 compiled", value, "ms") for name, value in compiled.items()]
+        if pays(bench.config, torch.device("cpu"), bench.config.steps):
+            fast = compiled
+    limits = {"training": 4.0, "inference": 5.0}
+    return found + [
+        Figure(f"S1 {name}: eager fp32 / fast path", plain[name] / fast[name], "ratio", limits[name], "at least")
+        for name in limits
+    ]
+
+
+def mixed(bench: Bench) -> list[Figure]:
+    """S2: eight users with eight styles in one batch against one after the other."""
+    predictor = Predictor(bench.network.requires_grad_(False), bench.config, torch.device("cpu"))
+    rows = torch.randn(USERS, bench.network.row_length, generator=torch.Generator().manual_seed(2))
+    images = [bench.image[user % BATCH, :, None].numpy() for user in range(USERS)]
+    cases = [Case(image, (1.0, 1.0, 1.0), row) for image, row in zip(images, rows, strict=True)]
+    together = milliseconds(lambda: predictor.predict(cases))
+    alone = milliseconds(lambda: [predictor.predict([case]) for case in cases])
+    return [
+        Figure("8 users in one batch", together, "ms"), Figure("8 users one by one", alone, "ms"),
+        Figure("S2 one by one / one batch", alone / together, "ratio", 1.25, "at least"),
+    ]  # fmt: skip
+
+
+def experts(bench: Bench) -> list[Figure]:
+    """S5: prediction time over 1 to 10,000 resident styles, fitted as time ~ experts^x; bytes of a style against the network's."""
+    predictor = Predictor(bench.network.requires_grad_(False), bench.config, torch.device("cpu"))
+    image = bench.image[0, :, None].numpy()
+    table = {n: torch.randn(n, bench.network.row_length, generator=torch.Generator().manual_seed(n)) for n in EXPERTS}
+    times: dict[int, list[float]] = {count: [] for count in EXPERTS}
+    for turn in range(2 * REPEATS):  # in turns, so that a machine that warms up does not look like growth
+        for count in EXPERTS:
+            row = table[count][(turn * 7919) % count]
+            case = Case(image, (1.0, 1.0, 1.0), row)
+            began = time.process_time()
+            predictor.predict([case])
+            times[count].append((time.process_time() - began) * 1000)
+    medians = [float(np.median(times[count])) for count in EXPERTS]
+    exponent = float(np.polyfit(np.log(EXPERTS), np.log(medians), 1)[0])
+    network = len(save_safetensors(bench.network.state_dict(), {}))
+    row = len(save_safetensors({"row": bench.network.neutral_row()}, {}))
+    adapter = bench.network.adapter_length * 4
+    found = [Figure(f"prediction among {n} experts, median", m, "ms") for n, m in zip(EXPERTS, medians, strict=True)]
+    return [
+        *found,
+        Figure("S5 growth exponent", exponent, "power", 0.05),
+        Figure("network", network / 1e6, "MB"),
+        Figure("style row", row / 1e3, "kB"),
+        Figure("style row with adapter", (row + adapter) / 1e3, "kB"),
+        Figure("S5 style row / network", row / network, "fraction", 0.001),
+        Figure("style row with adapter / network", (row + adapter) / network, "fraction"),
+    ]
+
+
+def main() -> int:
+    """Measure and print the closing JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--small", action="store_true", help="without compiling (the default)")
+    parser.add_argument("--full", action="store_true", help="compiled as well")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    bench = Bench()
+    with tempfile.TemporaryDirectory(prefix="consilium-inductor-") as folder, compiled_code_in(Path(folder)):
+        figures = steps(bench, asked.full)
+    return report("speed", [*figures, *mixed(bench), *experts(bench)], threads=1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
