@@ -19,7 +19,8 @@ from torch import Tensor
 
 from benchmarks.figures import Figure, report, say
 from worker.learning import Case, Predictor, paper_config, save_safetensors
-from worker.learning.acceleration import Accelerated, compiled_code_in, pays
+from worker.learning.acceleration import Accelerated, pays
+from worker.learning.compiled_code import compiled_code_in
 from worker.learning.losses import segmentation_loss
 from worker.learning.network import StyledNetwork, build, initialise
 from worker.learning.precision import autocast

@@ -37,6 +37,7 @@ from worker.learning import (
     Trained,
     methods,
 )
+from worker.learning.compiled_code import compiled_code_in
 from worker.learning.gate import measure
 from worker.learning.methods.expert_adaptive import held_out_of_pretraining
 from worker.learning.readings import Case
@@ -154,15 +155,16 @@ def _pretrain(
     device: str,
     reporter: Reporter,
 ) -> Trained:
-    return methods.load(METHOD).pretrain(
-        work_.readings,
-        config,
-        generator_seed=config.seed,
-        device=device,
-        progress=reporter,
-        should_stop=reporter.should_stop,
-        checkpoint_dir=gateway.job_folder(job.id),
-    )
+    with compiled_code_in(gateway.settings.work_folder / "compiled"):
+        return methods.load(METHOD).pretrain(
+            work_.readings,
+            config,
+            generator_seed=config.seed,
+            device=device,
+            progress=reporter,
+            should_stop=reporter.should_stop,
+            checkpoint_dir=gateway.job_folder(job.id),
+        )
 
 
 def _with_smaller_batch(train: Callable[[ExpertAdaptiveConfig], Trained], config: ExpertAdaptiveConfig) -> Trained:

@@ -31,12 +31,12 @@ def asked_for() -> argparse.Namespace:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--small", action="store_true", help="one pack, small network (the default)")
     size.add_argument("--full", action="store_true", help="every table and pack, the paper's network")
-    parser.add_argument("--table", help="comma-separated among I, II, III, cv")
+    parser.add_argument("--table", help="comma-separated among I, II, III, cv (seven folds), split (the packs' own)")
     parser.add_argument("--data", help=f"comma-separated among {', '.join(packs.NAMES)}")
     parser.add_argument("--recipes", help=f"comma-separated among {', '.join((*cells.RECIPES, *cells.ABLATIONS))}")
     parser.add_argument("--seeds", default=None, help="comma-separated numbers")
     parser.add_argument("--ways", type=int, help="start indices per cell; the paper has ten")
-    parser.add_argument("--corrections", default="5", help="cv only: comma-separated numbers; 0 = all training cases")
+    parser.add_argument("--corrections", default="5", help="cv, split: comma-separated numbers; 0 = all training cases")
     parser.add_argument("--folds", type=int, default=packs.FOLDS, help="cv only: the first so many of the seven")
     parser.add_argument("--scale", choices=["small", "paper"])
     parser.add_argument("--options", type=json.loads, default={}, help="JSON: options of the shared network's config")
@@ -69,11 +69,12 @@ def wanted(asked: argparse.Namespace) -> Iterator[cells.Cell]:
                     yield from cells.table_two(pack, seed, asked.recipes, asked.ways)
                 elif table == "III":
                     yield from cells.table_three(pack, seed, asked.recipes, asked.ways)
-                elif table == "cv":
+                elif table in ("cv", "split"):
                     counts = tuple(int(count) for count in asked.corrections.split(","))
-                    yield from cells.cross_validation(pack, seed, asked.recipes, asked.ways, counts, asked.folds)
+                    folds = range(asked.folds) if table == "cv" else [None]
+                    yield from cells.cross_validation(pack, seed, asked.recipes, asked.ways, counts, folds)
                 else:
-                    raise ValueError(f'There is no table "{table}"; there are I, II, III and cv.')
+                    raise ValueError(f'There is no table "{table}"; there are I, II, III, cv and split.')
 
 
 def write(asked: argparse.Namespace, setting: Setting, records: list[Record]) -> dict[str, Any]:

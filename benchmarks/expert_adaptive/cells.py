@@ -4,12 +4,12 @@ Cells that share a pretraining form one group. `ways` start indices follow the p
 nested in the number of corrections, ten starts evenly spread (on the paper's 34 cases: 1, 4, 7, ..., 28).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any, NamedTuple
 
-from benchmarks.expert_adaptive.packs import FOLDS, Pack
+from benchmarks.expert_adaptive.packs import Pack
 
 WAYS = 10
 RECIPES = ("default", "paper", "frozen", "scratch", "nearest", "consensus")
@@ -100,19 +100,25 @@ def table_three(pack: Pack, seed: int, recipes: tuple[str, ...], ways: int, corr
 
 
 def cross_validation(
-    pack: Pack, seed: int, recipes: tuple[str, ...], ways: int, corrections: tuple[int, ...], folds: int = FOLDS
+    pack: Pack,
+    seed: int,
+    recipes: tuple[str, ...],
+    ways: int,
+    corrections: tuple[int, ...],
+    folds: Sequence[int | None],
 ) -> Iterator[Cell]:
-    """The headline: every case is tested once, in a fold whose network and corrections never saw it. 0 corrections: all of them."""
-    for fold in range(folds):
+    """The headline: every case is tested once, in a fold whose network and corrections never saw it. 0 corrections: all of them.
+
+    folds [None] is the pack's own split instead, one network for all: the quick form, table "split".
+    """
+    for fold in folds:
         training, _ = pack.split(fold)
-        for expert in pack.new:
-            for count in corrections:
-                # Each seed starts elsewhere, so that with one way per seed the seeds also average over what was drawn first.
-                offset = seed * 5 % len(training)
-                for start in starts(len(training), ways):
-                    for recipe in recipes:
-                        pool = () if recipe == "scratch" else pack.pool
-                        yield Cell(
-                            "cv", pack.name, fold, pool, expert, (expert,), count or len(training),
-                            (start + offset) % len(training), recipe, seed,
-                        )  # fmt: skip
+        # Each seed starts elsewhere, so that with one way per seed the seeds also average over what was drawn first.
+        offset = seed * 5 % len(training)
+        for expert, count, start in product(pack.new, corrections, starts(len(training), ways)):
+            for recipe in recipes:
+                pool = () if recipe == "scratch" else pack.pool
+                yield Cell(
+                    "split" if fold is None else "cv", pack.name, fold, pool, expert, (expert,), count or len(training),
+                    (start + offset) % len(training), recipe, seed,
+                )  # fmt: skip

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch._inductor.runtime.cache_dir_utils import temporary_cache_dir
 
 from worker.learning.config import ExpertAdaptiveConfig
 from worker.learning.network import StyledNetwork
@@ -32,11 +29,6 @@ def pays(config: ExpertAdaptiveConfig, device: torch.device, steps: int) -> bool
     return fast and steps >= STEPS_THAT_PAY
 
 
-def compiled_code_in(folder: Path) -> AbstractContextManager[None]:
-    """Keep compiled code in a folder of our own while this lasts: a compile killed in a shared one leaves a torn library to others."""
-    return temporary_cache_dir(str(folder))
-
-
 class Accelerated:
     """Called like the network. The first call compiles forward and backward on that very batch, so that no error comes later."""
 
@@ -49,7 +41,8 @@ class Accelerated:
         """See StyledNetwork.forward."""
         if not self.is_warm:
             self._warm_up(image_BCS, rows_BP)
-        logits: Tensor = (self.fast or self.network)(image_BCS, rows_BP, adapters_BA)
+        forward = self.network if self.fast is None else self.fast
+        logits: Tensor = forward(image_BCS, rows_BP, adapters_BA)
         return logits
 
     def _warm_up(self, image_BCS: Tensor, rows_BP: Tensor) -> None:
