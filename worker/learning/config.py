@@ -67,7 +67,7 @@ class ExpertAdaptiveConfig:
     row_batch: int = 4
     row_learning_rate: float = 5e-3
     row_ema: float = 0.95
-    early_stop: bool = True  # cross-validation may stop the row earlier; off: always all steps
+    early_stop: bool = True  # cross-validation may stop the row half-way; off: always all steps
     row_after: int = 5  # corrections (distinct patients) from which a row is trained
     folds: int = 4  # at most, to find where to stop; without patients held out for the gate each leaves one patient out
     adapter: bool = True

@@ -194,12 +194,12 @@ class Personalisation:
         outcome = descend(styles, lambda randomness: self._loss(styles, learns_from, randomness), schedule, run)
         stops = sorted(points) if stops_early and split.folds else [config.row_steps]
         at_stop = [{name: tensor.cpu() for name, tensor in outcome.snapshots[stop].items()} for stop in stops]
-        score = self._score(split.folds, at_stop)
-        best = int(score.mean(0).argmax())
+        loss = self._loss_of(split.folds, at_stop)
+        best = int(loss.mean(0).argmin())
         of_fold = []
         for f in range(len(split.folds)):
             others = [g for g in range(len(split.folds)) if g != f] or [f]
-            of_fold.append(_style(at_stop[int(score[others].mean(0).argmax())], f + 1))
+            of_fold.append(_style(at_stop[int(loss[others].mean(0).argmin())], f + 1))
         return _Learnt(_mean_style(at_stop[best]), of_fold, starts, stops[best], outcome.loss)
 
     def _loss(self, styles: Mapping[str, Tensor], learns_from: list[list[int]], randomness: Randomness) -> Tensor:
@@ -225,17 +225,15 @@ class Personalisation:
         losses = loss_on(self.network, config, changed, rows, adapters) * weight
         return losses.sum() * len(learns_from) / len(losses)
 
-    def _score(self, folds: list[list[int]], at_stop: list[dict[str, Tensor]]) -> Tensor:
-        """Dice of each fold's style at each stop on the readings of that fold [F, T]; zeros where there is nothing to choose."""
-        score = torch.zeros(max(1, len(folds)), len(at_stop))
+    def _loss_of(self, folds: list[list[int]], at_stop: list[dict[str, Tensor]]) -> Tensor:
+        """Loss of each fold's style at each stop on the readings of that fold [F, T]: finer than Dice, where five cases must tell."""
+        loss = torch.zeros(max(1, len(folds)), len(at_stop))
         if len(at_stop) > 1:
             for f, fold in enumerate(folds):
                 rows = torch.stack([styles["rows"][f + 1] for styles in at_stop])
-                adapters = (
-                    torch.stack([styles["adapters"][f + 1] for styles in at_stop]) if self.trains_adapter else None
-                )
-                score[f] = fit_of_rows(self.network, self.pool, fold, rows, adapters).dice.mean(0)
-        return score
+                adapters = torch.stack([s["adapters"][f + 1] for s in at_stop]) if self.trains_adapter else None
+                loss[f] = fit_of_rows(self.network, self.pool, fold, rows, adapters).loss.mean(0)
+        return loss
 
     def _measure(self, split: _Split, learnt: _Learnt) -> list[GateCase]:
         """Every held-out correction in every candidate's style; in folds by the style that never saw it."""

@@ -232,5 +232,5 @@ def _roll_back(state: _State, good: tuple[dict[str, Tensor], dict[str, float]], 
 
 
 def stop_points(steps: int, count: int) -> frozenset[int]:
-    """Where a training may be found to have been long enough: 0, the last step, and its halves; `count` of them beside 0."""
-    return frozenset({0, *(max(min(1, steps), steps // 2**i) for i in range(count))})
+    """Where a training may be found to have been long enough: the last step and its halves, `count` of them."""
+    return frozenset(max(min(1, steps), steps // 2**i) for i in range(count))
