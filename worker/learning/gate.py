@@ -19,9 +19,7 @@ from worker.learning.statistics import paired_bootstrap
 
 HELD_OUT_SHARE = 4  # one patient in four
 FEW_PATIENTS = 8  # below: cross-validation instead
-# Points; where the lower end of the paired 80 % interval may lie. Between folds lower: each judged style has seen a quarter fewer
-# corrections than the one that ships, and five cases cannot tell a gain of one point from none.
-INTERVAL_FLOOR = {"patients": -0.2, "folds": -1.0, "none": -0.2}
+INTERVAL_FLOOR = -0.2  # points; lower end of the paired 80 % interval
 WORST_CASE = -5.0  # points
 HD95_FACTOR = 1.05
 
@@ -68,8 +66,9 @@ def measure(
 def judge(
     cases: Sequence[GateCase], candidate: str, rivals: Sequence[str], held_out: str, generator: torch.Generator
 ) -> GateReport:
-    """The rule: mean Dice at least the best rival's, 80 % interval from -0.2 (folds: -1), no case worse by over 5, HD95 within 5 %.
+    """The rule: mean Dice at least the best rival's, 80 % interval from -0.2, no case worse by over 5, HD95 within 5 %.
 
+    Five cases seldom lift the interval over its floor; there, outlines nearer by HD95 as well are a second witness, and it counts.
     One figure per patient (its cases averaged). HD95 counts by the median of its ratios, since in a mean over five cases one stray
     island of a few voxels outweighs any gain (seen: 36 mm in one case, better in the other four). Raises ValueError without a case.
     """
@@ -85,7 +84,7 @@ def judge(
     objection = ""
     if interval.mean < 0:
         objection = f"it scored {means[candidate]:.1f} where {_called(best)} scores {means[best]:.1f}"
-    elif interval.low < INTERVAL_FLOOR[held_out]:
+    elif interval.low < INTERVAL_FLOOR and stray > 1 / HD95_FACTOR:
         objection = f"its lead over {_called(best)} ({interval.mean:+.1f}) could be chance (80 % interval from {interval.low:+.1f})"
     elif worst < WORST_CASE:
         objection = f"one case became {-worst:.1f} points worse than with {_called(best)}"

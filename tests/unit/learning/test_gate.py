@@ -41,6 +41,20 @@ def test_a_lead_that_hangs_on_one_case_is_kept_back_as_chance() -> None:
     assert "could be chance" in reason
 
 
+def test_a_lead_in_dice_that_could_be_chance_counts_when_the_outlines_are_nearer_too() -> None:
+    dice = ([86, 84, 82, 83], [84, 81.5, 84.5, 82.5])
+
+    assert "could be chance" in verdict(cases(*dice, hd95=(6.0, 6.0)))[1]
+    assert verdict(cases(*dice, hd95=(5.0, 6.0)))[0]
+
+
+def test_nearer_outlines_do_not_outweigh_a_lower_mean() -> None:
+    passed, reason = verdict(cases([84, 82, 82], [84, 83, 83], hd95=(3.0, 6.0)))
+
+    assert not passed
+    assert "scored" in reason
+
+
 def test_one_ruined_case_outweighs_a_better_mean() -> None:
     passed, reason = verdict(cases([95, 95, 95, 95, 95, 95, 95, 80], [90, 90, 90, 90, 90, 90, 90, 86]))
 
