@@ -57,6 +57,13 @@ def asked_for() -> argparse.Namespace:
     return asked
 
 
+def options_of(asked: argparse.Namespace) -> tuple[tuple[str, Any], ...]:
+    """The shared network's options as hashable pairs; JSON's lists are tuples in a config."""
+    return tuple(
+        (name, tuple(value) if isinstance(value, list) else value) for name, value in sorted(asked.options.items())
+    )
+
+
 def wanted(asked: argparse.Namespace) -> Iterator[cells.Cell]:
     """All cells of the command. Raises PackAbsent; ValueError on a table nobody knows."""
     for data in asked.data:
@@ -132,7 +139,7 @@ def main() -> int:
     """Measure what is missing, write the table, print the closing JSON line."""
     os.environ["OMP_NUM_THREADS"] = "1"  # before a worker process imports torch
     asked = asked_for()
-    setting = Setting(asked.folder, asked.scale, tuple(sorted(asked.options.items())), asked.device)
+    setting = Setting(asked.folder, asked.scale, options_of(asked), asked.device)
     try:
         todo = list(wanted(asked))
     except packs.PackAbsent as absent:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 NetworkName = Literal["small", "resnet18"]
@@ -60,6 +60,7 @@ class ExpertAdaptiveConfig:
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     compiled: Literal["auto", "always", "never"] = "auto"  # torch.compile in pretraining; auto: where it pays
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    any_orientation: bool = False  # images have no up or left (cells under a microscope): augment by whole turns
     held_out_every: int = 6  # one patient in this many is kept out of pretraining to measure it; 0 trains on all
 
     start: Literal["blend", "nearest", "mean", "reinit"] = "blend"  # where a new row begins
@@ -106,6 +107,11 @@ class ExpertAdaptiveConfig:
     def out_channels(self) -> int:
         """Logit channels: 1 (sigmoid) for one label, else labels + background (softmax)."""
         return 1 if len(self.labels) == 1 else len(self.labels) + 1
+
+    @property
+    def augmentation(self) -> AugmentConfig:
+        """What training really draws from: `augment`, with whole turns where images have no orientation."""
+        return replace(self.augment, rotation_degrees=180.0) if self.any_orientation else self.augment
 
     @property
     def multiple(self) -> int:

@@ -220,7 +220,7 @@ class Personalisation:
             style_of = torch.cat([style_of, torch.arange(len(learns_from)).repeat_interleave(each)])
         adapters = styles["adapters"][style_of] if "adapters" in styles else None
         batch = pool.batch(own + replayed, randomness.order)
-        changed = augment(batch.image, batch.target, batch.weight, config.augment, randomness.noise)
+        changed = augment(batch.image, batch.target, batch.weight, config.augmentation, randomness.noise)
         weight = torch.tensor([pool.readings[i].weight for i in own + replayed], device=self.device)
         losses = loss_on(self.network, config, changed, rows, adapters) * weight
         return losses.sum() * len(learns_from) / len(losses)

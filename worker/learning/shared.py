@@ -52,7 +52,7 @@ def train_shared(
 
     def loss_of(randomness: Randomness) -> Tensor:
         drawn = pool.batch(pool.draw(among, batch, randomness.order), randomness.order)
-        changed = augment(drawn.image, drawn.target, drawn.weight, config.augment, randomness.noise)
+        changed = augment(drawn.image, drawn.target, drawn.weight, config.augmentation, randomness.noise)
         image, target, weight = (tensor[mine] for tensor in changed)
         reading = drawn.reading[mine]
         with autocast(config, pool.device, training=True):

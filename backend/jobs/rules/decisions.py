@@ -108,6 +108,7 @@ TRAINING_OPTIONS: Final[dict[str, Option]] = {
     "size": Option("integer", 32, 512),
     "recipe": Option("choice", choices=("nearest", "paper", "frozen", "scratch")),
     "seed": Option("integer", 0, 2**31 - 1),
+    "any_orientation": Option("flag"),
     "steps": Option("integer", 1, 200_000),
     "batch": Option("integer", 1, 256),
     "learning_rate": Option("number", 1e-6, 1.0),

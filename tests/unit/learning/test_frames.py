@@ -135,3 +135,11 @@ def test_a_volume_larger_than_the_frame_gives_patches_around_its_labels() -> Non
 
     assert batch.image.shape == (40, 1, 16, 16, 16)
     assert batch.target.flatten(1).any(1).float().mean() > 0.7
+
+
+def test_whole_turns_are_drawn_only_where_images_have_no_orientation() -> None:
+    plain, turned = ExpertAdaptiveConfig(), ExpertAdaptiveConfig(any_orientation=True)
+
+    assert plain.augmentation == plain.augment
+    assert (plain.augmentation.rotation_degrees, turned.augmentation.rotation_degrees) == (12.0, 180.0)
+    assert turned.augmentation.zoom == plain.augment.zoom

@@ -42,11 +42,11 @@ def of_another_image(case: int, one: Reading) -> Reading:
     return replace(one, labels_DHW=reading(20, "x", OWN).labels_DHW)
 
 
-def learnt(trained: Trained, corrections: Sequence[Reading], seed: int) -> tuple[Tensor, Tensor | None]:
-    """What training makes of these corrections, whatever the gate says of it."""
+def learnt(trained: Trained, corrections: Sequence[Reading], seed: int) -> tuple[Tensor, Tensor | None, str]:
+    """Row, adapter and origin of what these corrections make; an origin "nearest" was chosen, not learnt: the trained one was refused."""
     config = replace(trained.config, early_stop=False, row_steps=25, folds=2)
     style = METHOD.personalise(trained.weights, config, trained.rows, corrections, generator_seed=seed)
-    return (style.row, style.adapter) if style.origin in ("row", "adapter") else (style.row, None)
+    return style.row, style.adapter, style.origin
 
 
 def judged(
@@ -68,10 +68,10 @@ def test_no_style_learnt_from_spoilt_corrections_goes_live(trained: Trained, spo
     corrections = [spoil(case, reading(case, "generous", OWN)) for case in cases]
     own = [reading(case, "generous", OWN) for case in range(80, 86)]
 
-    report = judged(trained, learnt(trained, corrections, seed), trained.rows["generous"], own)
+    row, adapter, origin = learnt(trained, corrections, seed)
+    report = judged(trained, (row, adapter), trained.rows["generous"], own)
 
-    assert not report.passed, report.reason
-    assert report.reason.startswith("Kept back")
+    assert origin == "nearest" or not report.passed, report.reason
 
 
 def test_four_of_five_good_styles_go_live(trained: Trained) -> None:
@@ -80,7 +80,8 @@ def test_four_of_five_good_styles_go_live(trained: Trained) -> None:
         offset = 3.0 + 0.5 * seed
         corrections = [reading(case, "new", offset) for case in range(30 + 10 * seed, 36 + 10 * seed)]
         own = [reading(case, "new", offset) for case in range(90, 96)]
-        passed.append(judged(trained, learnt(trained, corrections, seed), trained.rows["generous"], own).passed)
+        row, adapter, origin = learnt(trained, corrections, seed)
+        passed.append(origin == "adapter" and judged(trained, (row, adapter), trained.rows["generous"], own).passed)
 
     assert sum(passed) >= 4
 
