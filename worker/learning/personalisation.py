@@ -3,7 +3,8 @@
 0 corrections: the consensus row. Fewer than `row_after` patients: the nearest row or a blend, by forward passes. From there: a row
 trained from it and, from `adapter_after`, a rank-4 adapter trained with it, while the shared weights stay; stopped where
 cross-validation on the support set says so. All styles of a training (one per fold and the one that ships) share each batch:
-nothing couples samples, so this is the same as training them one by one.
+nothing couples samples, so this is the same as training them one by one. There are no checkpoints: a hundred steps of a style are a
+minute on a small network, and a job that was killed begins again with the same seed and ends with the same style.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ from worker.learning.shared import train_shared
 from worker.learning.styles import blends, fit_of_rows, loss_on, nearest, suspects
 from worker.learning.training import Randomness, Run, Schedule, descend, stop_points
 
+HALF = (
+    0.5  # of the way from the start to the trained style: most of the gain, and far less of what five cases get wrong
+)
 STOP_POINTS = 2  # places along the training at which it may be found to have been long enough
 
 
@@ -142,7 +146,10 @@ class Personalisation:
     # Enough corrections: train a row, and an adapter with it
 
     def _trained(self, kept: list[int]) -> Personalised:
-        """The first that passes of the trained style, its untrained start, the nearest row, the consensus; else the trained one, kept back."""
+        """The first that passes of: the trained style, half the way to it, its start, the nearest row, the consensus.
+
+        If none does, the trained one, kept back.
+        """
         config, split = self.config, self._split(kept)
         learnt = self._learn(split)
         cases = self._measure(split, learnt)
@@ -153,7 +160,12 @@ class Personalisation:
         report = self._judge([_as_candidate(case, "trained") for case in cases], held_out)
         if report.passed or not learnt.steps:
             return self._personalised(*learnt.shipped, origin, facts, report, blend)
-        facts |= {"row_steps": 0.0, "dice/trained": report.candidates["candidate"]}
+        facts |= {"dice/trained": report.candidates["candidate"]}
+        half = self._judge([_as_candidate(case, "half") for case in cases], held_out)
+        if half.passed:
+            half = replace(half, reason=f"{half.reason} Half the way to a style that was measured too. {report.reason}")
+            style = self._half_way(learnt.starts[0], learnt.shipped)
+            return self._personalised(*style, origin, facts | {"row_share": HALF}, half, blend)
         closest = self.mixes[self._nearest(split.support)]
         mixes = {"start": self._start_mix(split.support), "nearest": closest, "consensus": self.mixes[-1]}
         if config.start == "reinit":  # not a style anybody draws in
@@ -163,15 +175,18 @@ class Personalisation:
             if untrained.passed:
                 reason = f"{untrained.reason} A trained style was measured too. {report.reason}"
                 untrained = replace(untrained, reason=reason)
+                facts |= {"row_steps": 0.0}
                 return self._personalised(mix @ self.table, None, "nearest", facts, untrained, self._shares(mix))
-        facts |= {"row_steps": float(learnt.steps)}
         return self._personalised(*learnt.shipped, origin, facts, report, blend)
 
     def _split(self, kept: list[int]) -> _Split:
         patients = [self.corrections[i].patient for i in kept]
         reserved = set(gate.held_out_patients(patients))
         support = [i for i in kept if self.corrections[i].patient not in reserved]
-        groups = gate.patient_folds([self.corrections[i].patient for i in support], self.config.folds)
+        # While the folds are the gate, each leaves one patient out: the more a fold's style may learn, the nearer its figure is to
+        # what the shipped one can do. With patients of its own at the gate, the folds only say when to stop.
+        most = self.config.folds if reserved else gate.FEW_PATIENTS
+        groups = gate.patient_folds([self.corrections[i].patient for i in support], most)
         folds = [[i for i in support if self.corrections[i].patient in group] for group in groups]
         return _Split(support, [i for i in kept if i not in support], folds if len(folds) > 1 else [])
 
@@ -182,8 +197,8 @@ class Personalisation:
         starts = torch.stack([self._start(readings) for readings in learns_from])
         styles = {"rows": starts.to(self.device).clone().requires_grad_()}
         if self.trains_adapter:
-            neutral = self.network.neutral_adapter(self.randomness.order).to(self.device)
-            styles["adapters"] = neutral.repeat(len(starts), 1).requires_grad_()
+            self.neutral = self.network.neutral_adapter(self.randomness.order)
+            styles["adapters"] = self.neutral.to(self.device).repeat(len(starts), 1).requires_grad_()
         stops_early = config.recipe == "nearest" and config.early_stop
         points = stop_points(config.row_steps, STOP_POINTS if stops_early else 1)
         schedule = Schedule(
@@ -247,10 +262,16 @@ class Personalisation:
             tests = list(zip(split.folds, learnt_from, learnt.of_fold, learnt.starts[1:], strict=True))
         for fold, others, style, start in tests:
             for i in fold:
-                ours = {"trained": self._case(i, *style), "start": self._case(i, start)}
-                candidates.append(ours | self._rivals(i, others))
+                ours = {"trained": style, "half": self._half_way(start, style), "start": _Style(start)}
+                candidates.append({name: self._case(i, *one) for name, one in ours.items()} | self._rivals(i, others))
                 order.append(i)
         return gate.measure(self.predictor, [self.corrections[i] for i in order], candidates, self.config.labels)
+
+    def _half_way(self, start: Tensor, style: _Style) -> _Style:
+        """Half-way between a start and what was trained from it. Fine-tuned weights averaged with those they began from err less on
+        what they have not seen (WiSE-FT, Wortsman et al., CVPR 2022)."""
+        adapter = None if style.adapter is None else torch.lerp(self.neutral, style.adapter, HALF)
+        return _Style(torch.lerp(start, style.row, HALF), adapter)
 
     # The recipes that retrain the shared network
 
@@ -349,8 +370,8 @@ def _mean_style(styles: Mapping[str, Tensor]) -> _Style:
 
 
 def _as_candidate(case: GateCase, name: str) -> GateCase:
-    """The case with `name` as the candidate: the trained style and its start are never each other's rivals."""
-    hidden = {"trained", "start"} - {name}
+    """The case with `name` as the candidate: the trained style, half of it and its start are never each other's rivals."""
+    hidden = {"trained", "half", "start"} - {name}
 
     def renamed(values: dict[str, float]) -> dict[str, float]:
         return {("candidate" if key == name else key): value for key, value in values.items() if key not in hidden}
