@@ -93,8 +93,6 @@ def measure(setting: Setting, cell: Cell) -> dict[str, Any]:
     config = resolve(setting.config(), corrections) if trained is None else trained.config
     record: dict[str, Any] = {"cell": cell.as_dict(), "cpu_seconds": round(seconds, 2), "verdict": made.verdict}
     record["scores"] = scores(pack, made.weights, config, made.row, made.adapter, cell.targets, test, setting.device)
-    if made.ungated is not None:
-        record["ungated"] = scores(pack, made.weights, config, *made.ungated, cell.targets, test, setting.device)
     if trained is not None:
         record["others_change"] = others_change(setting, pack, trained, made.weights, cell, test)
         record["shared_unchanged"] = fingerprint(made.weights, trained.rows) == before

@@ -32,13 +32,12 @@ ABLATED: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Outcome:
-    """A style to be scored. ungated: the candidate before the gate's verdict, where there was one. verdict: facts for the record."""
+    """A style to be scored: what the gate let through, or what was live before. verdict: facts for the record."""
 
     weights: dict[str, Tensor]
     row: Tensor
     adapter: Tensor | None
     verdict: dict[str, Any]
-    ungated: tuple[Tensor, Tensor | None] | None = None
 
 
 def pretraining_config(scale: Scale, **changes: Any) -> ExpertAdaptiveConfig:
@@ -93,7 +92,7 @@ def make(
         live_row=live, generator_seed=seed, device=device,
     )  # fmt: skip
     row, adapter = (style.row, style.adapter) if style.gate.passed else (live, None)
-    return Outcome(trained.weights, row, adapter, _verdict(style), (style.row, style.adapter))
+    return Outcome(trained.weights, row, adapter, _verdict(style))
 
 
 def _verdict(style: Personalised) -> dict[str, Any]:

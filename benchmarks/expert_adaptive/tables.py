@@ -50,28 +50,27 @@ class Scores(NamedTuple):
 
 
 def collect(records: Sequence[Record]) -> dict[Group, Scores]:
-    """Records sorted into lines; the candidate before the gate's verdict makes a line of its own, `RECIPE, ungated`."""
+    """Records sorted into lines of a table."""
     groups: dict[Group, Scores] = {}
     for record in records:
         cell = Cell.from_dict(record["cell"])
-        for suffix, kind in (("", "scores"), (", ungated", "ungated")):
-            for target, by_case in record.get(kind, {}).items():
-                group = _group(cell, target, cell.recipe + suffix)
-                scores = groups.setdefault(
-                    group, Scores(defaultdict(lambda: defaultdict(list)), defaultdict(lambda: defaultdict(list)), [])
-                )
-                scores.records.append(record)
-                for case, figures in by_case.items():
-                    for metric, value in zip(METRICS, figures, strict=True):
-                        scores.by_case[metric][case].append(value)
-                        scores.by_way[metric][cell.start].append(value)
+        for target, by_case in record["scores"].items():
+            group = _group(cell, target)
+            scores = groups.setdefault(
+                group, Scores(defaultdict(lambda: defaultdict(list)), defaultdict(lambda: defaultdict(list)), [])
+            )
+            scores.records.append(record)
+            for case, figures in by_case.items():
+                for metric, value in zip(METRICS, figures, strict=True):
+                    scores.by_case[metric][case].append(value)
+                    scores.by_way[metric][cell.start].append(value)
     return groups
 
 
-def _group(cell: Cell, target: str, recipe: str) -> Group:
+def _group(cell: Cell, target: str) -> Group:
     # Table I's lines are told apart by whose masks were learnt from; a scratch line belongs to every pool of its table.
     trained_by = f" from {packs.load(cell.data).experts[cell.expert]}" if cell.table == "I" else ""
-    return Group(cell.data, cell.table, target, cell.corrections, len(cell.pool), recipe + trained_by)
+    return Group(cell.data, cell.table, target, cell.corrections, len(cell.pool), cell.recipe + trained_by)
 
 
 def rows(records: Sequence[Record]) -> list[Row]:
