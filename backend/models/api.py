@@ -5,15 +5,18 @@ tell who has finished. Promoting and rolling back ask for a reason and leave an 
 """
 
 from collections.abc import Set
+from dataclasses import asdict
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
+from fastapi import Body, Query, Request, Response, status
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from backend.accounts.api import CurrentActor, Router, policy
 from backend.database import Reads, Writes
 from backend.models import rules
+from backend.models.exchange import LIMIT_BYTES
 from backend.models.rules import ModelVersion, StyleRow
 from backend.paging import Cursor, Limit
 
@@ -72,6 +75,42 @@ class StylePageOut(BaseModel):
     next_cursor: str | None
 
 
+class CurvePointOut(BaseModel):
+    """One personalisation: Dice in points on the expert's held-out corrections, beside its rivals on the same cases."""
+
+    number: int
+    readings: int
+    dice: float
+    live: float | None
+    nearest: float | None
+    consensus: float | None
+    passed: bool
+
+
+class ForecastOut(BaseModel):
+    """reachable: in `more` further readings; far: beyond four times the present ones; beyond: the curve flattens below."""
+
+    outlook: Literal["reached", "reachable", "far", "beyond", "unknown"]
+    more: int | None
+    ceiling: float | None
+    spread: float | None
+
+
+class LearningCurveOut(BaseModel):
+    """One expert's curve on the live model version."""
+
+    expert_id: UUID
+    expert_name: str
+    points: list[CurvePointOut]
+    forecast: ForecastOut
+
+
+class LearningCurvesOut(BaseModel):
+    """The curves of the experts you may see, by name."""
+
+    items: list[LearningCurveOut]
+
+
 class PromoteIn(BaseModel):
     """Why this version goes live; kept in the audit trail."""
 
@@ -108,6 +147,48 @@ def list_styles(
     page = rules.list_styles(db, actor, project_id, expert_id, cursor, limit)
     named = rules.style_sight(db, actor).whole_projects
     return StylePageOut(items=[_style(row, named) for row in page.items], next_cursor=page.next_cursor)
+
+
+@router.get("/learning-curves", openapi_extra=policy("style:list"))
+def list_learning_curves(
+    db: Reads,
+    actor: CurrentActor,
+    project_id: UUID,
+    goal: Annotated[float, Query(gt=0, lt=100, description="Dice, in points")] = 90,
+) -> LearningCurvesOut:
+    """How each expert's style grew with their annotations, and how many more the curve asks for until the goal."""
+    return LearningCurvesOut(
+        items=[
+            LearningCurveOut.model_validate(asdict(one)) for one in rules.learning_curves(db, actor, project_id, goal)
+        ]
+    )
+
+
+@router.get(
+    "/styles/{style_id}/file",
+    openapi_extra=policy("style:export"),
+    response_class=Response,
+    responses={200: {"content": {"application/octet-stream": {}}, "description": "safetensors with a card."}},
+)
+def download_style(request: Request, db: Writes, actor: CurrentActor, style_id: UUID) -> Response:
+    """A style as a safetensors file: a row of numbers, perhaps an adapter, and a card that names the network it fits."""
+    name, content = rules.export_style(db, actor, request.app.state.blobs, style_id)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return Response(content, media_type="application/octet-stream", headers=headers)
+
+
+@router.post("/styles/import", status_code=status.HTTP_201_CREATED, openapi_extra=policy("style:import"))
+def import_style(
+    request: Request,
+    db: Writes,
+    actor: CurrentActor,
+    project_id: UUID,
+    expert_id: UUID,
+    content: Annotated[bytes, Body(media_type="application/octet-stream", max_length=LIMIT_BYTES)],
+) -> StyleOut:
+    """Take in a style file as a candidate of this expert's; promote it to let it draw."""
+    row = rules.import_style(db, actor, request.app.state.blobs, project_id, expert_id, content)
+    return _style(row, rules.style_sight(db, actor).whole_projects)
 
 
 @router.post("/styles/{style_id}/promote", openapi_extra=policy("style:promote"))

@@ -15,19 +15,25 @@ from uuid import UUID
 
 from backend import audit, events
 from backend.accounts.rules import Actor, Resource, authorize
+from backend.blobs import Blobs
 from backend.database import AnySession, ReadSession, WriteSession
 from backend.errors import Conflict, Invalid, NotFound
-from backend.models import store
+from backend.models import curve, exchange, store
+from backend.models.curve import CurvePoint, Forecast
 from backend.models.store import ModelVersion, ProjectFacts, Style, StyleRow, StyleSight
 from backend.paging import Page, decode_cursor, page_of
 
 __all__ = [
+    "LearningCurve",
     "ModelVersion",
     "NewStyle",
     "NewVersion",
     "OPEN",
     "StyleRow",
+    "export_style",
     "give_average_style",
+    "import_style",
+    "learning_curves",
     "list_models",
     "list_styles",
     "project_facts",
@@ -42,7 +48,18 @@ __all__ = [
 ]
 
 BASE_ORIGINS = ("pretrained", "consensus")
+IMPORTABLE_ORIGINS = ("nearest", "row", "adapter")
 OPEN = "open"
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """How one expert's style on the live model version grew, and what that says about a goal."""
+
+    expert_id: UUID
+    expert_name: str
+    points: list[CurvePoint]
+    forecast: Forecast
 
 
 @dataclass(frozen=True)
@@ -329,15 +346,7 @@ def promote_style(db: WriteSession, actor: Actor, style_id: UUID, reason: str) -
 
     Raises Invalid for a style on a model version that is not live: its numbers mean nothing on another network.
     """
-    sight = style_sight(db, actor)
-    seen = store.styles(db, sight, style_id=style_id, limit=1)
-    if not seen:
-        raise NotFound
-    style = seen[0].style
-    role = store.projects_of(db, actor.user_id, style.project_id)[0].role
-    expert = store.find_project_expert(db, style.project_id, style.expert_id)
-    owner_id = expert.user_id if expert else None
-    authorize(actor, "promote", Resource("style", style.project_id, role, owner_id=owner_id))
+    style = _style_of(db, actor, "promote", style_id).style
     store.lock_project_models(db, style.project_id)
     live = store.find_live_version(db, style.project_id)
     if live is None or live.id != style.model_version_id:
@@ -356,4 +365,101 @@ def promote_style(db: WriteSession, actor: Actor, style_id: UUID, reason: str) -
         reason=reason,
     )
     db.refresh(style)
-    return store.styles(db, sight, style_id=style_id, limit=1)[0]
+    return store.styles(db, style_sight(db, actor), style_id=style_id, limit=1)[0]
+
+
+def learning_curves(db: ReadSession, actor: Actor, project_id: UUID, goal: float) -> list[LearningCurve]:
+    """The curve of every expert the caller may see, by name; goal in Dice points. Figures of one model version alone."""
+    project_facts(db, actor, project_id)
+    live = store.find_live_version(db, project_id)
+    if live is None:
+        return []
+    points: dict[tuple[UUID, str], list[CurvePoint]] = {}
+    for style, name in store.styles_by_number(db, style_sight(db, actor), live.id):
+        known = points.setdefault((style.expert_id, name), [])
+        measured = curve.point(style.number, int(style.metrics.get("corrections", 0)), style.gate)
+        if measured is not None and measured.readings > 0:
+            known.append(measured)
+    return [
+        LearningCurve(expert_id, name, found, curve.forecast(found, goal))
+        for (expert_id, name), found in sorted(points.items(), key=lambda item: item[0][1])
+    ]
+
+
+def _style_of(db: AnySession, actor: Actor, action: str, style_id: UUID) -> StyleRow:
+    """A style the caller may see and act on. Raises NotFound, Forbidden."""
+    seen = store.styles(db, style_sight(db, actor), style_id=style_id, limit=1)
+    if not seen:
+        raise NotFound
+    style = seen[0].style
+    role = store.projects_of(db, actor.user_id, style.project_id)[0].role
+    expert = store.find_project_expert(db, style.project_id, style.expert_id)
+    authorize(actor, action, Resource("style", style.project_id, role, owner_id=expert.user_id if expert else None))
+    return seen[0]
+
+
+def export_style(db: WriteSession, actor: Actor, blobs: Blobs, style_id: UUID) -> tuple[str, bytes]:
+    """A style as a file with its card, and a name for it; noted in the audit. No name of a person leaves with it."""
+    style = _style_of(db, actor, "export", style_id).style
+    version = store.find_version(db, style.model_version_id)
+    if version is None:
+        raise NotFound
+    card = {
+        "method": version.method,
+        "model_weights_sha256": version.weights_sha256,
+        "model_config_sha256": version.config_sha256,
+        "origin": style.origin,
+        "corrections": style.metrics.get("corrections"),
+        "gate": None
+        if style.gate is None
+        else {"reason": style.gate.get("reason"), "passed": style.gate.get("passed")},
+        "style": str(style.id),
+        "made": style.created_at.isoformat(),
+    }
+    audit.record(db, actor, "E", "style", style.id, project_id=style.project_id)
+    return f"style-v{style.number}.safetensors", exchange.export_style(blobs.read(style.weights_sha256), card)
+
+
+def import_style(
+    db: WriteSession, actor: Actor, blobs: Blobs, project_id: UUID, expert_id: UUID, content: bytes
+) -> StyleRow:
+    """Take a style file in as a candidate of this expert's; nobody's predictions change before a person promotes it.
+
+    Raises Invalid for a file that is damaged, or that belongs to another network than the project's live one.
+    """
+    facts = project_facts(db, actor, project_id)
+    authorize(actor, "import", Resource("style", project_id, facts.role))
+    if store.find_project_expert(db, project_id, expert_id) is None:
+        raise NotFound("This project has no such expert; add the expert to it first.")
+    file = exchange.read_style(content)
+    store.lock_project_models(db, project_id)
+    live = store.find_live_version(db, project_id)
+    if live is None:
+        raise Conflict("The project has no live model version yet; a style fits one network only, so pretrain first.")
+    if file.model_weights_sha256 != live.weights_sha256:
+        raise Invalid(
+            f"This style belongs to the network {file.model_weights_sha256[:12] or 'of no name'}…, the project's live one "
+            f"is {live.weights_sha256[:12]}…; a style means nothing on another network."
+        )
+    _refuse_other_lengths(file.lengths, live.card)
+    new = NewStyle(
+        expert_id,
+        file.origin if file.origin in IMPORTABLE_ORIGINS else "row",
+        blobs.put(content),
+        {"imported": True, "style": str(file.card.get("style", ""))[:64]},
+    )
+    style = _add_style(db, live, new, job_id=None, parent_id=_live_id(db, project_id, expert_id))
+    audit.record(
+        db, actor, "C", "style", style.id, project_id=project_id, new={"imported": True, "number": style.number}
+    )
+    return store.styles(db, style_sight(db, actor), style_id=style.id, limit=1)[0]
+
+
+def _refuse_other_lengths(lengths: Mapping[str, int], card: Mapping[str, Any]) -> None:
+    expected: Mapping[str, Any] = card.get("style_lengths") or {}
+    for name, length in lengths.items():
+        if expected.get(name) != length:
+            raise Invalid(
+                f"The style's {name} has {length} numbers, this network takes {expected.get(name, 'an unknown number')}; "
+                "export it again, or pretrain again if this network is older than styles as files."
+            )

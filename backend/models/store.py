@@ -192,6 +192,13 @@ def styles(
     return [StyleRow(*row) for row in rows]
 
 
+def styles_by_number(db: AnySession, sight: StyleSight, version_id: UUID) -> list[tuple[Style, str]]:
+    """The styles on a model version within the caller's sight with their experts' names, oldest first."""
+    query = select(Style, Expert.name).join(Expert, Expert.id == Style.expert_id)
+    query = query.where(Style.model_version_id == version_id, sight.predicate()).order_by(Style.number)
+    return [(style, name) for style, name in db.execute(query)]
+
+
 def find_live_style(db: AnySession, project_id: UUID, expert_id: UUID) -> Style | None:
     """What draws for this expert now."""
     return db.scalars(

@@ -92,6 +92,8 @@ MAY: Final[dict[str, tuple[str, ...]]] = {
     "model:promote": RUN,
     "style:list": SIGNED_IN,
     "style:promote": (*RUN, "reader"),
+    "style:export": (*RUN, "reader"),
+    "style:import": RUN,
     "prediction:create": ("manager", "reader"),
     "job:create": RUN,
     "job:list": SIGNED_IN,

@@ -17,7 +17,15 @@ from backend.jobs import rules
 from backend.jobs.rules import Claimed, ImageFacts, NewStyle, NewVersion, PersonalisePlan, PretrainPlan, ReadingRow
 from worker.gateway.connection import Gateway
 from worker.gateway.images import Volume, read_labels, read_volume
-from worker.learning import ExpertAdaptiveConfig, Personalised, Reading, Trained, load_safetensors, save_safetensors
+from worker.learning import (
+    ExpertAdaptiveConfig,
+    Personalised,
+    Reading,
+    Trained,
+    load_safetensors,
+    methods,
+    save_safetensors,
+)
 
 METHOD = "expert_adaptive"
 REPLAY_LIMIT = 100
@@ -130,6 +138,7 @@ def publish_pretrained(
         "readings": len(work.readings),
         "patients": len({reading.patient for reading in work.readings}),
         "experts": sorted(names.get(expert, expert) for expert in trained.rows),
+        "style_lengths": methods.load(METHOD).style_lengths(trained.config),
     }
     new = NewVersion(
         work.plan.project_id,

@@ -168,6 +168,8 @@ MAY: Final[dict[tuple[str, str], Predicate]] = {
     ("style", "read"): _sees_project,
     ("style", "list"): _sees_project,
     ("style", "promote"): _any(_owner, _runs_project),
+    ("style", "export"): _any(_owner, _runs_project),
+    ("style", "import"): _runs_project,
     ("prediction", "create"): _any(_all(_member, _owner), _manager),
     ("job", "read"): _any(_owner, _sees_project),
     ("job", "list"): _anyone,

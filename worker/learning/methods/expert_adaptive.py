@@ -128,6 +128,11 @@ class ExpertAdaptive:
         """A resident predictor. config must be the resolved one that pretraining returned."""
         return predictor_from_weights(weights, config, device)
 
+    def style_lengths(self, config: ExpertAdaptiveConfig) -> dict[str, int]:
+        """How many numbers this network's `row` and `adapter` have. config must be the resolved one."""
+        network = build(config)
+        return {"row": network.row_length, "adapter": network.adapter_length}
+
 
 def held_out_of_pretraining(patients: Sequence[str], every: int) -> frozenset[str]:
     """One patient in `every`, the smallest by hash; none where there are fewer than 12 patients."""
