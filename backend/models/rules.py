@@ -36,6 +36,7 @@ __all__ = [
     "learning_curves",
     "list_models",
     "list_styles",
+    "load_style",
     "project_facts",
     "promote_model",
     "promote_style",
@@ -346,7 +347,7 @@ def promote_style(db: WriteSession, actor: Actor, style_id: UUID, reason: str) -
 
     Raises Invalid for a style on a model version that is not live: its numbers mean nothing on another network.
     """
-    style = _style_of(db, actor, "promote", style_id).style
+    style = load_style(db, actor, "promote", style_id).style
     store.lock_project_models(db, style.project_id)
     live = store.find_live_version(db, style.project_id)
     if live is None or live.id != style.model_version_id:
@@ -386,7 +387,7 @@ def learning_curves(db: ReadSession, actor: Actor, project_id: UUID, goal: float
     ]
 
 
-def _style_of(db: AnySession, actor: Actor, action: str, style_id: UUID) -> StyleRow:
+def load_style(db: AnySession, actor: Actor, action: str, style_id: UUID) -> StyleRow:
     """A style the caller may see and act on. Raises NotFound, Forbidden."""
     seen = store.styles(db, style_sight(db, actor), style_id=style_id, limit=1)
     if not seen:
@@ -400,7 +401,7 @@ def _style_of(db: AnySession, actor: Actor, action: str, style_id: UUID) -> Styl
 
 def export_style(db: WriteSession, actor: Actor, blobs: Blobs, style_id: UUID) -> tuple[str, bytes]:
     """A style as a file with its card, and a name for it; noted in the audit. No name of a person leaves with it."""
-    style = _style_of(db, actor, "export", style_id).style
+    style = load_style(db, actor, "export", style_id).style
     version = store.find_version(db, style.model_version_id)
     if version is None:
         raise NotFound

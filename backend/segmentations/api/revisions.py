@@ -48,6 +48,26 @@ class RevisionPageOut(BaseModel):
     next_cursor: str | None
 
 
+class LineageReadingOut(BaseModel):
+    """A reading behind a style; `gate` readings only judged it."""
+
+    revision_id: UUID
+    segmentation_id: UUID
+    image_id: UUID
+    image_name: str
+    expert_name: str | None
+    number: int
+    use: Literal["train", "gate"]
+    submitted_at: datetime | None
+
+
+class LineageOut(BaseModel):
+    """The readings behind a style that you may know of, by image name; `hidden` counts the others."""
+
+    items: list[LineageReadingOut]
+    hidden: int
+
+
 class ComparisonIn(BaseModel):
     """Two revisions of the same image."""
 
@@ -68,6 +88,12 @@ class ComparisonOut(BaseModel):
     """Agreement of two revisions, label by label of the project's set."""
 
     labels: list[LabelAgreementOut]
+
+
+@router.get("/styles/{style_id}/readings", response_model=LineageOut, openapi_extra=policy("style:list"))
+def list_style_readings(db: Reads, actor: CurrentActor, style_id: UUID) -> rules.Lineage:
+    """Which readings a style learnt from, and which judged it."""
+    return rules.load_lineage(db, actor, style_id)
 
 
 @router.get("/revisions/{revision_id}", response_model=RevisionOut, openapi_extra=policy("revision:read"))

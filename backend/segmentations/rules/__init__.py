@@ -31,6 +31,7 @@ from backend.segmentations.rules.keeping import (
     put_prediction,
     read_labels,
 )
+from backend.segmentations.rules.lineage import Lineage, load_lineage
 from backend.segmentations.rules.revisions import (
     Comparison,
     LabelAgreement,
@@ -67,6 +68,7 @@ __all__ = [
     "KeptLabels",
     "LabelAgreement",
     "LabelSlab",
+    "Lineage",
     "NewEdit",
     "PredictionView",
     "RevisionView",
@@ -83,6 +85,7 @@ __all__ = [
     "list_segmentations",
     "load_assignment",
     "load_label_slab",
+    "load_lineage",
     "load_revision",
     "load_segmentation",
     "load_uncertainty_slab",

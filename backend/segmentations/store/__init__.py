@@ -16,6 +16,7 @@ from backend.segmentations.store.assignments import (
 )
 from backend.segmentations.store.queries import (
     NOW,
+    BehindRow,
     RevisionRow,
     SegmentationRow,
     Source,
@@ -39,6 +40,7 @@ from backend.segmentations.store.queries import (
     list_segmentations,
     lock_segmentation,
     move_head,
+    readings_behind,
     set_edit_seq,
     set_state,
     sources_of,
@@ -50,6 +52,7 @@ __all__ = [
     "NOW",
     "AssignmentRow",
     "ChecksumAlarm",
+    "BehindRow",
     "Edit",
     "Revision",
     "RevisionRow",
@@ -87,6 +90,7 @@ __all__ = [
     "move_head",
     "next_assignment",
     "place_of",
+    "readings_behind",
     "set_assignment_state",
     "set_edit_seq",
     "set_state",

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from backend.accounts.store import ExpertRow
 from backend.database import AnySession, WriteSession
-from backend.models.store import Style
+from backend.models.store import Style, StyleLineage
 from backend.projects.store import Assignment
 from backend.segmentations.store.sight import Sight
 from backend.segmentations.store.tables import ChecksumAlarm, Edit, Revision, Segmentation
@@ -45,6 +45,17 @@ class RevisionRow:
     revision: Revision
     segmentation: Segmentation
     image: Image
+
+
+@dataclass(frozen=True)
+class BehindRow:
+    """A revision behind a style."""
+
+    revision: Revision
+    segmentation: Segmentation
+    image_name: str
+    expert_name: str | None
+    use: str
 
 
 def _segmentations(sight: Sight | None) -> Select[Segmentation, Revision, ExpertRow, Style]:
@@ -181,6 +192,22 @@ def last_submitted(db: AnySession, segmentation_id: UUID) -> Revision | None:
 
 
 # The journal of edits
+
+
+def readings_behind(db: AnySession, style_id: UUID, sight: Sight | None) -> list[BehindRow]:
+    """The revisions a style learnt from or was judged by, as far as the caller may see them, by image name."""
+    query = (
+        select(Revision, Segmentation, Image.name, ExpertRow.name, StyleLineage.use)
+        .join(StyleLineage, StyleLineage.revision_id == Revision.id)
+        .join(Segmentation, Segmentation.id == Revision.segmentation_id)
+        .join(Image, Image.id == Segmentation.image_id)
+        .outerjoin(ExpertRow, ExpertRow.id == Segmentation.expert_id)
+        .where(StyleLineage.style_id == style_id)
+        .order_by(Image.name, Revision.id)
+    )
+    if sight is not None:
+        query = query.where(sight.predicate)
+    return [BehindRow(*row) for row in db.execute(query, _params(sight))]
 
 
 def find_edit(db: AnySession, segmentation_id: UUID, edit_id: UUID) -> Edit | None:

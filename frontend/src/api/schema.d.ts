@@ -1162,6 +1162,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/styles/{style_id}/readings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Style Readings
+         * @description Which readings a style learnt from, and which judged it.
+         */
+        get: operations["list_style_readings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/system": {
         parameters: {
             query?: never;
@@ -2120,6 +2140,77 @@ export interface components {
             labels: components["schemas"]["LabelIn"][];
         };
         /**
+<<<<<<< HEAD
+=======
+         * LearningCurveOut
+         * @description One expert's curve on the live model version.
+         */
+        LearningCurveOut: {
+            /**
+             * Expert Id
+             * Format: uuid
+             */
+            expert_id: string;
+            /** Expert Name */
+            expert_name: string;
+            /** Points */
+            points: components["schemas"]["CurvePointOut"][];
+            forecast: components["schemas"]["ForecastOut"];
+        };
+        /**
+         * LearningCurvesOut
+         * @description The curves of the experts you may see, by name.
+         */
+        LearningCurvesOut: {
+            /** Items */
+            items: components["schemas"]["LearningCurveOut"][];
+        };
+        /**
+         * LineageOut
+         * @description The readings behind a style that you may know of, by image name; `hidden` counts the others.
+         */
+        LineageOut: {
+            /** Items */
+            items: components["schemas"]["LineageReadingOut"][];
+            /** Hidden */
+            hidden: number;
+        };
+        /**
+         * LineageReadingOut
+         * @description A reading behind a style; `gate` readings only judged it.
+         */
+        LineageReadingOut: {
+            /**
+             * Revision Id
+             * Format: uuid
+             */
+            revision_id: string;
+            /**
+             * Segmentation Id
+             * Format: uuid
+             */
+            segmentation_id: string;
+            /**
+             * Image Id
+             * Format: uuid
+             */
+            image_id: string;
+            /** Image Name */
+            image_name: string;
+            /** Expert Name */
+            expert_name: string | null;
+            /** Number */
+            number: number;
+            /**
+             * Use
+             * @enum {string}
+             */
+            use: "train" | "gate";
+            /** Submitted At */
+            submitted_at: string | null;
+        };
+        /**
+>>>>>>> bad5301 (Which readings a style learnt from, as far as one may know)
          * LinkOut
          * @description A one-time link; shown once, works once.
          */
@@ -6739,6 +6830,55 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StyleOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_style_readings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                style_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LineageOut"];
                 };
             };
             /** @description The request is understood but cannot be right. */

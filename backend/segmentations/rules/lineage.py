@@ -1,0 +1,52 @@
+"""Which readings a style learnt from, as far as the person who asks may know of them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from backend.accounts.rules import Actor
+from backend.database import AnySession
+from backend.models import rules as models
+from backend.segmentations import store
+from backend.segmentations.rules.sight import visible
+
+
+@dataclass(frozen=True)
+class LineageReading:
+    """A reading behind a style. use: `train`, or `gate` when it only judged."""
+
+    revision_id: UUID
+    segmentation_id: UUID
+    image_id: UUID
+    image_name: str
+    expert_name: str | None
+    number: int
+    use: str
+    submitted_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """hidden: how many more there are that blinding keeps from whoever asks; the style's count is theirs to know."""
+
+    items: list[LineageReading]
+    hidden: int
+
+
+def load_lineage(db: AnySession, actor: Actor, style_id: UUID) -> Lineage:
+    """The readings behind a style the actor may see, by image name. Raises NotFound."""
+    found = models.load_style(db, actor, "read", style_id)
+    items = [
+        LineageReading(
+            row.revision.id,
+            row.segmentation.id,
+            row.segmentation.image_id,
+            row.image_name,
+            row.expert_name,
+            row.revision.number,
+            row.use,
+            row.revision.submitted_at,
+        )
+        for row in store.readings_behind(db, style_id, visible(actor))
+    ]
+    return Lineage(items, found.lineage_count - len(items))
