@@ -1,5 +1,5 @@
 /** Every change the pages ask for. Each resolves with the server's answer or throws an `ApiProblem`. */
-import { api, body } from "./client";
+import { api, body, postFile } from "./client";
 import type { OutgoingEdit, Position } from "./outbox";
 import type {
   AssignmentOut,
@@ -248,6 +248,9 @@ export const reopenSegmentation = (segmentationId: string) =>
 
 export const promoteStyle = (styleId: string, reason: string) =>
   body(api.POST("/api/v1/styles/{style_id}/promote", { params: { path: { style_id: styleId } }, body: { reason } }));
+
+export const importStyle = (projectId: string, expertId: string, file: Blob) =>
+  postFile(`/styles/import?${new URLSearchParams({ project_id: projectId, expert_id: expertId })}`, file);
 
 export const promoteModel = (modelId: string, reason: string) =>
   body(api.POST("/api/v1/models/{model_id}/promote", { params: { path: { model_id: modelId } }, body: { reason } }));

@@ -70,6 +70,15 @@ export async function bytes(path: string, signal?: AbortSignal): Promise<ArrayBu
   return response.arrayBuffer();
 }
 
+/** Send a small file as it is. Throws an `ApiProblem` for anything but success. */
+export async function postFile(path: string, file: Blob): Promise<void> {
+  const headers = { "Content-Type": "application/octet-stream" };
+  const response = await reach(
+    new Request(base + path, { method: "POST", credentials: "same-origin", headers, body: file }),
+  );
+  if (!response.ok) throw problemFrom(response.status, await parsed(response));
+}
+
 /**
  * Stream a file to the server. XMLHttpRequest because `fetch` reports no upload progress.
  * `progress` is given the share sent, 0 to 1.
@@ -112,4 +121,9 @@ export function revisionFileAddress(revisionId: string): string {
 /** The grey middle slice of an image as PNG; with its hash the browser may keep it for ever. */
 export function thumbnailAddress(imageId: string, sha256: string): string {
   return `${base}/images/${imageId}/thumbnail?v=${sha256}`;
+}
+
+/** A style as a safetensors file. */
+export function styleAddress(styleId: string): string {
+  return `${base}/styles/${styleId}/file`;
 }

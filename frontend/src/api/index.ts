@@ -1,6 +1,6 @@
 /** The door to the server. */
 export * from "./actions";
-export { addressOf, bytes, onSignedOut, revisionFileAddress, sendFile, thumbnailAddress } from "./client";
+export { addressOf, bytes, onSignedOut, revisionFileAddress, sendFile, styleAddress, thumbnailAddress } from "./client";
 export { browserClock, endPauses } from "./clock";
 export { listenToServer, onServerEvent, type ServerEvent } from "./events";
 export { canKeepJournal, type Journal, keeperFor, openedJournal, renewJournal } from "./journal";

@@ -146,7 +146,21 @@ export const modelsQuery = (projectId: string) =>
 export const stylesQuery = (projectId: string) =>
   queryOptions({
     queryKey: ["styles", projectId],
-    queryFn: () => body(api.GET("/api/v1/styles", { params: { query: { project_id: projectId } } })),
+    queryFn: () => body(api.GET("/api/v1/styles", { params: { query: { project_id: projectId, limit: whole } } })),
+  });
+
+/** How each style grew with its expert's annotations; goal in Dice points. Begins with "styles": a new style is a new point. */
+export const learningCurvesQuery = (projectId: string, goal: number) =>
+  queryOptions({
+    queryKey: ["styles", projectId, "curves", goal],
+    queryFn: () => body(api.GET("/api/v1/learning-curves", { params: { query: { project_id: projectId, goal } } })),
+    placeholderData: keepPreviousData,
+  });
+
+export const styleReadingsQuery = (styleId: string) =>
+  queryOptions({
+    queryKey: ["styles", styleId, "readings"],
+    queryFn: () => body(api.GET("/api/v1/styles/{style_id}/readings", { params: { path: { style_id: styleId } } })),
   });
 
 export type JobFilter = { projectId: string | null; state: JobOut["state"] | null };

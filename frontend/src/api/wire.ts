@@ -19,6 +19,7 @@ export type SegmentationOut = Schemas["SegmentationOut"];
 export type RevisionOut = Schemas["RevisionOut"];
 export type EditOut = Schemas["EditOut"];
 export type ModelOut = Schemas["ModelOut"];
+export type LearningCurveOut = Schemas["LearningCurveOut"];
 export type StyleOut = Schemas["StyleOut"];
 export type JobOut = Schemas["JobOut"];
 export type JobIn = Schemas["JobIn"];

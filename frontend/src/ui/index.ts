@@ -1,10 +1,16 @@
 /** The shared parts of every page. */
+import { lazy } from "react";
+
 export { Banner } from "./Banner";
 export { ConfirmByName } from "./ConfirmByName";
 export { ErrorBoundary } from "./ErrorBoundary";
+export type { PlotProps } from "./Plot";
 export { ActionsHead, EmptyState, Page, Problem, ShownOnce, SimulatedBadge, Thumbnail, Waiting } from "./parts";
 export { type NavigationLink, PlainFrame, Shell } from "./Shell";
 export { t } from "./strings";
 export { Themed, useTheme } from "./Themed";
 export { okabeIto } from "./theme";
 export { say, Toasts } from "./toast";
+
+/** uPlot is fetched when the first curve is shown. */
+export const Plot = lazy(() => import("./Plot"));

@@ -1,11 +1,10 @@
 /** One job: what it does, how far it is, why it failed and what to do about it; its curve when it learns. */
 import { Alert, Badge, Button, Card, Group, Progress, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useState } from "react";
+import { useState } from "react";
 import { cancelJob, createJob, expertsQuery, type JobOut, projectsQuery, sessionQuery, useAction } from "../../api";
 import { say, t } from "../../ui";
-
-const LossCurve = lazy(() => import("./LossCurve"));
+import { LossCurve } from "./LossCurve";
 
 const stateColour = { queued: "gray", running: "azure", done: "teal", failed: "red", cancelled: "dark" } as const;
 
@@ -41,11 +40,7 @@ export function JobCard({ job }: { job: JobOut }) {
             {job.error.remedy}
           </Alert>
         )}
-        {curve && (
-          <Suspense>
-            <LossCurve jobId={job.id} live={job.state === "running"} />
-          </Suspense>
-        )}
+        {curve && <LossCurve jobId={job.id} live={job.state === "running"} />}
       </Stack>
     </Card>
   );

@@ -1,39 +1,18 @@
 /**
- * The learning curve, live. uPlot is loaded with this file only, when the first curve is opened.
+ * The loss curve, live.
  * Metrics are asked for from where the last answer stopped, on each event and, should events be lost, every few seconds.
  */
 import { Text } from "@mantine/core";
-import { useEffect, useRef, useState } from "react";
-import uPlot from "uplot";
-import "uplot/dist/uPlot.min.css";
+import { Suspense, useEffect, useState } from "react";
 import { listJobMetrics, type MetricOut, onServerEvent } from "../../api";
-import { okabeIto, t } from "../../ui";
+import { okabeIto, Plot, type PlotProps, t } from "../../ui";
 import { alignCurves } from "./curves";
 
 const every_ms = 4000;
 
-export default function LossCurve({ jobId, live }: { jobId: string; live: boolean }) {
+export function LossCurve({ jobId, live }: { jobId: string; live: boolean }) {
   const metrics = useMetrics(jobId, live);
-  const box = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot | null>(null);
   const { names, data } = alignCurves(metrics);
-  const key = names.join(" ");
-
-  // biome-ignore lint/correctness/useExhaustiveDependencies: a new set of curves is a new plot; new points are set below
-  useEffect(() => {
-    if (!box.current || names.length === 0) return;
-    plot.current = new uPlot(plotOptions(names, box.current.clientWidth), data, box.current);
-    const observer = new ResizeObserver(([entry]) => {
-      if (entry) plot.current?.setSize({ width: entry.contentRect.width, height: 200 });
-    });
-    observer.observe(box.current);
-    return () => {
-      observer.disconnect();
-      plot.current?.destroy();
-      plot.current = null;
-    };
-  }, [key]);
-  useEffect(() => plot.current?.setData(data), [data]);
 
   if (names.length === 0)
     return (
@@ -41,7 +20,18 @@ export default function LossCurve({ jobId, live }: { jobId: string; live: boolea
         {live ? t.jobs.noCurveYet : t.jobs.noCurve}
       </Text>
     );
-  return <div ref={box} role="img" aria-label={t.jobs.curve(names.join(", "))} data-testid="loss-curve" />;
+  return (
+    <Suspense>
+      <Plot
+        label={t.jobs.curve(names.join(", "))}
+        testId="loss-curve"
+        height={200}
+        data={data}
+        series={seriesOf(names)}
+        xSteps={stepMarks}
+      />
+    </Suspense>
+  );
 }
 
 function useMetrics(jobId: string, live: boolean): MetricOut[] {
@@ -80,29 +70,18 @@ function useMetrics(jobId: string, live: boolean): MetricOut[] {
   return metrics;
 }
 
-function plotOptions(names: readonly string[], width: number): uPlot.Options {
-  const axis = { stroke: "#949ca8", grid: { stroke: "#272d35", width: 1 }, ticks: { stroke: "#272d35" } };
-  return {
-    width: Math.max(200, width),
-    height: 200,
-    scales: { x: { time: false } },
-    axes: [
-      { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000] },
-      { ...axis, size: 56 },
-    ],
-    series: [
-      {
-        label: t.jobs.stepAxis,
-        value: (_: uPlot, step: number | null) => (step === null ? "–" : step.toLocaleString("en")),
-      },
-      ...names.map((name, n) => ({
-        label: t.jobs.metricNames[name] ?? name,
-        stroke: okabeIto[(n + 1) % okabeIto.length] ?? okabeIto[0],
-        width: 1.5,
-        spanGaps: true,
-        points: { show: false },
-        value: (_: uPlot, value: number | null) => (value === null ? "–" : value.toFixed(4)),
-      })),
-    ],
-  };
+const stepMarks = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
+
+function seriesOf(names: readonly string[]): PlotProps["series"] {
+  return [
+    { label: t.jobs.stepAxis, value: (_, step: number | null) => (step === null ? "–" : step.toLocaleString("en")) },
+    ...names.map((name, n) => ({
+      label: t.jobs.metricNames[name] ?? name,
+      stroke: okabeIto[(n + 1) % okabeIto.length] ?? okabeIto[0],
+      width: 1.5,
+      spanGaps: true,
+      points: { show: false },
+      value: (_: unknown, value: number | null) => (value === null ? "–" : value.toFixed(4)),
+    })),
+  ];
 }

@@ -1,0 +1,146 @@
+/** One expert's styles: what draws now, how it grew, what it learnt from, and the way back, out and in. */
+import { Button, Card, FileButton, Group, Stack, Text } from "@mantine/core";
+import { useQuery } from "@tanstack/react-query";
+import { Download, Upload } from "lucide-react";
+import { useState } from "react";
+import {
+  importStyle,
+  type LearningCurveOut,
+  promoteStyle,
+  type StyleOut,
+  sessionQuery,
+  styleAddress,
+  useAction,
+} from "../../api";
+import { t } from "../../ui";
+import { figuresOf, gateWords } from "./figures";
+import { PromoteDialog } from "./PromoteDialog";
+import { StateBadge } from "./StateBadge";
+import { StyleCurve } from "./StyleCurve";
+import { StyleReadings } from "./StyleReadings";
+
+const shownAtFirst = 3;
+
+type Props = {
+  /** newest first */
+  styles: readonly [StyleOut, ...StyleOut[]];
+  curve: LearningCurveOut | undefined;
+  goal: number;
+  manages: boolean;
+};
+
+export function ExpertStyles({ styles, curve, goal, manages }: Props) {
+  const [chosen, setChosen] = useState<StyleOut | null>(null);
+  const [behind, setBehind] = useState<StyleOut | null>(null);
+  const [all, setAll] = useState(false);
+  const session = useQuery(sessionQuery);
+  const mayAct = manages || session.data?.expert_id === styles[0].expert_id;
+  const expertName = styles[0].expert_name;
+  const shown = all ? styles : styles.filter((style, n) => n < shownAtFirst || style.is_live);
+  return (
+    <Card withBorder bg="var(--ui-card)" p="sm" data-testid="expert-styles">
+      <Group justify="space-between" mb={6}>
+        <Text fw={600}>
+          <bdi>{expertName}</bdi>
+        </Text>
+        {manages && <ImportButton style={styles[0]} />}
+      </Group>
+      {curve && <StyleCurve curve={curve} goal={goal} />}
+      <Stack gap={10}>
+        {shown.map((style) => (
+          <StyleLine
+            key={style.id}
+            style={style}
+            mayAct={mayAct}
+            onPromote={() => setChosen(style)}
+            onReadings={() => setBehind(style)}
+          />
+        ))}
+        {styles.length > shown.length && (
+          <Button size="compact-sm" variant="subtle" onClick={() => setAll(true)}>
+            {t.models.olderStyles(styles.length - shown.length)}
+          </Button>
+        )}
+      </Stack>
+      {chosen && (
+        <PromoteDialog
+          title={t.models.promoteStyle(expertName, chosen.number)}
+          body={t.models.promoteStyleBody}
+          act={(reason) => promoteStyle(chosen.id, reason)}
+          onClose={() => setChosen(null)}
+        />
+      )}
+      {behind && <StyleReadings style={behind} onClose={() => setBehind(null)} />}
+    </Card>
+  );
+}
+
+type LineProps = { style: StyleOut; mayAct: boolean; onPromote: () => void; onReadings: () => void };
+
+function StyleLine({ style, mayAct, onPromote, onReadings }: LineProps) {
+  const origin = style.metrics.imported === true ? t.models.imported : t.models.origins[style.origin];
+  return (
+    <Group align="flex-start" wrap="wrap" data-testid="style-row" data-live={style.is_live}>
+      <Text size="sm" w={34} className="tabular">{`v${style.number}`}</Text>
+      <StateBadge state={style.is_live ? "live" : style.state === "live" ? "retired" : style.state} />
+      <Stack gap={2} flex={1} miw={220}>
+        <Text size="sm">
+          {t.models.styleLine(origin, style.lineage_count, style.gate ? "" : figuresOf(style.metrics))}
+        </Text>
+        {style.gate && (
+          <Text size="sm" c="dimmed" data-testid="gate-verdict">
+            {gateWords(style.gate)}
+          </Text>
+        )}
+        <Text size="xs" c="dimmed">
+          {t.units.dateTime(style.created_at)}
+        </Text>
+      </Stack>
+      <Group gap={6}>
+        {style.lineage_count > 0 && (
+          <Button size="compact-sm" variant="subtle" onClick={onReadings}>
+            {t.models.learntFrom}
+          </Button>
+        )}
+        {mayAct && (
+          <Button
+            size="compact-sm"
+            variant="subtle"
+            component="a"
+            href={styleAddress(style.id)}
+            download
+            aria-label={t.models.exportStyle(style.number)}
+            leftSection={<Download size={14} aria-hidden />}
+          >
+            {t.models.export}
+          </Button>
+        )}
+        {!style.is_live && mayAct && (
+          <Button size="compact-sm" variant="default" onClick={onPromote}>
+            {style.state === "retired" ? t.models.rollBack : t.models.promote}
+          </Button>
+        )}
+      </Group>
+    </Group>
+  );
+}
+
+/** Takes a style file in as a candidate of the same expert's. */
+function ImportButton({ style }: { style: StyleOut }) {
+  const take = useAction((file: File) => importStyle(style.project_id, style.expert_id, file), { stale: ["styles"] });
+  return (
+    <FileButton onChange={(file) => file && take.run(file)} accept=".safetensors">
+      {(props) => (
+        <Button
+          {...props}
+          size="compact-sm"
+          variant="subtle"
+          loading={take.busy}
+          leftSection={<Upload size={14} aria-hidden />}
+        >
+          {t.models.importStyle}
+        </Button>
+      )}
+    </FileButton>
+  );
+}

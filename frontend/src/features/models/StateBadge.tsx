@@ -1,0 +1,14 @@
+/** Candidate, live or retired. */
+import { Badge } from "@mantine/core";
+import type { StyleOut } from "../../api";
+import { t } from "../../ui";
+
+const stateColour = { candidate: "gray", live: "teal", retired: "dark" } as const;
+
+export function StateBadge({ state }: { state: StyleOut["state"] }) {
+  return (
+    <Badge variant="light" color={stateColour[state]} tt="none">
+      {t.models.states[state]}
+    </Badge>
+  );
+}
