@@ -6,6 +6,7 @@ supervisor renews the lease. SIGTERM: checkpoint and stop. SIGKILL: the next att
 Exit codes are for the log alone: the job's row says what happened.
 """
 
+import contextlib
 import ctypes
 import json
 import logging
@@ -17,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from types import FrameType
 from typing import Final
 from uuid import UUID
@@ -76,9 +78,15 @@ def die_with_parent() -> None:
 
 
 def be_humble() -> None:
-    """Let requests, predictions and the database have the processor first."""
+    """Let requests, predictions and the database have the processor first.
+
+    We are a session of our own, and where the kernel groups processes by session (sched(7), autogroup) niceness counts within
+    the group alone: there the group itself must be nice. Kernels without groups have no such file.
+    """
     os.nice(NICENESS)
     os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICENESS), encoding="ascii")
 
 
 def _set(stop: threading.Event) -> Callable[[int, FrameType | None], None]:
