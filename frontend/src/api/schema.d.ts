@@ -524,6 +524,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/learning-curves": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Learning Curves
+         * @description How each expert's style grew with their annotations, and how many more the curve asks for until the goal.
+         */
+        get: operations["list_learning_curves"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/models": {
         parameters: {
             query?: never;
@@ -1142,6 +1162,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/styles/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import Style
+         * @description Take in a style file as a candidate of this expert's; promote it to let it draw.
+         */
+        post: operations["import_style"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/styles/{style_id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download Style
+         * @description A style as a safetensors file: a row of numbers, perhaps an adapter, and a card that names the network it fits.
+         */
+        get: operations["download_style"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/styles/{style_id}/promote": {
         parameters: {
             query?: never;
@@ -1654,6 +1714,26 @@ export interface components {
             items: components["schemas"]["CountOut"][];
         };
         /**
+         * CurvePointOut
+         * @description One personalisation: Dice in points on the expert's held-out corrections, beside its rivals on the same cases.
+         */
+        CurvePointOut: {
+            /** Number */
+            number: number;
+            /** Readings */
+            readings: number;
+            /** Dice */
+            dice: number;
+            /** Live */
+            live: number | null;
+            /** Nearest */
+            nearest: number | null;
+            /** Consensus */
+            consensus: number | null;
+            /** Passed */
+            passed: boolean;
+        };
+        /**
          * EditAcceptedOut
          * @description An edit is on disk under this sequence number; `etag` is the segmentation's after it.
          */
@@ -1784,6 +1864,23 @@ export interface components {
             items: components["schemas"]["ExpertOut"][];
             /** Next Cursor */
             next_cursor: string | null;
+        };
+        /**
+         * ForecastOut
+         * @description reachable: in `more` further readings; far: beyond four times the present ones; beyond: the curve flattens below.
+         */
+        ForecastOut: {
+            /**
+             * Outlook
+             * @enum {string}
+             */
+            outlook: "reached" | "reachable" | "far" | "beyond" | "unknown";
+            /** More */
+            more: number | null;
+            /** Ceiling */
+            ceiling: number | null;
+            /** Spread */
+            spread: number | null;
         };
         /**
          * ForkIn
@@ -2140,8 +2237,6 @@ export interface components {
             labels: components["schemas"]["LabelIn"][];
         };
         /**
-<<<<<<< HEAD
-=======
          * LearningCurveOut
          * @description One expert's curve on the live model version.
          */
@@ -2210,7 +2305,6 @@ export interface components {
             submitted_at: string | null;
         };
         /**
->>>>>>> bad5301 (Which readings a style learnt from, as far as one may know)
          * LinkOut
          * @description A one-time link; shown once, works once.
          */
@@ -4809,6 +4903,57 @@ export interface operations {
             };
         };
     };
+    list_learning_curves: {
+        parameters: {
+            query: {
+                project_id: string;
+                /** @description Dice, in points */
+                goal?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LearningCurvesOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_models: {
         parameters: {
             query?: {
@@ -6774,6 +6919,112 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["StylePageOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    import_style: {
+        parameters: {
+            query: {
+                project_id: string;
+                expert_id: string;
+            };
+            header?: {
+                /** @description Send the same key to try again safely. */
+                "idempotency-key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StyleOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    download_style: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                style_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description safetensors with a card. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
                 };
             };
             /** @description The request is understood but cannot be right. */
