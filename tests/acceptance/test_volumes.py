@@ -17,9 +17,7 @@ from tests.conftest import ROOT
 from tests.running import Client, Running, dice, eventually, running
 from worker.learning.simulate import draw_labels, simulated_expert
 
-TINY = {
-    "spatial_dims": 3, "size": 32, "channels": [8, 16], "steps": 160, "batch": 4, "row_steps": 40, "held_out_every": 0,
-}  # fmt: skip
+TINY = {"spatial_dims": 3, "size": 32, "steps": 120, "batch": 4, "row_steps": 40}
 VOLUMES, DRAWN, CORRECTED = 9, range(0, 6), range(0, 5)
 NEW = 8  # the volume nobody has drawn on
 HANDS = {"Tight": "tight", "Convex": "smooth-convex", "New": "generous"}

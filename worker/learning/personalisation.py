@@ -163,7 +163,9 @@ class Personalisation:
         facts |= {"dice/trained": report.candidates["candidate"]}
         half = self._judge([_as_candidate(case, "half") for case in cases], held_out)
         if half.passed:
-            half = replace(half, reason=f"{half.reason} Half the way to a style that was measured too. {report.reason}")
+            half = replace(
+                half, reason=f"{half.reason} This goes half the way; the whole way was measured too. {report.reason}"
+            )
             style = self._half_way(learnt.starts[0], learnt.shipped)
             return self._personalised(*style, origin, facts | {"row_share": HALF}, half, blend)
         closest = self.mixes[self._nearest(split.support)]
