@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
@@ -20,9 +20,10 @@ from torch import Tensor
 
 from worker.courtesy import Courtesy
 from worker.gateway import Gateway, predictions
-from worker.gateway.images import Volume
+from worker.gateway.images import ImageArray, Volume
 from worker.gateway.predictions import ImageFacts, VersionFacts
 from worker.learning import Case, Drawing, ExpertAdaptiveConfig, Predictor, load_safetensors, methods
+from worker.learning.frames import Brightness, brightness_of
 
 log = logging.getLogger(__name__)
 
@@ -65,13 +66,14 @@ class Recent(Generic[Key, Value]):
 
 @dataclass
 class Request:
-    """One image to draw in one style."""
+    """One image to draw in one style; with `chances`, only the probabilities of one label on some of its slices."""
 
     weights_sha256: str
     config: ExpertAdaptiveConfig
     case: Case
     is_urgent: bool
-    answer: "Future[Drawing]" = field(default_factory=Future)
+    answer: "Future[Any]" = field(default_factory=Future)
+    chances: tuple[int, slice, Sequence[Brightness]] | None = None  # of this label value, on these slices alone
 
     @property
     def slices(self) -> int:
@@ -97,6 +99,7 @@ class Inference:
         self._networks: Recent[str, Predictor] = Recent(WARM_NETWORKS)
         self._styles: Recent[str, dict[str, Tensor]] = Recent(WARM_STYLES)
         self._volumes: Recent[Any, Volume] = Recent(IMAGE_CACHE_BYTES, lambda volume: volume.size_bytes)
+        self._brightness: Recent[Any, list[Brightness]] = Recent(4096)
         self._urgent: deque[Request] = deque()
         self._patient: deque[Request] = deque()
         self._changed = threading.Condition()
@@ -142,8 +145,26 @@ class Inference:
                 self._changed.notify_all()
         return request.answer
 
+    def chances(
+        self, version: VersionFacts, style_sha256: str, image: ImageFacts, value: int, slices: slice
+    ) -> "Future[ImageArray]":
+        """Probability of one label, float32 [slices, H, W], soon: somebody clicked and waits."""
+        volume = self.volume(image)
+        brightness = self._brightness.get(image.image_id, lambda: brightness_of(volume.image_CDHW))
+        request = self._request(version, style_sha256, image, True)
+        request.chances = (value, slices, brightness * (request.case.image_CDHW.shape[0] // len(brightness)))
+        with self._changed:
+            self.courtesy.ask()
+            self._urgent.append(request)
+            self._changed.notify_all()
+        return request.answer
+
+    def volume(self, image: ImageFacts) -> Volume:
+        """An image's voxels, decoded once while it is in use."""
+        return self._volumes.get(image.image_id, lambda: predictions.load_volume(self.gateway, image))
+
     def _request(self, version: VersionFacts, style_sha256: str, image: ImageFacts, is_urgent: bool) -> Request:
-        volume = self._volumes.get(image.image_id, lambda: predictions.load_volume(self.gateway, image))
+        volume = self.volume(image)
         style = self._styles.get(style_sha256, lambda: self._load(style_sha256))
         config = ExpertAdaptiveConfig.from_dict(dict(version.config))
         image_CDHW = volume.image_CDHW
@@ -190,6 +211,8 @@ class Inference:
             while self._reading and (left := deadline - time.monotonic()) > 0:
                 self._changed.wait(left)
             first = (self._urgent or self._patient)[0]
+            if first.chances is not None:
+                return [self._urgent.popleft()]
             return self._take(first.weights_sha256)
 
     def _take(self, weights_sha256: str) -> list[Request]:
@@ -199,7 +222,7 @@ class Inference:
         for waiting in (self._urgent, self._patient):
             for request in list(waiting):
                 fits = not batch or slices + request.slices <= SLICES_PER_BATCH
-                if request.weights_sha256 == weights_sha256 and fits:
+                if request.weights_sha256 == weights_sha256 and fits and request.chances is None:
                     waiting.remove(request)
                     batch.append(request)
                     slices += request.slices
@@ -209,7 +232,11 @@ class Inference:
         try:
             torch.set_num_threads(max(1, self._threads - self.courtesy.is_worked))
             predictor = self._network(batch[0].weights_sha256, batch[0].config)
-            drawings = predictor.draw([request.case for request in batch])
+            drawings: Sequence[Any]
+            if (wanted := batch[0].chances) is not None:
+                drawings = [predictor.chances(batch[0].case, *wanted)]
+            else:
+                drawings = predictor.draw([request.case for request in batch])
         except Exception as problem:  # noqa: BLE001 the device must serve the next batch; the job edge words it
             for request in batch:
                 request.answer.set_exception(problem)

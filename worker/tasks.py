@@ -1,5 +1,6 @@
 """What the interactive worker does with each kind of job: translators between the gateway and the resident device."""
 
+from worker import interact
 from worker.desk import Handler, Held
 from worker.gateway import Gateway, imports, predictions
 from worker.inference import Inference
@@ -24,4 +25,7 @@ def handlers(gateway: Gateway, inference: Inference) -> dict[str, Handler]:
     def take_in(held: Held) -> None:
         imports.run(gateway, held.job)
 
-    return {"predict": predict, "import": take_in}
+    def answer(held: Held) -> None:
+        interact.answer(gateway, inference, held)
+
+    return {"predict": predict, "import": take_in, "interact": answer}

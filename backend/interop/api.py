@@ -137,7 +137,7 @@ def refuse_full_disk(settings: Settings) -> None:
 def _commit(db: Writes, actor: Actor, import_id: UUID) -> JobOut:
     upload = projects.commit_import(db, actor, import_id)
     jobs.add_job(db, "import", project_id=upload.project_id, owner=actor, job_id=upload.id)
-    return jobs_api.get_job(import_id, db, actor)  # type: ignore[arg-type]  # a writing session reads as well
+    return jobs_api.jobs.get_job(import_id, db, actor)  # type: ignore[arg-type]  # a writing session reads as well
 
 
 def _check(database: Database, actor: Actor, import_id: UUID, name: str) -> None:

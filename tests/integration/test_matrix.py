@@ -155,6 +155,11 @@ def make_world(hospital: Hospital) -> World:
         add_member(hospital, here, person, role)
     reading = hospital.open(reader, here)
     reading.draw({3: 1})
+    prompt = {
+        "prompt_id": str(uuid.uuid4()), "round_id": str(uuid.uuid4()), "type": "point", "points": [[1, 1, 1]], "label": 1,
+        "sign": "include", "slice_axis": "k",
+    }  # fmt: skip
+    assert reader.post(f"/segmentations/{reading.segmentation_id}/prompts", prompt).status_code == 202
     begun = manager.post("/imports", {"project_id": here}).json()
     lefts_own = left.post("/imports", {"project_id": here}).json()
     with hospital.app.state.database.write() as db:
@@ -207,7 +212,7 @@ def make_world(hospital: Hospital) -> World:
         "expert_id": str(reader.expert_id), "model_id": model, "style_id": style, "token_id": str(spare.token.id),
         "session_id": str(sign_in.id),
         "slab": "0", "v": reader.get(f"/images/{image}").json()["sha256"], "path": "images/a.nii.gz",
-        "etag": reading.etag, "browser_id": str(uuid.uuid4()),
+        "etag": reading.etag, "browser_id": str(uuid.uuid4()), "prompt_id": str(prompt["prompt_id"]),
     }  # fmt: skip
     bodies = {
         "AssignmentsIn": {"project_id": here, "expert_ids": [ids["expert_id"]]},
@@ -222,6 +227,10 @@ def make_world(hospital: Hospital) -> World:
         "MemberIn": {"user_id": peer.user_id, "role": "reader"},
         "PredictionIn": {"project_id": here, "expert_id": ids["expert_id"]},
         "PreferencesIn": {"theme": "light"},
+        "PromptIn": {
+            "round_id": str(uuid.uuid4()), "type": "point", "points": [[1, 1, 1]], "label": 1, "sign": "include",
+            "slice_axis": "k",
+        },
         "ProjectChangeIn": {"description": "changed"},
         "ProjectExpertIn": {"expert_id": ids["expert_id"], "assign": False},
         "ProjectImagesIn": {"image_ids": [image]},
@@ -320,6 +329,8 @@ def ask(world: World, who: str, operation: Operation, ids: dict[str, str]) -> ht
             body["name"] = uuid.uuid4().hex
         if operation.body == "EditIn":
             body["edit_id"] = str(uuid.uuid4())
+        if operation.body == "PromptIn":
+            body["prompt_id"] = str(uuid.uuid4())
         options["json"] = body
     elif operation.method == "POST":
         options["json"] = {}
@@ -354,7 +365,7 @@ def faults_of(world: World, who: str, operation: Operation, answer: httpx.Respon
 def test_nobody_does_what_they_may_not(
     hospital: Hospital, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("backend.jobs.api.STREAM_SECONDS", 0.0)  # the stream replays and ends
+    monkeypatch.setattr("backend.jobs.api.jobs.STREAM_SECONDS", 0.0)  # the stream replays and ends
     monkeypatch.setattr("backend.accounts.rules.signing_in.FAILURES_PER_ADDRESS", 100_000)
     world, asked, wrong = make_world(hospital), Counter[str](), []
     listed = operations()
@@ -378,7 +389,7 @@ def test_nobody_does_what_they_may_not(
 
 
 def test_what_must_not_exist_answers_like_a_random_id(hospital: Hospital, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("backend.jobs.api.STREAM_SECONDS", 0.0)
+    monkeypatch.setattr("backend.jobs.api.jobs.STREAM_SECONDS", 0.0)
     world = make_world(hospital)
     random_ids = {name: value if name in ("slab", "v", "path", "etag") else str(uuid.uuid4())
                   for name, value in world.ids.items()}  # fmt: skip

@@ -21,10 +21,10 @@ def test_a_migration_can_be_undone_and_run_again(database_urls: Urls) -> None:
     command.check(config)
 
 
-@pytest.mark.parametrize("table", ["audit", "revisions", "edits"])
+@pytest.mark.parametrize("table", ["audit", "revisions", "edits", "prompts", "prompt_withdrawals", "proposals"])
 @pytest.mark.parametrize("statement", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {}"])
 def test_the_application_may_not_rewrite_what_is_append_only(database_urls: Urls, table: str, statement: str) -> None:
-    column = "number" if table == "revisions" else "seq"
+    column = {"revisions": "number", "prompt_withdrawals": "prompt_id", "proposals": "box_ijk"}.get(table, "seq")
 
     with psycopg.connect(database_urls.app) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(statement.format(table, column, column).encode())

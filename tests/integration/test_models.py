@@ -293,7 +293,10 @@ def test_a_blinded_project_does_not_pretrain_on_images_somebody_has_still_to_rea
 def test_kinds_that_this_release_does_not_offer_are_refused_in_words(
     database: Database, world: World, kind: str
 ) -> None:
-    with pytest.raises(Invalid, match="not part of this release|POST /imports"), database.write() as db:
+    with (
+        pytest.raises(Invalid, match="not part of this release|POST /imports|POST /segmentations"),
+        database.write() as db,
+    ):
         jobs.create(db, member(database, world, "manager"), kind, world.project_id, None, {})
 
 

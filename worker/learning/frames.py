@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -22,16 +23,36 @@ LARGEST_CHOSEN = {("small", 2): 128, ("resnet18", 2): 192, ("small", 3): 64, ("r
 SMALL_RADIUS = 7.0  # working voxels; objects below it are lost by a stem of stride 2 (LEARNING 2.1)
 
 
-def normalise(image_CDHW: ImageArray) -> Tensor:
-    """Clip each channel to its 0.5-99.5 percentile and z-score it, per case. A constant channel becomes 0. Float32 [C, D, H, W]."""
-    channels = []
+class Brightness(NamedTuple):
+    """How one channel of a case is normalised: clipped to low..high, then mean 0 and deviation 1; a spread of 0 means constant."""
+
+    low: float
+    high: float
+    mean: float
+    spread: float
+
+
+def brightness_of(image_CDHW: ImageArray) -> list[Brightness]:
+    """What `normalise` needs to know of each channel of a whole case, so that a part of it can be normalised alike."""
+    found = []
     for channel in image_CDHW:
         low, high = np.percentile(channel, (0.5, 99.5))
         clipped = np.clip(channel, low, high).astype(np.float32)
         spread = float(clipped.std())
-        channels.append(
-            (clipped - clipped.mean()) / spread if spread > 1e-6 * max(abs(low), abs(high), 1e-6) else clipped * 0
-        )
+        constant = spread <= 1e-6 * max(abs(low), abs(high), 1e-6)
+        found.append(Brightness(float(low), float(high), float(clipped.mean()), 0.0 if constant else spread))
+    return found
+
+
+def normalise(image_CDHW: ImageArray, brightness: Sequence[Brightness] | None = None) -> Tensor:
+    """Clip each channel to its 0.5-99.5 percentile and z-score it, per case. A constant channel becomes 0. Float32 [C, D, H, W].
+
+    brightness: that of the whole case, where image_CDHW is a part of it.
+    """
+    channels = []
+    for channel, one in zip(image_CDHW, brightness or brightness_of(image_CDHW), strict=True):
+        clipped = np.clip(channel, one.low, one.high).astype(np.float32)
+        channels.append((clipped - np.float32(one.mean)) / np.float32(one.spread) if one.spread else clipped * 0)
     return torch.from_numpy(np.stack(channels).astype(np.float32))
 
 

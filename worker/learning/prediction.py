@@ -14,12 +14,13 @@ from monai.inferers.utils import sliding_window_inference
 from torch import Tensor
 
 from worker.learning.config import ExpertAdaptiveConfig
-from worker.learning.frames import from_frame, label_map, normalise, pad_volume, to_frame
+from worker.learning.frames import Brightness, from_frame, label_map, normalise, pad_volume, to_frame
 from worker.learning.losses import foreground
 from worker.learning.network import StyledNetwork, build, load_weights
 from worker.learning.precision import autocast
 from worker.learning.readings import Case, Drawing, LabelArray
 
+ChanceArray = npt.NDArray[np.float32]
 SLICES_PER_BATCH = {"cpu": 16, "cuda": 128}
 WHOLE_VOLUME_FRAMES = 4  # volumes up to this many frames of voxels are predicted whole
 
@@ -48,6 +49,21 @@ class Predictor:
         """Probabilities of each label, float32 [L, D, H, W], per case."""
         return [foreground(logits[None])[0].cpu().numpy() for logits in self._logits(cases)]
 
+    def chances(self, case: Case, value: int, slices: slice, brightness: Sequence[Brightness]) -> ChanceArray:
+        """Probability of one label value, float32 [slices, H, W], of some slices of a case; zeros for a value it never learnt.
+
+        brightness: that of the whole case. A 2D network sees these slices alone, a 3D network the whole case.
+        """
+        depth = case.image_CDHW.shape[1]
+        if value not in self.config.labels:
+            return np.zeros((len(range(depth)[slices]), *case.image_CDHW.shape[2:]), np.float32)
+        at = self.config.labels.index(value)
+        if self.config.spatial_dims == 3:
+            return self.probabilities([case])[0][at, slices]
+        with torch.no_grad():
+            logits = self._of_slices([normalise(case.image_CDHW[:, slices], brightness)], [case])[0]
+        return foreground(logits[None])[0, at].cpu().numpy()
+
     @staticmethod
     def _classes(logits_KDHW: Tensor) -> Tensor:
         if logits_KDHW.shape[0] == 1:
@@ -64,7 +80,10 @@ class Predictor:
 
     def _slices(self, cases: Sequence[Case]) -> list[Tensor]:
         """All slices of all cases as one stream of mixed batches. Logits [K, D, H, W] per case."""
-        framed = [to_frame(normalise(case.image_CDHW).transpose(0, 1), self.frame) for case in cases]
+        return self._of_slices([normalise(case.image_CDHW) for case in cases], cases)
+
+    def _of_slices(self, normal: Sequence[Tensor], cases: Sequence[Case]) -> list[Tensor]:
+        framed = [to_frame(image_CDHW.transpose(0, 1), self.frame) for image_CDHW in normal]
         images = torch.cat([image for image, _ in framed])
         owner = [index for index, (image, _) in enumerate(framed) for _ in range(len(image))]
         outputs: list[Tensor] = []

@@ -13,7 +13,7 @@ MAX_LOST: Final = 2
 MAX_RETRIES: Final = 3
 IMAGES_PER_JOB: Final = 16
 LONGEST_WAIT_SECONDS: Final = 300.0
-NOT_IN_THIS_RELEASE: Final = ("export", "evaluate", "propagate", "interact")
+NOT_IN_THIS_RELEASE: Final = ("export", "evaluate", "propagate")
 
 
 @dataclass(frozen=True)
@@ -158,6 +158,8 @@ def refusal(kind: str) -> str | None:
     """Why POST /jobs does not make jobs of this kind, or None."""
     if kind == "import":
         return "Imports begin with POST /imports, which makes their job when the files have arrived."
+    if kind == "interact":
+        return "Prompts begin with POST /segmentations/{id}/prompts, which makes their job."
     if kind in NOT_IN_THIS_RELEASE:
         return f"Jobs of kind {kind} are not part of this release; pretrain, personalise and predict are."
     return None

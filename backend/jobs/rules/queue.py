@@ -208,7 +208,9 @@ def tell(db: WriteSession, job: Job | None) -> None:
     """Let whoever watches know that this job changed."""
     if job is not None:
         event = {"type": "job", "id": job.id, "project_id": job.project_id}
-        events.notify(db, {**event, "expert_id": job.expert_id, "owner_id": job.owner_id, "state": job.state})
+        events.notify(
+            db, {**event, "expert_id": job.expert_id, "owner_id": job.owner_id, "kind": job.kind, "state": job.state}
+        )
 
 
 def _told(db: WriteSession, job: Job | None) -> None:

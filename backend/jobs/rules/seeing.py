@@ -89,7 +89,8 @@ class Sieve:
             return True
         if self._is_about_me(event) and project_id in self.sight.own_projects:
             return True
-        return project_id in self.sight.whole_projects and not (event["type"] == "segmentation" and self._hides(event))
+        tells_how_a_reading_goes_on = event["type"] == "segmentation" or event.get("kind") == "interact"
+        return project_id in self.sight.whole_projects and not (tells_how_a_reading_goes_on and self._hides(event))
 
     def shown(self, event: Mapping[str, Any]) -> dict[str, Any]:
         """The event as sent: who owns or is meant stays here, and in a blinded project which reading moved."""

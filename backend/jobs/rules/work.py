@@ -194,10 +194,23 @@ def load_predict(db: AnySession, job: Claimed) -> PredictPlan:
         list(drawing.label_values),
         _version_facts(drawing.version),
         StyleFacts(drawing.style.id, drawing.style.weights_sha256),
-        [_image_facts(image, patient_id) for image, patient_id, revision_id in shown if revision_id is None],
+        [image_facts(image, patient_id) for image, patient_id, revision_id in shown if revision_id is None],
         {image.id: revision_id for image, _, revision_id in shown if revision_id is not None},
         [image_id for image_id in wanted if image_id in found and found[image_id][1] in hidden],
     )
+
+
+def style_for_reading(
+    db: AnySession, project_id: UUID, expert_id: UUID, patient_id: UUID
+) -> tuple[VersionFacts, StyleFacts] | None:
+    """The network and style that may help this expert read this patient; None where a prediction would not be shown."""
+    drawing = learning.find_drawing(db, project_id, expert_id)
+    if drawing is None or drawing.policy.get("prefill") != "before":
+        return None
+    blinded = drawing.policy.get("blinding") != models.OPEN
+    if blinded and learning.patients_read_by_others(db, drawing.style, expert_id, [patient_id]):
+        return None
+    return _version_facts(drawing.version), StyleFacts(drawing.style.id, drawing.style.weights_sha256)
 
 
 def publish_pretrained(
@@ -285,10 +298,10 @@ def _style_facts(db: AnySession, style: models_store.Style) -> StyleFacts:
 
 def _images(db: AnySession, image_ids: Iterable[UUID]) -> dict[UUID, ImageFacts]:
     """Facts of these images."""
-    return {image.id: _image_facts(image, patient_id) for image, patient_id in learning.images(db, set(image_ids))}
+    return {image.id: image_facts(image, patient_id) for image, patient_id in learning.images(db, set(image_ids))}
 
 
-def _image_facts(image: Image, patient_id: UUID) -> ImageFacts:
+def image_facts(image: Image, patient_id: UUID) -> ImageFacts:
     return ImageFacts(
         image.id,
         patient_id,

@@ -35,7 +35,10 @@ class JobSight:
         own = and_(
             Job.project_id.in_(self.own_projects), Job.expert_id.is_not(None), Job.expert_id == self.own_expert_id
         )
-        return or_(Job.project_id.in_(self.whole_projects), mine, own)
+        whole = and_(
+            Job.project_id.in_(self.whole_projects), or_(Job.kind != "interact", Job.project_id.not_in(self.blinded))
+        )
+        return or_(whole, mine, own)
 
 
 def find_job(db: AnySession, job_id: UUID, sight: JobSight | None = None) -> Job | None:
@@ -58,6 +61,8 @@ def jobs(
 ) -> list[Job]:
     """Jobs within sight, newest first, older than `before`."""
     query = select(Job).where(sight.predicate())
+    if kind is None:
+        query = query.where(Job.kind != "interact")  # one for every prompt: shown to who asks for them
     for column, value in ((Job.project_id, project_id), (Job.state, state), (Job.kind, kind)):
         if value is not None:
             query = query.where(column == value)
@@ -85,7 +90,7 @@ def changed_since(db: AnySession, since: datetime, limit: int) -> list[dict[str,
     """
     return [
         *_events(db, "job", Job.updated_at, since, limit, id=Job.id, project_id=Job.project_id, expert_id=Job.expert_id,
-                 owner_id=Job.owner_id),
+                 owner_id=Job.owner_id, kind=Job.kind),
         *_events(db, "style", LiveStyle.updated_at, since, limit, id=LiveStyle.style_id, project_id=LiveStyle.project_id,
                  expert_id=LiveStyle.expert_id),
         *_events(db, "assignment", Assignment.updated_at, since, limit, id=Assignment.id,
@@ -95,11 +100,13 @@ def changed_since(db: AnySession, since: datetime, limit: int) -> list[dict[str,
 
 
 def _events(
-    db: AnySession, kind: str, clock_column: Any, since: datetime, limit: int, **columns: Any
+    db: AnySession, event_type: str, clock_column: Any, since: datetime, limit: int, **columns: Any
 ) -> list[dict[str, Any]]:
     query = select(*(column.label(name) for name, column in columns.items())).where(clock_column > since)
     rows = db.execute(query.order_by(clock_column.desc()).limit(limit))
-    return [{"type": kind, **{name: value and str(value) for name, value in row._mapping.items()}} for row in rows]
+    return [
+        {"type": event_type, **{name: value and str(value) for name, value in row._mapping.items()}} for row in rows
+    ]
 
 
 def _segmentation_events(db: AnySession, since: datetime, limit: int) -> list[dict[str, Any]]:

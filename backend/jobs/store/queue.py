@@ -187,6 +187,14 @@ def supersede(db: WriteSession, project_id: UUID, expert_id: UUID) -> list[Job]:
     return list(rows)
 
 
+def jobs_of_segmentation(db: AnySession, segmentation_id: UUID, prompt_id: UUID | None = None) -> list[Job]:
+    """The jobs that answer this segmentation's prompts (or one of them), newest first."""
+    query = select(Job).where(Job.kind == "interact", Job.params["segmentation_id"].astext == str(segmentation_id))
+    if prompt_id is not None:
+        query = query.where(Job.params["prompt_id"].astext == str(prompt_id))
+    return list(db.scalars(query.order_by(Job.created_at.desc(), Job.id.desc()).limit(20)))
+
+
 def try_tick_lock(db: WriteSession) -> bool:
     """One reaper and one scheduler at a time, over all machines; held until the transaction ends."""
     return bool(db.scalar(select(func.pg_try_advisory_xact_lock(TICK_LOCK))))

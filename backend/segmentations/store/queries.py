@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, literal, select, tuple_, update
+from sqlalchemy import Select, and_, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from backend.accounts.store import ExpertRow
 from backend.database import AnySession, WriteSession
 from backend.models.store import Style, StyleLineage
 from backend.projects.store import Assignment
+from backend.segmentations.store.prompts import Prompt, Proposal
 from backend.segmentations.store.sight import Sight
 from backend.segmentations.store.tables import ChecksumAlarm, Edit, Revision, Segmentation
 from backend.studies.store import Image
@@ -232,7 +233,7 @@ def edits_on(db: AnySession, segmentation_id: UUID, revision_id: UUID) -> Sequen
 
 
 def sources_of(db: AnySession, segmentation_id: UUID, revision_id: UUID) -> list[Source]:
-    """The revisions that edits on top of one revision were taken from, in the order of the edits."""
+    """What edits on top of one revision were taken from: revisions in the order of the edits, then proposals."""
     query = (
         select(Segmentation.author == "model", Revision.assisted, Segmentation.style_id, Revision.style_id)
         .join(Segmentation, Segmentation.id == Revision.segmentation_id)
@@ -240,7 +241,15 @@ def sources_of(db: AnySession, segmentation_id: UUID, revision_id: UUID) -> list
         .where(Edit.segmentation_id == segmentation_id, Edit.base_revision_id == revision_id)
         .order_by(Edit.seq)
     )
-    return [Source(model or assisted, drew or began) for model, assisted, drew, began in db.execute(query)]
+    sources = [Source(model or assisted, drew or began) for model, assisted, drew, began in db.execute(query)]
+    answered = (  # the edit that accepts a proposal bears the id of its round of prompts
+        select(Proposal.style_id)
+        .join(Prompt, and_(Prompt.segmentation_id == Proposal.segmentation_id, Prompt.id == Proposal.prompt_id))
+        .join(Edit, and_(Edit.segmentation_id == Prompt.segmentation_id, Edit.id == Prompt.round_id))
+        .where(Edit.segmentation_id == segmentation_id, Edit.base_revision_id == revision_id)
+        .order_by(Edit.seq, Prompt.seq)
+    )
+    return sources + [Source(True, style_id) for style_id in db.scalars(answered)]
 
 
 def find_assignment(db: AnySession, segmentation_id: UUID) -> UUID | None:

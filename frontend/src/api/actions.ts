@@ -10,6 +10,7 @@ import type {
   MemberOut,
   PolicyOut,
   PreferencesOut,
+  PromptIn,
   RevisionOut,
   TokenOut,
   UserOut,
@@ -196,6 +197,29 @@ export async function listEdits(segmentationId: string, after: number): Promise<
   }
   return edits;
 }
+
+export const sendPrompt = (segmentationId: string, prompt: PromptIn) =>
+  body(
+    api.POST("/api/v1/segmentations/{segmentation_id}/prompts", { params: segmentation(segmentationId), body: prompt }),
+  );
+
+/** The open round of prompts and where its answer stands. */
+export const listOpenPrompts = (segmentationId: string) =>
+  body(
+    api.GET("/api/v1/segmentations/{segmentation_id}/prompts", {
+      params: { ...segmentation(segmentationId), query: { only_open: true } },
+    }),
+  );
+
+/** Take the newest prompt back, or with null the whole open round; answers with what stands then. */
+export const withdrawPrompt = (segmentationId: string, promptId: string | null) =>
+  promptId === null
+    ? body(api.DELETE("/api/v1/segmentations/{segmentation_id}/prompts", { params: segmentation(segmentationId) }))
+    : body(
+        api.DELETE("/api/v1/segmentations/{segmentation_id}/prompts/{prompt_id}", {
+          params: { path: { segmentation_id: segmentationId, prompt_id: promptId } },
+        }),
+      );
 
 /** Send one gesture. The same `editId` twice is kept once (the server looks it up before it judges the ETag). */
 export const appendEdit = (segmentationId: string, edit: OutgoingEdit, position: Position) =>

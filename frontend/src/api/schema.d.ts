@@ -449,7 +449,7 @@ export interface paths {
         };
         /**
          * List Jobs
-         * @description Jobs you may know of, newest first.
+         * @description Jobs you may know of, newest first; those that answer prompts only with `kind=interact`.
          */
         get: operations["list_jobs"];
         put?: never;
@@ -965,6 +965,54 @@ export interface paths {
          */
         post: operations["fork_segmentation"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/segmentations/{segmentation_id}/prompts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Prompts
+         * @description Prompts after a sequence number, in order (on request only those that still count), with the open round's proposal.
+         */
+        get: operations["list_prompts"];
+        put?: never;
+        /**
+         * Add Prompt
+         * @description Ask the model; the same `prompt_id` again answers 200 with the first answer.
+         */
+        post: operations["add_prompt"];
+        /**
+         * Withdraw Round
+         * @description Take all open prompts back, and their proposal with them.
+         */
+        delete: operations["withdraw_round"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/segmentations/{segmentation_id}/prompts/{prompt_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Withdraw Prompt
+         * @description Take the newest prompt back; the proposal before it stands again. It stays in the history as withdrawn.
+         */
+        delete: operations["withdraw_prompt"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2733,6 +2781,158 @@ export interface components {
         PromoteIn: {
             /** Reason */
             reason: string;
+        };
+        /**
+         * PromptAddedOut
+         * @description The prompt is on disk under this number; the job answers it.
+         */
+        PromptAddedOut: {
+            /**
+             * Prompt Id
+             * Format: uuid
+             */
+            prompt_id: string;
+            /** Seq */
+            seq: number;
+            /**
+             * Job Id
+             * Format: uuid
+             */
+            job_id: string;
+        };
+        /**
+         * PromptIn
+         * @description One gesture. Prompts of one round are answered together; a new round begins after one was accepted or withdrawn.
+         *
+         *     points: voxel indices (i, j, k), centres at integers; a box has two opposite corners. include: the label is there (box,
+         *     lasso: within); exclude: it is not. slice_axis: the voxel axis across the slice it was made on; null for a box in 3D.
+         *     radius_mm: of the disc around a point or scribble.
+         */
+        PromptIn: {
+            /**
+             * Prompt Id
+             * Format: uuid
+             */
+            prompt_id: string;
+            /**
+             * Round Id
+             * Format: uuid
+             */
+            round_id: string;
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "point" | "scribble" | "box" | "lasso";
+            /** Points */
+            points: [
+                number,
+                number,
+                number
+            ][];
+            /** Label */
+            label: number;
+            /**
+             * Sign
+             * @enum {string}
+             */
+            sign: "include" | "exclude";
+            /**
+             * Radius Mm
+             * @default 0
+             */
+            radius_mm?: number;
+            /** Slice Axis */
+            slice_axis?: ("i" | "j" | "k") | null;
+        };
+        /**
+         * PromptOut
+         * @description A prompt with what became of it: settled when its round's proposal was accepted.
+         */
+        PromptOut: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Round Id
+             * Format: uuid
+             */
+            round_id: string;
+            /** Seq */
+            seq: number;
+            /**
+             * Type
+             * @enum {string}
+             */
+            type: "point" | "scribble" | "box" | "lasso";
+            /** Points Ijk */
+            points_ijk: number[][];
+            /** Label */
+            label: number;
+            /**
+             * Sign
+             * @enum {string}
+             */
+            sign: "include" | "exclude";
+            /** Radius Mm */
+            radius_mm: number;
+            /** Slice Axis */
+            slice_axis: ("i" | "j" | "k") | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "withdrawn" | "settled";
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+        };
+        /**
+         * PromptPageOut
+         * @description Prompts in order, and the open round: its newest proposal, whether a newer one is pending, or why there is none.
+         */
+        PromptPageOut: {
+            /** Items */
+            items: components["schemas"]["PromptOut"][];
+            /** Next After */
+            next_after: number | null;
+            proposal: components["schemas"]["ProposalOut"] | null;
+            /** Pending */
+            pending: boolean;
+            failure: components["schemas"]["JobErrorOut"] | null;
+        };
+        /**
+         * ProposalOut
+         * @description The answer up to one prompt of the open round.
+         *
+         *     runs: base64 as in `EditOut`: the label where it is proposed, 0 where your drawing has it and the proposal does not; nothing
+         *     is said elsewhere. box_ijk: [i0, j0, k0, i1, j1, k1], both ends included. style_id: null where values alone answered.
+         */
+        ProposalOut: {
+            /**
+             * Prompt Id
+             * Format: uuid
+             */
+            prompt_id: string;
+            /**
+             * Round Id
+             * Format: uuid
+             */
+            round_id: string;
+            /** Label */
+            label: number;
+            /** Runs */
+            runs: string;
+            /** Box Ijk */
+            box_ijk: number[];
+            /** Voxels */
+            voxels: number;
+            /** Style Id */
+            style_id: string | null;
         };
         /**
          * QueueOut
@@ -6299,6 +6499,215 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RevisionOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_prompts: {
+        parameters: {
+            query?: {
+                after?: number;
+                /** @description Most items on one page. */
+                limit?: number;
+                only_open?: boolean;
+            };
+            header?: never;
+            path: {
+                segmentation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptPageOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_prompt: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Send the same key to try again safely. */
+                "idempotency-key"?: string | null;
+            };
+            path: {
+                segmentation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PromptIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptAddedOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdraw_round: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                segmentation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptPageOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdraw_prompt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                segmentation_id: string;
+                prompt_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptPageOut"];
                 };
             };
             /** @description The request is understood but cannot be right. */

@@ -151,7 +151,7 @@ export type DrawingTool =
   | "shrink"
   | "interpolate";
 
-export type ToolName = DrawingTool | "crosshair" | "window" | "pan" | "zoom" | "ruler";
+export type ToolName = DrawingTool | "ask" | "crosshair" | "window" | "pan" | "zoom" | "ruler";
 
 /** Which slices along the view's normal an outline cuts through. Slice numbers as in `ViewerState.slices`, both included. */
 export type SliceReach =
@@ -159,12 +159,30 @@ export type SliceReach =
   | { readonly kind: "around"; readonly slices: number }
   | { readonly kind: "range"; readonly from: number; readonly to: number };
 
+export type PromptShape = "point" | "scribble" | "box" | "lasso";
+
+/** `boxSlices`: a box reaches this many slices to each side; 0 keeps it in its slice. */
+export interface AskOptions {
+  readonly shape: PromptShape;
+  readonly boxSlices: number;
+}
+
+/** One gesture of Ask AI. `sliceAxis`: the voxel axis across its slice, null for a box in 3D. */
+export interface PromptDrawn {
+  readonly type: PromptShape;
+  readonly points: readonly Point3[];
+  readonly isInclude: boolean;
+  readonly sliceAxis: "i" | "j" | "k" | null;
+  readonly radiusMm: number;
+}
+
 /** What single tools are set to. Values and ranges in displayed units, lengths in mm. */
 export interface ToolOptions {
   /** what threshold paint takes, inclusive; also the range of `PaintLimits` while that is on */
   readonly range: ValueRange;
   /** a fill also stops where the value differs more than this from the clicked one; null: labels alone count */
   readonly fillTolerance: number | null;
+  readonly ask: AskOptions;
   readonly scissors: {
     readonly act: "erase-inside" | "erase-outside" | "fill-inside";
     readonly outline: "freehand" | "corners";
@@ -280,6 +298,8 @@ export interface ViewerOptions {
   readonly startIjk?: Point3;
   /** every change of the active map, undo and redo included, after it was applied */
   readonly onEdit?: (edit: Edit) => void;
+  /** what Ask AI is asked; labels have not changed */
+  readonly onPrompt?: (prompt: PromptDrawn) => void;
   readonly onCrosshair?: (ijk: Point3, mm: Point3) => void;
   readonly onViewChange?: (state: ViewerState) => void;
   readonly onCursor?: (cursor: CursorInfo | null) => void;
@@ -357,6 +377,10 @@ export interface ViewerDoor {
   goToMm(mm: Point3): void;
   /** The majority of these layers' labels as a layer of its own, or none. */
   showConsensus(layers: readonly string[], look: LayerLook | null): void;
+  /** A proposal in run form as a layer of its own, complete at once; replaces the one before. */
+  showProposal(id: string, runs: Runs, look: LayerLook): void;
+  /** Takes a proposal over as one edit of this id: values where it has some, 0 where `label` is denied. Null: no change. */
+  acceptProposal(runs: Runs, label: number, editId: string): Edit | null;
   /** null when nothing would change */
   acceptLayer(id: string, scope: AcceptScope): Edit | null;
   /** makes the active map equal to a layer's, whatever is locked; null when nothing differs or it is not complete yet */

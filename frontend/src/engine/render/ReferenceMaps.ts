@@ -6,9 +6,19 @@ import { Difference } from "../labels/Difference";
 import type { LabelSlices } from "../labels/LabelSlices";
 import type { LabelVolume } from "../labels/LabelVolume";
 import { type RowRunSlab, RowRuns } from "../labels/RowRuns";
+import { runsToRows } from "../labels/runsToRows";
 import { ShareVolume } from "../labels/ShareVolume";
 import { Votes } from "../labels/Votes";
-import type { CompareSide, HeatSource, LabelAgreement, LayerLook, LayerSource, Point3, SurfaceMesh } from "../types";
+import type {
+  CompareSide,
+  HeatSource,
+  LabelAgreement,
+  LayerLook,
+  LayerSource,
+  Point3,
+  Runs,
+  SurfaceMesh,
+} from "../types";
 import { buildMesh, compareMaps, type OneShot } from "../workers/oneShot";
 import type { SlabDecoder } from "../workers/SlabDecoder";
 import { DrawingSlices, packDrawing } from "./drawingSide";
@@ -65,6 +75,16 @@ export class ReferenceMaps {
     const map: ReferenceMap = { id: source.id, labels: runs, look: source.look, version: 0 };
     this.references.set(source.id, { map, runs, revisionId: source.revisionId, feed });
     await feed.finished;
+  }
+
+  /** A map in run form, here at once; replaces one of the same id. */
+  addRuns(id: string, runs: Runs, look: LayerLook): void {
+    this.remove(id);
+    const labels = runsToRows(runs, ...this.size, this.slabDepth, "uint8");
+    const map: ReferenceMap = { id, labels, look, version: 0 };
+    const feed = { finished: Promise.resolve(), focus: () => undefined, stop: () => undefined };
+    this.references.set(id, { map, runs: labels, revisionId: id, feed });
+    this.publish();
   }
 
   update(id: string, look: Partial<LayerLook>): void {

@@ -18,10 +18,12 @@ import type {
   Edit,
   JournalEdit,
   LabelInfo,
+  LayerLook,
   PaintLimits,
   Plane,
   Point3,
   RemoteMerge,
+  Runs,
   SliceChecksum,
   ToolName,
   ToolOptions,
@@ -110,9 +112,16 @@ export class Viewer extends LayerViewer implements ViewerDoor {
       touch: (box) => this.views.touch(box),
       publish: (edit) => this.publish(edit),
       refuse: (sentence) => onProblem?.(sentence),
+      prompt: (drawn) => this.options.onPrompt?.(drawn),
       ask: onQuestion === undefined ? null : (question) => onQuestion(question),
       changed: () => this.toolChanged(),
     });
+  }
+
+  /** Voxels along each axis. */
+  get dims(): { readonly nx: number; readonly ny: number; readonly nz: number } {
+    const [nx, ny, nz] = this.size;
+    return { nx, ny, nz };
   }
 
   // ---------------------------------------------------------------------------------------------- views
@@ -424,6 +433,15 @@ export class Viewer extends LayerViewer implements ViewerDoor {
   private requireBoard(): DrawingBoard {
     if (this.toolbox.board === null) throw new Error("No segmentation is loaded: call loadActive first.");
     return this.toolbox.board;
+  }
+
+  showProposal(id: string, runs: Runs, look: LayerLook): void {
+    this.references.addRuns(id, runs, look);
+  }
+
+  acceptProposal(runs: Runs, label: number, editId: string): Edit | null {
+    this.toolbox.settleAll();
+    return this.publish(this.toolbox.board?.acceptRuns(runs, label, editId) ?? null);
   }
 
   /** An edit that has been applied and recorded: paint it, tell the page. */

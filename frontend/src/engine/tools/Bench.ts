@@ -27,6 +27,7 @@ export function makeSettings(): DrawingSettings {
     options: {
       range: { low: 0, high: 100 },
       fillTolerance: null,
+      ask: { shape: "point", boxSlices: 0 },
       scissors: { act: "erase-inside", outline: "freehand", reach: { kind: "all" } },
       islands: { act: "keep-largest", is3D: true, belowMm3: 100, toLabel: 1 },
       smooth: { is3D: false, radiusMm: 2 },

@@ -138,6 +138,7 @@ function makeOptions(random: (below: number) => number): ToolOptions {
   return {
     range: { low: 10, high: 10 + random(90) },
     fillTolerance: pick(null, 30),
+    ask: { shape: "point", boxSlices: 0 },
     scissors: {
       act: pick("erase-inside", "erase-outside", "fill-inside"),
       outline: pick("freehand", "corners"),

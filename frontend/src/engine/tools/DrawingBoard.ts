@@ -12,7 +12,7 @@ import { EditHistory, type RemoteVoxels } from "../labels/EditHistory";
 import { LabelVolume } from "../labels/LabelVolume";
 import type { RowRuns } from "../labels/RowRuns";
 import { acceptProposal } from "../ops/accept";
-import type { AcceptScope, DrawingTool, Edit, JournalEdit, LabelType, Plane, Point3 } from "../types";
+import type { AcceptScope, DrawingTool, Edit, JournalEdit, LabelType, Plane, Point3, Runs } from "../types";
 import type { ImageVolume } from "../volume/ImageVolume";
 import { Bench, type DrawingSettings } from "./Bench";
 import { startBrush } from "./brush";
@@ -126,6 +126,26 @@ export class DrawingBoard {
       mayChange: () => true,
     });
     const edit = draft.finish(this.makeId(), "restore", revisionId);
+    return edit === null ? null : this.history.record(edit);
+  }
+
+  /** Takes over a proposal in run form: values where it has some; 0 where it has 0 and `label` is drawn. Locks hold. */
+  acceptRuns(runs: Runs, label: number, editId: string): Edit | null {
+    const locked = new Set(this.settings.labelInfos.filter((info) => info.locked).map((info) => info.value));
+    const { nx, ny } = this.image.info;
+    const draft = new EditDraft(this.labels);
+    let read = 0;
+    runs.starts.forEach((start, n) => {
+      for (let index = start; index < start + (runs.lengths[n] as number); index++) {
+        const next = runs.values[read++] as number;
+        const present = this.labels.voxels[index] as number;
+        const isMeant = next === 0 ? present === label : present !== next;
+        if (!isMeant || locked.has(present) || locked.has(next)) continue;
+        const row = Math.floor(index / nx);
+        draft.write(index, index % nx, row % ny, Math.floor(row / ny), next);
+      }
+    });
+    const edit = draft.finish(editId, "ask", null);
     return edit === null ? null : this.history.record(edit);
   }
 }

@@ -36,6 +36,7 @@ function makeDesk() {
     touch: () => undefined,
     publish: (edit) => edits.push(edit),
     refuse: (sentence) => refusals.push(sentence),
+    prompt: () => undefined,
     ask: null,
     changed: () => undefined,
   });

@@ -10,9 +10,20 @@ import { computeMetric } from "../geometry/affine";
 import { boundGrid, type VoxelBox } from "../geometry/box";
 import { visitCapsule } from "../ops/capsule";
 import { computeRange } from "../ops/valueRange";
-import type { DrawingTool, Edit, PaintLimits, Plane, Question, StagedState, ToolName, ToolOptions } from "../types";
+import type {
+  DrawingTool,
+  Edit,
+  PaintLimits,
+  Plane,
+  PromptDrawn,
+  Question,
+  StagedState,
+  ToolName,
+  ToolOptions,
+} from "../types";
 import type { ImageVolume } from "../volume/ImageVolume";
 import type { Window } from "../volume/windowTable";
+import { type AskGesture, startAsk } from "./ask";
 import { makeSettings } from "./Bench";
 import type { DrawingBoard } from "./DrawingBoard";
 import { type Gesture, type Sample, type Sketch, ToolRefusal, type ViewChange } from "./Gesture";
@@ -36,7 +47,7 @@ const NAVIGATION = ["crosshair", "window", "pan", "zoom", "ruler"] as const;
 export type PressKind = "tool" | "opposite" | "pan" | "eraser";
 
 export function isDrawingTool(tool: ToolName): tool is DrawingTool {
-  return !(NAVIGATION as readonly ToolName[]).includes(tool);
+  return tool !== "ask" && !(NAVIGATION as readonly ToolName[]).includes(tool);
 }
 
 /** The view a gesture was begun in; null by keyboard. */
@@ -53,6 +64,8 @@ export interface ToolboxHost {
   /** a finished edit, in the undo history already */
   publish(edit: Edit): void;
   refuse(sentence: string): void;
+  /** a gesture of Ask AI is complete */
+  prompt(drawn: PromptDrawn): void;
   /** null: nobody can be asked */
   readonly ask: ((question: Question) => void) | null;
   /** tool, settings or sketch are no longer what they were */
@@ -76,6 +89,7 @@ export class Toolbox {
   board: DrawingBoard | null = null;
   private running: Running | null = null;
   private staged: Staged | null = null;
+  private asking: AskGesture | null = null;
 
   constructor(
     private readonly image: ImageVolume,
@@ -93,7 +107,7 @@ export class Toolbox {
   }
 
   get sketch(): Sketch | null {
-    return this.staged?.gesture.stage?.sketch ?? null;
+    return this.asking?.sketch ?? this.staged?.gesture.stage?.sketch ?? null;
   }
 
   /** Something is pressed. */
@@ -164,7 +178,20 @@ export class Toolbox {
 
   press(place: Place, kind: PressKind, sample: Sample): void {
     this.settle();
-    this.begin(this.chooseTool(kind), sample, place);
+    if (this.tool === "ask" && (kind === "tool" || kind === "opposite")) this.ask(sample, place, kind === "tool");
+    else this.begin(this.chooseTool(kind), sample, place);
+  }
+
+  private ask(sample: Sample, place: Place | null, isInclude: boolean): void {
+    if (this.board === null) {
+      this.host.refuse("Your segmentation is not loaded yet: asking starts when it is here.");
+      return;
+    }
+    const { info } = this.image;
+    const size = [info.nx, info.ny, info.nz] as const;
+    this.asking = startAsk(this.settings.options.ask, isInclude, size, computeMetric(info.affine), sample);
+    this.running = { gesture: this.asking, place };
+    this.host.changed();
   }
 
   /** Right button: the opposite of brush and eraser, the window with every other tool. */
@@ -197,7 +224,7 @@ export class Toolbox {
     if (tool === "pan") return startPan(sample);
     if (tool === "zoom") return startZoom(sample);
     if (tool === "window") return startWindow(sample, this.host.window);
-    if (tool === "crosshair") return startCrosshair();
+    if (tool === "crosshair" || tool === "ask") return startCrosshair();
     if (tool === "ruler") return startRuler(sample);
     if (this.board === null) {
       this.host.refuse("Your segmentation is not loaded yet: drawing starts when it is here.");
@@ -226,7 +253,7 @@ export class Toolbox {
     const change = gesture.move(samples);
     if (change !== null) this.host.changeView(change, place);
     this.host.touch(gesture.takeDirty());
-    if (gesture.stage !== undefined) this.host.changed();
+    if (gesture.stage !== undefined || this.asking !== null) this.host.changed();
   }
 
   /** The pointer, or the keyboard's tool, went up. */
@@ -258,6 +285,13 @@ export class Toolbox {
   }
 
   private finish(gesture: Gesture): Edit | null {
+    if (gesture === this.asking) {
+      const drawn = this.asking.prompt();
+      this.asking = null;
+      this.host.changed();
+      if (drawn !== null) this.host.prompt(drawn);
+      return null;
+    }
     const edit = this.board?.finish(gesture) ?? null;
     if (edit !== null) this.host.publish(edit);
     this.host.changed();
@@ -268,7 +302,10 @@ export class Toolbox {
   cancel(): void {
     const running = this.running?.gesture;
     this.running = null;
-    if (running !== undefined && running.stage === undefined) {
+    if (this.asking !== null) {
+      this.asking = null;
+      this.host.changed();
+    } else if (running !== undefined && running.stage === undefined) {
       running.cancel();
       this.host.touch(running.takeDirty());
     } else this.giveUpStaged();
@@ -295,6 +332,11 @@ export class Toolbox {
   toggle(plane: Plane): void {
     if (this.running !== null) {
       this.release();
+      return;
+    }
+    if (this.tool === "ask") {
+      this.ask(this.host.locate(plane), null, true);
+      if (this.settings.options.ask.shape === "point") this.release();
       return;
     }
     if (!isDrawingTool(this.tool)) return;

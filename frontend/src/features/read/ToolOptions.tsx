@@ -2,6 +2,7 @@
 import type { ReactNode } from "react";
 import type { DrawingTool, ToolOptions as Options, PaintLimits, SliceReach, ToolName } from "../../engine";
 import { t } from "../../ui";
+import { AskOptions, AskStatus } from "./AskOptions";
 import { Act, Apply, Choice, Figure, Switch } from "./optionParts";
 import classes from "./read.module.css";
 import { useSession } from "./SessionContext";
@@ -66,6 +67,8 @@ export function ToolOptions() {
       {isDrawing && optionsOf[tool as DrawingTool]()}
       {isDrawing && paints && <PaintOver />}
       {isDrawing && <InRange />}
+      {tool === "ask" && !readOnly && <AskOptions />}
+      <AskStatus />
       <span className={classes.optionsHint} aria-live="polite" title={hint}>
         {hint}
       </span>

@@ -12,6 +12,7 @@ export type Command =
   | { do: "tool"; tool: ToolName }
   | {
       do:
+        | "ask"
         | "swap-tools"
         | "previous-label"
         | "next-label"
@@ -65,6 +66,7 @@ export const commands = [
   { id: "grow", command: { do: "tool", tool: "grow" }, keys: ["+"], group: "tools" },
   { id: "shrink", command: { do: "tool", tool: "shrink" }, keys: ["-"], group: "tools" },
   { id: "interpolate", command: { do: "tool", tool: "interpolate" }, keys: ["N"], group: "tools" },
+  { id: "ask", command: { do: "ask" }, keys: ["A"], group: "tools" },
   { id: "copy-to-next", command: { do: "copy-slice", direction: 1 }, keys: ["Shift+PageUp"], group: "tools" },
   { id: "copy-to-previous", command: { do: "copy-slice", direction: -1 }, keys: ["Shift+PageDown"], group: "tools" },
   { id: "drop-corner", command: { do: "drop-corner" }, keys: ["Backspace"], group: "tools" },

@@ -32,6 +32,9 @@ export const consensusLook: LayerLook = {
   visible: false,
 };
 
+/** The answer to prompts, drawn like any proposal. */
+export const askedLook: LayerLook = { ...proposalLook, opacity: 0.9 };
+
 /** SVG stroke pattern of a dash, for the legend. */
 export const dashPattern: Record<Dash, string> = { solid: "", long: "7 3", dots: "1.5 3", "dash-dot": "7 3 1.5 3" };
 

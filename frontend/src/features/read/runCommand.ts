@@ -21,11 +21,18 @@ const brushRange_mm = [0.1, 50] as const;
 let formerTool: ToolName = "eraser";
 let heldTool: ToolName | null = null;
 
+const nextShape = { point: "scribble", scribble: "box", box: "lasso", lasso: "point" } as const;
+
 const handlers: Handlers = {
   tool: ({ session, state }, { tool }) => {
     // The key of threshold paint, pressed again, takes its range from what lies under the brush.
     if (tool === "threshold" && session.viewer.state.tool === tool) session.viewer.takeRangeFromHere(state.activePlane);
     else chooseTool(session, tool, state.activePlane);
+  },
+  ask: ({ session, state }) => {
+    const { tool, toolOptions } = session.viewer.state;
+    if (tool !== "ask") chooseTool(session, "ask", state.activePlane);
+    else session.viewer.setToolOptions({ ask: { ...toolOptions.ask, shape: nextShape[toolOptions.ask.shape] } });
   },
   "swap-tools": ({ session, state }) => chooseTool(session, formerTool, state.activePlane),
   "copy-slice": ({ session, state }, { direction }) => {
@@ -72,7 +79,7 @@ const handlers: Handlers = {
   },
   undo: ({ session }) => session.undo(),
   redo: ({ session }) => session.redo(),
-  cancel: ({ session }) => session.viewer.cancel(),
+  cancel: ({ session }) => session.cancel(),
   save: ({ session }) => void saveNow(session),
   submit: ({ submit }) => submit(),
   shortcuts: () => useRead.setState({ sheetOpen: true }),
@@ -108,7 +115,7 @@ export function releaseHeld(session: ReadSession): void {
 
 /** `plane`: the view that a tool which begins at once is meant for. */
 export function chooseTool(session: ReadSession, tool: ToolName, plane: Plane): void {
-  if (isDrawingTool(tool) && session.facts.readOnly) {
+  if ((isDrawingTool(tool) || tool === "ask") && session.facts.readOnly) {
     say(t.read.readOnlyHint);
     return;
   }

@@ -30,6 +30,7 @@ import {
 } from "../../api";
 import { type Edit, type LayerLook, type Plane, Viewer, type ViewerState } from "../../engine";
 import { say, t } from "../../ui";
+import { Asking } from "./asking";
 import { byAuthorAndTitle, describeLayer, hideHeat } from "./layers";
 import { imageInfo, proposalLook } from "./looks";
 import { Reading } from "./Reading";
@@ -50,6 +51,7 @@ const habits: { brush: { radiusMm: number; ball: boolean } | null; fill: number;
 export class ReadSession {
   readonly viewer: Viewer;
   #reading: Reading | null = null;
+  #asking: Asking | null = null;
   #left = false;
   /** The prediction shown or on its way, so that two events cannot load it twice. */
   #proposalRevisionId: string | null = null;
@@ -68,6 +70,7 @@ export class ReadSession {
       onViewChange: (view) => this.#show({ view }),
       onCursor: (cursor) => this.onCursor?.(cursor),
       onProblem: (sentence) => say(sentence, "error"),
+      onPrompt: (prompt) => this.#asking?.ask(prompt),
       onQuestion: (question) => this.#show({ question }),
     });
   }
@@ -118,7 +121,9 @@ export class ReadSession {
   // --- drawing ------------------------------------------------------------------------------------------------------
 
   undo(): void {
-    this.#step("undo");
+    // Before what was drawn comes what was asked last.
+    if (!this.facts.readOnly && this.#asking?.isOpen) this.#asking.withdrawLast();
+    else this.#step("undo");
   }
 
   redo(): void {
@@ -132,11 +137,22 @@ export class ReadSession {
 
   /** Take the proposal for one label or for all; an ordinary edit, so undoable. */
   accept(scope: "active" | "all"): void {
+    if (scope === "active" && this.#asking?.isOpen) {
+      this.#asking.accept();
+      return;
+    }
     if (this.facts.readOnly || !useRead.getState().proposal) return;
     const labels = scope === "all" ? "all" : [this.viewer.state.activeLabel];
     if (this.viewer.acceptLayer(proposalId, { labels, mode: "replace" }) === null) say(t.read.nothingToAccept);
     // What was accepted is now mine; the hatching would only hide the corrections that follow.
     else if (scope === "all") this.setLayerLook(proposalId, { visible: false });
+  }
+
+  /** Give up the gesture under way, else the open proposal of Ask AI. */
+  cancel(): void {
+    const { staged } = this.viewer.state;
+    if (staged === null && this.#asking?.isOpen) this.#asking.withdrawAll();
+    this.viewer.cancel();
   }
 
   setLabels(labels: ReturnType<typeof useRead.getState>["labels"]): void {
@@ -274,8 +290,15 @@ export class ReadSession {
       onChange: () => this.#measure(),
       isLeft: () => this.#left,
     });
-    if (this.#left) this.#reading?.leave();
+    const reading = this.#reading;
+    if (this.#left) reading?.leave();
     else this.#measure();
+    if (this.#left || this.facts.readOnly || reading === null) return;
+    const drain = () => reading.outbox.drain();
+    const asking = new Asking(segmentationId, this.viewer, drain, (state) => this.#show({ asking: state }));
+    this.#asking = asking;
+    this.#leavers.push(() => asking.close());
+    await asking.refresh();
   }
 
   #send(edit: Edit): void {

@@ -27,6 +27,14 @@ export type ReadFacts = {
   readOnly: boolean;
 };
 
+export type AskState = {
+  count: number;
+  pending: boolean;
+  hasProposal: boolean;
+  /** Why there is no answer. */
+  problem: string | null;
+};
+
 export type ReadState = {
   phase: "loading" | "ready" | "failed";
   problem: ApiProblem | null;
@@ -57,6 +65,8 @@ export type ReadState = {
   hidden: boolean;
   submitting: boolean;
   sheetOpen: boolean;
+  /** The open round of prompts; null when nothing is asked. */
+  asking: AskState | null;
   /** What the engine asks before it goes on; null when it asks nothing. */
   question: Question | null;
   /** False where unsent strokes do not survive a crash: no encryption or no storage in this browser. */
@@ -100,6 +110,7 @@ export const emptyRead: ReadState = {
   hidden: false,
   submitting: false,
   sheetOpen: false,
+  asking: null,
   question: null,
   isProtected: true,
   note: null,

@@ -5,6 +5,7 @@
 
 import { account } from "./account";
 import { experts, system, users } from "./admin";
+import { ask } from "./ask";
 import { compare } from "./compare";
 import { history } from "./history";
 import { jobs } from "./jobs";
@@ -34,6 +35,7 @@ const en = {
   worklist,
   read,
   history,
+  ask,
   save,
   keys,
   layers,

@@ -34,6 +34,7 @@ export const keys = {
     window: "Window",
     ruler: "Ruler",
     "swap-tools": "Swap the last two tools",
+    ask: "Ask AI; again: click, scribble, box, lasso",
     "smaller-brush": "Smaller brush",
     "larger-brush": "Larger brush",
     "label-1": "Label 1",

@@ -18,6 +18,7 @@ export const read = {
     grow: "Grow",
     shrink: "Shrink",
     interpolate: "Interpolate between slices",
+    ask: "Ask AI",
     crosshair: "Crosshair",
     window: "Window",
     ruler: "Ruler",
@@ -28,6 +29,7 @@ export const read = {
   toolMouse: {
     brush: "right button erases",
     eraser: "right button paints",
+    ask: "right button excludes",
     window: "or drag with the right button",
     pan: "or drag with the middle button",
     zoom: "or Ctrl+wheel",
@@ -48,6 +50,7 @@ export const read = {
     grow: "Click the slice, or press Enter, to add the margin.",
     shrink: "Click the slice, or press Enter, to take the margin away.",
     interpolate: "Draw the label on some slices of a view; those between are computed. Enter shows them.",
+    ask: "Left: the label is here. Right: it is not. A again: click, scribble, box, lasso.",
     crosshair: "Click or drag: all views follow.",
     window: "Drag: right widens, down darkens.",
     ruler: "Drag to measure; a click takes the ruler away.",

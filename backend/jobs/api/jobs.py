@@ -136,7 +136,7 @@ def list_jobs(
     cursor: Cursor = None,
     limit: Limit = 50,
 ) -> JobPageOut:
-    """Jobs you may know of, newest first."""
+    """Jobs you may know of, newest first; those that answer prompts only with `kind=interact`."""
     page = rules.list_jobs(db, actor, project_id=project_id, state=state, kind=kind, cursor=cursor, limit=limit)
     positions = rules.positions(db, page.items)
     return JobPageOut(items=[_job(job, positions) for job in page.items], next_cursor=page.next_cursor)

@@ -1,0 +1,11 @@
+"""Routes of jobs, and of the prompts that jobs answer."""
+
+from backend.accounts.api import Router
+from backend.jobs.api import jobs, prompts
+from backend.jobs.api.jobs import JobOut
+
+__all__ = ["JobOut", "router"]
+
+router = Router()
+router.include_router(jobs.router)
+router.include_router(prompts.router)
