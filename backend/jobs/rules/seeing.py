@@ -93,8 +93,8 @@ class Sieve:
         return project_id in self.sight.whole_projects and not (tells_how_a_reading_goes_on and self._hides(event))
 
     def shown(self, event: Mapping[str, Any]) -> dict[str, Any]:
-        """The event as sent: who owns or is meant stays here, and in a blinded project which reading moved."""
-        sent = {key: value for key, value in event.items() if key not in ("owner_id", "expert_id")}
+        """The event as sent: who owns or is meant and what kind of job stays here, and in a blinded project which reading moved."""
+        sent = {key: value for key, value in event.items() if key not in ("owner_id", "expert_id", "kind")}
         return {**sent, "id": None} if event["type"] == "assignment" and self._hides(event) else sent
 
     def _is_mine(self, event: Mapping[str, Any]) -> bool:
