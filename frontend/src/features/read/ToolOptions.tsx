@@ -243,7 +243,7 @@ function Reach({ reach, onChange }: { reach: SliceReach; onChange: (reach: Slice
       <Choice label={words.slices} value={reach.kind} values={words.reaches} onChange={choose} />
       {reach.kind === "around" && (
         <Figure
-          label="±"
+          label={t.read.plusMinus}
           min={0}
           decimals={0}
           value={reach.slices}
@@ -299,7 +299,7 @@ function FillOptions() {
       )}
       {tolerance !== null && (
         <Figure
-          label="±"
+          label={t.read.plusMinus}
           min={0}
           value={tolerance}
           {...(image?.unit ? { unit: image.unit } : {})}

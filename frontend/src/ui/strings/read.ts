@@ -1,6 +1,7 @@
 import { plural } from "./plural";
 
 export const read = {
+  plusMinus: "±",
   tools: "Tools",
   tool: {
     brush: "Brush",
