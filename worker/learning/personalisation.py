@@ -173,7 +173,7 @@ class Personalisation:
         if config.start == "reinit":  # not a style anybody draws in
             del mixes["start"]
         for name, mix in mixes.items():
-            untrained = self._judge([_as_candidate(case, name) for case in cases], held_out)
+            untrained = self._judge([_as_candidate(case, name) for case in cases], held_out, second_witness=False)
             if untrained.passed:
                 reason = f"{untrained.reason} A trained style was measured too. {report.reason}"
                 untrained = replace(untrained, reason=reason)
@@ -336,13 +336,13 @@ class Personalisation:
             rivals["live"] = self._case(index, *self.live)
         return rivals
 
-    def _judge(self, cases: list[GateCase], held_out: str) -> GateReport:
+    def _judge(self, cases: list[GateCase], held_out: str, *, second_witness: bool = True) -> GateReport:
         """Judge `candidate` against the others; against live only on cases it was not trained on, if there are at least two."""
         unseen = [case for case in cases if case.revision not in self.live_trained_on]
         if self.live is not None and len(unseen) < len(cases) and len({case.patient for case in unseen}) >= 2:
             cases = unseen
         rivals = [name for name in cases[0].dice if name != "candidate"]
-        return gate.judge(cases, "candidate", rivals, held_out, self.verdicts)
+        return gate.judge(cases, "candidate", rivals, held_out, self.verdicts, second_witness=second_witness)
 
     def _personalised(
         self,

@@ -48,6 +48,15 @@ def test_a_lead_in_dice_that_could_be_chance_counts_when_the_outlines_are_nearer
     assert verdict(cases(*dice, hd95=(5.0, 6.0)))[0]
 
 
+def test_a_candidate_picked_on_these_cases_has_no_second_witness() -> None:
+    given = cases([86, 84, 82, 83], [84, 81.5, 84.5, 82.5], hd95=(5.0, 6.0))
+
+    report = judge(given, "candidate", ["live"], "folds", torch.Generator().manual_seed(0), second_witness=False)
+
+    assert not report.passed
+    assert "could be chance" in report.reason
+
+
 def test_nearer_outlines_do_not_outweigh_a_lower_mean() -> None:
     passed, reason = verdict(cases([84, 82, 82], [84, 83, 83], hd95=(3.0, 6.0)))
 
