@@ -32,7 +32,7 @@ export function LabelsTab({ project, manages }: { project: ProjectOut; manages: 
         </div>
       )}
       {labels.length > 0 && (
-        <Table.ScrollContainer minWidth={760}>
+        <Table.ScrollContainer minWidth={760} w="100%">
           <Table verticalSpacing={4} withRowBorders={false}>
             <Table.Thead>
               <Table.Tr>
