@@ -226,8 +226,11 @@ def add_session(db: WriteSession, user_id: UUID, secret_sha256: str, hours: int,
 def find_session(
     db: AnySession, secret_sha256: str, idle_minutes: int
 ) -> tuple[SessionRow, UserRow, UUID | None, bool] | None:
-    """The live sign-in of an unlocked user, the expert they are, and whether its last gesture is more than 30 s old."""
-    stale = SessionRow.last_gesture_at < func.now() - timedelta(seconds=30)
+    """The live sign-in of an unlocked user, the expert they are, and whether its last gesture is worth noting anew.
+
+    That is after 30 s, or a sixth of the idle time where that is shorter: a warning's *stay* must never fall inside.
+    """
+    stale = SessionRow.last_gesture_at < func.now() - min(timedelta(seconds=30), timedelta(minutes=idle_minutes) / 6)
     row = db.execute(
         select(SessionRow, UserRow, ExpertRow.id, stale)
         .join(UserRow, UserRow.id == SessionRow.user_id)
