@@ -177,7 +177,11 @@ def download_style(request: Request, db: Writes, actor: CurrentActor, style_id: 
     return Response(content, media_type="application/octet-stream", headers=headers)
 
 
-@router.post("/styles/import", status_code=status.HTTP_201_CREATED, openapi_extra=policy("style:import"))
+@router.post(
+    "/projects/{project_id}/experts/{expert_id}/styles",
+    status_code=status.HTTP_201_CREATED,
+    openapi_extra=policy("style:import"),
+)
 def import_style(
     request: Request,
     db: Writes,

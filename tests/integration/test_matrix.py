@@ -17,6 +17,7 @@ import httpx
 import numpy as np
 import pytest
 from fastapi.testclient import TestClient
+from safetensors.numpy import save
 from sqlalchemy import text
 
 from backend.accounts import rules as accounts
@@ -91,8 +92,9 @@ MAY: Final[dict[str, tuple[str, ...]]] = {
     "model:list": SIGNED_IN,
     "model:promote": RUN,
     "style:list": SIGNED_IN,
+    "style:read": (*RUN, "reader", "manager_reads_only"),  # a blinded project: who runs it, and whose it is
     "style:promote": (*RUN, "reader"),
-    "style:export": (*RUN, "reader"),
+    "style:export": (*RUN, "reader", "manager_reads_only"),
     "style:import": RUN,
     "prediction:create": ("manager", "reader"),
     "job:create": RUN,
@@ -250,11 +252,12 @@ def make_world(hospital: Hospital) -> World:
 
 
 def add_model(hospital: Hospital, project: str, image: str, expert: str) -> tuple[str, str, str]:
-    """A live model version with one style, as rows (nobody asks for their files here), and the revision it drew."""
+    """A live model version with one style, and the revision it drew; of their files the style's alone is asked for."""
     from backend.models import store
     from backend.segmentations import rules as segmentations
 
     blank = np.zeros(SHAPE_ZYX, np.uint8)
+    row = hospital.app.state.blobs.put(save({"row": np.ones(4, np.float32)}, {"card": "{}"}))
     kept = segmentations.keep_prediction(hospital.app.state.blobs, blank, blank, ())
     with hospital.app.state.database.write() as db:
         version = store.add_version(
@@ -263,7 +266,7 @@ def add_model(hospital: Hospital, project: str, image: str, expert: str) -> tupl
         )  # fmt: skip
         style = store.add_style(
             db, model_version_id=version.id, project_id=version.project_id, expert_id=uuid.UUID(expert),
-            state="candidate", origin="pretrained", parent_id=None, weights_sha256="3" * 64, metrics={}, gate=None,
+            state="candidate", origin="pretrained", parent_id=None, weights_sha256=row, metrics={}, gate=None,
             job_id=None, lineage=(),
         )  # fmt: skip
         drawn = segmentations.put_prediction(db, version.project_id, uuid.UUID(image), style.expert_id, style.id, kept)

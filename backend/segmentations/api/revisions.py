@@ -90,7 +90,7 @@ class ComparisonOut(BaseModel):
     labels: list[LabelAgreementOut]
 
 
-@router.get("/styles/{style_id}/readings", response_model=LineageOut, openapi_extra=policy("style:list"))
+@router.get("/styles/{style_id}/readings", response_model=LineageOut, openapi_extra=policy("style:read"))
 def list_style_readings(db: Reads, actor: CurrentActor, style_id: UUID) -> rules.Lineage:
     """Which readings a style learnt from, and which judged it."""
     return rules.load_lineage(db, actor, style_id)

@@ -274,7 +274,7 @@ export const promoteStyle = (styleId: string, reason: string) =>
   body(api.POST("/api/v1/styles/{style_id}/promote", { params: { path: { style_id: styleId } }, body: { reason } }));
 
 export const importStyle = (projectId: string, expertId: string, file: Blob) =>
-  postFile(`/styles/import?${new URLSearchParams({ project_id: projectId, expert_id: expertId })}`, file);
+  postFile(`/projects/${projectId}/experts/${expertId}/styles`, file);
 
 export const promoteModel = (modelId: string, reason: string) =>
   body(api.POST("/api/v1/models/{model_id}/promote", { params: { path: { model_id: modelId } }, body: { reason } }));
