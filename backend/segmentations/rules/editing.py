@@ -11,6 +11,7 @@ import base64
 import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -169,16 +170,17 @@ def restore(
     """Make an earlier revision of a reading its newest one. Edits not folded yet are kept in a revision of their own."""
     writing = _lock(db, actor, "update", segmentation_id)
     _check_writable(writing, if_match)
-    segmentation = writing.segmentation
     row = store.find_revision(db, revision_id, visible(actor))
     if row is None or row.revision.segmentation_id != segmentation_id:
         raise Invalid("This segmentation has no such revision.")
-    if segmentation.edit_seq > writing.head.folded_seq:
+    if writing.segmentation.edit_seq > writing.head.folded_seq:
         _fold(db, actor, blobs, writing, {}, submitted=False)
     target = row.revision
-    revision = store.add_revision(
+    return _set_head(
         db,
-        segmentation_id=segmentation_id,
+        actor,
+        writing,
+        {"restored": target.id},
         parent_id=target.id,
         labels_sha256=target.labels_sha256,
         dtype=target.dtype,
@@ -186,22 +188,7 @@ def restore(
         origin="restore",
         assisted=target.assisted,
         style_id=target.style_id,
-        folded_seq=segmentation.edit_seq,
-        created_by=actor.user_id,
     )
-    store.move_head(db, segmentation_id, revision.id, "draft")
-    _move_assignment(db, segmentation, "drafting")
-    audit.record(
-        db,
-        actor,
-        "U",
-        "segmentation",
-        segmentation_id,
-        project_id=segmentation.project_id,
-        old={"revision": writing.head.id},
-        new={"revision": revision.id, "restored": target.id},
-    )
-    return made_view(revision, segmentation.edit_seq)
 
 
 def fork(
@@ -225,12 +212,14 @@ def fork(
     label_codec.apply(labels_zyx, _decode(writing, _unwrap(runs)))
     kept = keep_labels(blobs, labels_zyx, writing.allowed)
     sources = [source for source_id in source_ids if (source := _check_source(db, actor, writing, source_id))]
-    segmentation, parent = writing.segmentation, writing.head
-    if segmentation.edit_seq > parent.folded_seq:
+    parent = writing.head
+    if writing.segmentation.edit_seq > parent.folded_seq:
         parent = _fold(db, actor, blobs, writing, {}, submitted=False)
-    revision = store.add_revision(
+    return _set_head(
         db,
-        segmentation_id=segmentation_id,
+        actor,
+        writing,
+        {"labels": kept.sha256, "forked": True},
         parent_id=parent.id,
         labels_sha256=kept.sha256,
         dtype=kept.dtype,
@@ -238,20 +227,28 @@ def fork(
         origin="fork",
         assisted=parent.assisted or any(s.segmentation.author == "model" or s.revision.assisted for s in sources),
         style_id=parent.style_id,
-        folded_seq=segmentation.edit_seq,
-        created_by=actor.user_id,
     )
-    store.move_head(db, segmentation_id, revision.id, "draft")
+
+
+def _set_head(
+    db: WriteSession, actor: Actor, writing: _Writing, note: Mapping[str, Any], **values: Any
+) -> RevisionView:
+    """Append a revision made of `values` that was not folded from the journal, and let drawing go on from it."""
+    segmentation = writing.segmentation
+    revision = store.add_revision(
+        db, segmentation_id=segmentation.id, folded_seq=segmentation.edit_seq, created_by=actor.user_id, **values
+    )
+    store.move_head(db, segmentation.id, revision.id, "draft")
     _move_assignment(db, segmentation, "drafting")
     audit.record(
         db,
         actor,
         "U",
         "segmentation",
-        segmentation_id,
+        segmentation.id,
         project_id=segmentation.project_id,
-        old={"revision": parent.id},
-        new={"revision": revision.id, "labels": revision.labels_sha256, "forked": True},
+        old={"revision": writing.head.id},
+        new={"revision": revision.id, **note},
     )
     return made_view(revision, segmentation.edit_seq)
 
