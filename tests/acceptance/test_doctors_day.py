@@ -4,6 +4,8 @@ One-time link → password → pretraining → worklist → prediction in the av
 submitted → the doctor's own style goes live → the sixth case is nearer to how this (simulated) doctor would have drawn it.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
@@ -23,7 +25,7 @@ def server(tmp_path_factory: pytest.TempPathFactory):
 
 
 def test_the_sixth_prediction_is_closer_to_the_doctors_own_hand(
-    server: Running, page: Page, complaints: Complaints, capsys: pytest.CaptureFixture[str]
+    server: Running, page: Page, complaints: Complaints, tell: Callable[[str], None]
 ) -> None:
     eventually("the demo project", lambda: (server.data / "demo-loaded").exists(), 90)
     welcome(page, str(server.link))
@@ -46,10 +48,9 @@ def test_the_sixth_prediction_is_closer_to_the_doctors_own_hand(
     before, after = (
         dice(labels(page, shown[image_id]["prediction"]["revision_id"]), hidden) for shown in (first, ours)
     )
-    with capsys.disabled():
-        print(
-            f"\n{strokes} mouse strokes on {CASES_TO_READ} cases; sixth case: average style {before:.3f} → {live['label']} {after:.3f} Dice"
-        )
+    tell(
+        f"{strokes} mouse strokes on {CASES_TO_READ} cases; sixth case: average style {before:.3f} → {live['label']} {after:.3f} Dice"
+    )
     page.goto(server.url)
     page.get_by_test_id("start-reading").click()
     expect(page.get_by_test_id("style-label").first).to_contain_text(live["label"], timeout=20_000)

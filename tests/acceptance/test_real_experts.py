@@ -6,6 +6,7 @@ style is theirs. Scored on cases nobody's reading of which any network has seen.
 """
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import nibabel
@@ -44,9 +45,7 @@ def new_doctor(admin: Client, url: str, project_id: str, name: str) -> tuple[Cli
     return Client(url).redeem(made["link"]["url"]), expert["id"]
 
 
-def test_new_experts_get_predictions_nearer_to_their_own_hand(
-    server: Running, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_new_experts_get_predictions_nearer_to_their_own_hand(server: Running, tell: Callable[[str], None]) -> None:
     pack = np.load(Path(shared_data("qubiq-brain-growth")) / "cases.npz")
     raters, cases = list(pack["rater_ids"]), list(pack["case_ids"])
     admin = Client(server.url).redeem(str(server.link))
@@ -78,11 +77,9 @@ def test_new_experts_get_predictions_nearer_to_their_own_hand(
         live = live_style(admin, project["id"], expert_id)
         own = score(doctor, project["id"], expert_id, images, truth, cases, style_after=live)
         rows.append((name, first, own, job["result"]))
-    with capsys.disabled():
-        for name, first, own, result in rows:
-            print(
-                f"\n{name}: first style {100 * first:.1f} → live style {100 * own:.1f} Dice on {len(UNSEEN)} unseen cases; {result}"
-            )
+    for name, first, own, result in rows:
+        scores = f"first style {100 * first:.1f} → live style {100 * own:.1f} Dice on {len(UNSEEN)} unseen cases"
+        tell(f"{name}: {scores}; {result}")
 
     for name, first, _own, result in rows:
         assert first > 0.78, f"{name}: the shared network has not learnt the task"

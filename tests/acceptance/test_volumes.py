@@ -6,6 +6,7 @@ style of their own. Real anatomy (MSD hippocampus) where the pack is present, el
 
 import gzip
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -69,7 +70,7 @@ def server(tmp_path_factory: pytest.TempPathFactory):
 
 
 def test_a_3d_project_from_import_to_a_submitted_reading_in_ones_own_style(
-    server: Running, capsys: pytest.CaptureFixture[str]
+    server: Running, tell: Callable[[str], None]
 ) -> None:
     admin = Client(server.url).redeem(str(server.link))
     policy = {"blinding": "open", "prefill": "before", "reads_per_image": 3, "personalise": True}
@@ -110,8 +111,7 @@ def test_a_3d_project_from_import_to_a_submitted_reading_in_ones_own_style(
     second = prediction(doctor, project, image, live["id"])
 
     score_first, score_second = dice(first, truth), dice(second, truth)
-    with capsys.disabled():
-        print(f"\n3D: first style {100 * score_first:.1f} → own style {100 * score_second:.1f} Dice; {job['result']}")
+    tell(f"3D: first style {100 * score_first:.1f} → own style {100 * score_second:.1f} Dice; {job['result']}")
     assert job["result"]["live"], job["result"]
     assert score_second > score_first > 0.3
     read(doctor, project, image, truth)

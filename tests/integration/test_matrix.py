@@ -7,9 +7,9 @@ operation whose policy has no line here fails the test, as does one without a bo
 
 import json
 import re
-import sys
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -366,7 +366,7 @@ def faults_of(world: World, who: str, operation: Operation, answer: httpx.Respon
 
 
 def test_nobody_does_what_they_may_not(
-    hospital: Hospital, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    hospital: Hospital, monkeypatch: pytest.MonkeyPatch, tell: Callable[[str], None]
 ) -> None:
     monkeypatch.setattr("backend.jobs.api.jobs.STREAM_SECONDS", 0.0)  # the stream replays and ends
     monkeypatch.setattr("backend.accounts.rules.signing_in.FAILURES_PER_ADDRESS", 100_000)
@@ -386,9 +386,7 @@ def test_nobody_does_what_they_may_not(
                 wrong.append(f"{who}: {where} ({operation.policy}): {fault}")
     assert not wrong, f"{len(wrong)} of {asked.total()} cells:\n" + "\n".join(wrong)
     assert asked.total() >= 500
-    with capsys.disabled():
-        cells = f"{asked.total()} cells, {len(listed)} operations × {len(asked)} callers"
-        sys.stdout.write(f"\nauthorisation matrix: {cells}, 0 leaks\n")
+    tell(f"{asked.total()} cells, {len(listed)} operations × {len(asked)} callers, 0 leaks")
 
 
 def test_what_must_not_exist_answers_like_a_random_id(hospital: Hospital, monkeypatch: pytest.MonkeyPatch) -> None:
