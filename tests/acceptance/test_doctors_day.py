@@ -5,6 +5,7 @@ submitted → the doctor's own style goes live → the sixth case is nearer to h
 """
 
 from collections.abc import Callable
+from datetime import datetime
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def test_the_sixth_prediction_is_closer_to_the_doctors_own_hand(
     eventually("the demo project", lambda: (server.data / "demo-loaded").exists(), 90)
     welcome(page, str(server.link))
     project = api(page, "/projects")["items"][0]
-    pretrain(page, project["id"])
+    tell(f"pretraining took {pretrain(page, project['id']):.0f} s")
     first = eventually(
         "predictions in the average style", lambda: predicted(page, project["id"], CASES_TO_READ + 1), 120, 0.5
     )
@@ -58,17 +59,19 @@ def test_the_sixth_prediction_is_closer_to_the_doctors_own_hand(
     assert complaints.none(), complaints
 
 
-def pretrain(page: Page, project_id: str) -> None:
-    """Press the button on the models tab and wait for the job it starts."""
+def pretrain(page: Page, project_id: str) -> float:
+    """Press the button on the models tab and wait for the job it starts; returns the seconds it ran."""
     page.goto(f"{page.url.split('/', 3)[0]}//{page.url.split('/')[2]}/projects/{project_id}?tab=models")
     page.get_by_test_id("start-pretraining").first.click()
 
-    def done() -> bool:
+    def done() -> dict | None:
         jobs = api(page, f"/jobs?project_id={project_id}&kind=pretrain")["items"]
         assert not jobs or jobs[0]["state"] not in ("failed", "cancelled"), jobs[0]["error"]
-        return bool(jobs) and jobs[0]["state"] == "done"
+        return jobs[0] if jobs and jobs[0]["state"] == "done" else None
 
-    eventually("the end of pretraining", done, 420, 0.5)
+    job = eventually("the end of pretraining", done, 420, 0.5)
+    began, ended = (datetime.fromisoformat(job[moment]) for moment in ("started_at", "finished_at"))
+    return (ended - began).total_seconds()
 
 
 def reads(page: Page, project_id: str) -> list[dict]:
