@@ -136,8 +136,9 @@ export class LabelVolume {
     return drawn;
   }
 
-  isSliceEmpty(k: number): boolean {
-    return this.perSlice[2][k] === 0;
+  /** Whether a slice across voxel axis 0, 1 or 2 holds no label at all. */
+  isSliceEmpty(slice: number, axis: 0 | 1 | 2 = 2): boolean {
+    return this.perSlice[axis][slice] === 0;
   }
 
   /** CRC-32 of the axial slices touched since the last call, ascending. */

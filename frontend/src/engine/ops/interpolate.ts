@@ -7,7 +7,7 @@
  * A shape less than half as large as the smaller neighbour has vanished midway: the nearer slice is copied instead.
  */
 import { findComponents } from "./components";
-import { type PlaneMetric, SignedDistance } from "./signedDistance";
+import { NEAR_ERROR, type PlaneMetric, SignedDistance } from "./signedDistance";
 
 const MIN_COMPONENT_CELLS = 4;
 const NEAR_RADII = 1.5;
@@ -19,9 +19,11 @@ export interface Shape {
   readonly cells: number;
   readonly isOnePiece: boolean;
   readonly centroid: readonly [u: number, v: number];
-  /** first and last column and row inside */
-  readonly box: readonly [left: number, top: number, right: number, bottom: number];
+  readonly box: CellRange;
 }
+
+/** First and last column and row inside. */
+export type CellRange = readonly [left: number, top: number, right: number, bottom: number];
 
 export function describeShape(cells: Uint8Array, width: number, height: number, metric: PlaneMetric): Shape {
   let [count, sumU, sumV] = [0, 0, 0];
@@ -49,8 +51,13 @@ export function describeShape(cells: Uint8Array, width: number, height: number, 
   };
 }
 
-/** Cells of the shape `share` (0–1, exclusive) of the way from a to b. */
-export function interpolateShapes(a: Shape, b: Shape, share: number, metric: PlaneMetric): Uint8Array {
+/** Cells of the shape `share` (0–1, exclusive) of the way from a to b, all of them within `box`. */
+export function interpolateShapes(
+  a: Shape,
+  b: Shape,
+  share: number,
+  metric: PlaneMetric,
+): { readonly cells: Uint8Array; readonly box: CellRange } {
   const { width, height } = a.distance;
   const [shiftA, shiftB] = areNear(a, b, metric) ? alignShapes(a, b, share) : [STAY, STAY];
   const mixed = new Uint8Array(width * height);
@@ -67,8 +74,9 @@ export function interpolateShapes(a: Shape, b: Shape, share: number, metric: Pla
       count++;
     }
   }
-  if (count >= VANISHED_SHARE * Math.min(a.cells, b.cells)) return mixed;
-  return share <= 0.5 ? a.distance.cells : b.distance.cells;
+  if (count >= VANISHED_SHARE * Math.min(a.cells, b.cells)) return { cells: mixed, box: [left, top, right, bottom] };
+  const { distance, box } = share <= 0.5 ? a : b;
+  return { cells: distance.cells, box };
 }
 
 const STAY: readonly [number, number] = [0, 0];
@@ -86,7 +94,9 @@ function isBetween(
   const [inA, inB] = [a.isInside(uA, vA), b.isInside(uB, vB)];
   if (inA === inB) return inA;
   if (!isCell(a, uA, vA) || !isCell(b, uB, vB)) return false;
-  return (1 - share) * a.at(uA, vA) + share * b.at(uB, vB) <= 0;
+  const [nearA, nearB] = [(1 - share) * a.near(uA, vA), share * b.near(uB, vB)];
+  const isClear = Math.abs(nearA + nearB) > 4 * NEAR_ERROR * (Math.abs(nearA) + Math.abs(nearB));
+  return (isClear ? nearA + nearB : (1 - share) * a.at(uA, vA) + share * b.at(uB, vB)) <= 0;
 }
 
 function isCell({ width, height }: SignedDistance, u: number, v: number): boolean {

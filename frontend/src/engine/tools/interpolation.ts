@@ -41,15 +41,21 @@ export function startInterpolation(bench: Bench, sample: Sample): Gesture {
     [last, shape] = [to, b];
   }
 
-  function write(slice: number, cells: Uint8Array): void {
-    let cell = 0;
-    for (let v = 0; v < grid.height; v++) {
+  /** What lies beyond the shape's box can only lose the label, and only where the slice holds any. */
+  function write(slice: number, { cells, box }: ReturnType<typeof interpolateShapes>): void {
+    const whole = [0, 0, grid.width - 1, grid.height - 1] as const;
+    const [left, top, right, bottom] = labels.isSliceEmpty(slice, grid.axis) ? box : whole;
+    for (let v = top; v <= bottom; v++) {
+      let cell = left + grid.width * v;
       let index = grid.indexOf(cell, slice);
-      for (let u = 0; u < grid.width; u++, cell++, index += grid.uStep) {
+      for (let u = left; u <= right; u++, cell++, index += grid.uStep) {
         const present = labels.voxels[index] as number;
         const isIn = cells[cell] === 1;
         if (isIn === (present === activeLabel) || !(isIn ? paint : take).mayChange(index, present)) continue;
-        draft.writeAt(index, isIn ? activeLabel : 0);
+        const value = isIn ? activeLabel : 0;
+        if (grid.axis === 2) draft.write(index, u, v, slice, value);
+        else if (grid.axis === 1) draft.write(index, u, slice, v, value);
+        else draft.write(index, slice, u, v, value);
       }
     }
   }
