@@ -28,6 +28,8 @@ STEPS = 65534  # -32767..32767: symmetric, so that negating a stored value never
 PACKERS = 2
 HISTOGRAM_STRIDE = 3  # every third pixel each way is plenty for a window
 WINDOW_SHARES = (0.005, 0.995)
+# Where a CT's window ends: air, or the padding some scanners write beyond it; soft tissue to dense bone and metal.
+AIR_HU, TISSUE_HU = (-3100.0, -900.0), (60.0, 4000.0)
 
 
 class Source(Protocol):
@@ -189,6 +191,11 @@ def _window(counts: npt.NDArray[np.int64]) -> tuple[int, int]:
     share = np.cumsum(counts) / counts.sum()
     low, high = (int(np.searchsorted(share, edge)) + INT16[0] for edge in WINDOW_SHARES)
     return low, max(high, low + 1)
+
+
+def looks_like_hounsfield(low: float, high: float) -> bool:
+    """Whether displayed values that nobody named a unit for, nearly all between low and high, reach from air to tissue as only CT's do."""
+    return AIR_HU[0] <= low <= AIR_HU[1] and TISSUE_HU[0] <= high <= TISSUE_HU[1]
 
 
 class _Packer:

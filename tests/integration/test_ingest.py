@@ -68,6 +68,17 @@ def test_a_dicom_series_becomes_one_image_with_its_patient_and_its_instances(tmp
     assert told[-1][0] == told[-1][1] == 10
 
 
+def test_a_nifti_with_a_cts_values_opens_as_a_ct_and_says_that_it_guessed(tmp_path: Path) -> None:
+    hounsfield = (3 * MADE.image_zyx - 1100).astype(np.int16)
+    files = {"ct.nii": factories.nifti_bytes(hounsfield, MADE.affine_ras), "mr.nii": MADE.nifti()}
+
+    images, verdicts = send(files, tmp_path)
+
+    ct, mr = images
+    assert (ct.window_low, ct.window_high, ct.unit) == (-160.0, 240.0, "HU")
+    assert verdicts["ct.nii"].code == "unit_guessed" and mr.unit == ""
+
+
 def test_a_data_set_folder_in_a_zip_gives_images_and_readings(tmp_path: Path) -> None:
     root = factories.data_set_folder(tmp_path / "set", [MADE], ["Exp1", "Exp2"])
     stream = io.BytesIO()

@@ -20,7 +20,7 @@ from backend.imaging.dicom import ImagePlan
 from backend.imaging.dicom_header import DicomFile
 from backend.imaging.geometry import Geometry, SourceAxes
 from backend.imaging.refusal import Refusal
-from backend.imaging.volume import Written
+from backend.imaging.volume import Written, looks_like_hounsfield
 from backend.studies.ingest.answers import Instance, Limits, ParsedImage, Progress, Status, Verdict
 from backend.studies.ingest.child import Answer, Children, plain_text
 
@@ -170,7 +170,11 @@ class Import:
             geometry.to_rows(affine), shape,
             warnings, source_axes=axes, files=[name], originals=[path],
         )  # fmt: skip
-        return self._with_labels(image, answer, folder) if label else self._with_slabs(image, answer, folder)
+        if label:
+            return self._with_labels(image, answer, folder)
+        image = self._with_slabs(image, answer, folder)
+        is_ct = kind == "nifti" and looks_like_hounsfield(image.window_low, image.window_high)
+        return _as_ct(image) if is_ct else image
 
     def _axis(self, value: object) -> int:
         if not isinstance(value, int) or not 1 <= value <= self.limits.axis:
@@ -302,6 +306,16 @@ class Import:
             originals=[self.files[number][1] for number in numbers],
         )  # fmt: skip
         return _with_windows(self._with_slabs(image, answer, folder), first)
+
+
+def _as_ct(image: ParsedImage) -> ParsedImage:
+    """NIfTI names no unit: values that are CT's by their range get CT's unit, its window and its presets, and a note that says so."""
+    low, high = dicom.CT_WINDOW_HU
+    note = (
+        f"unit_guessed: the values reach from {image.window_low:.0f} to {image.window_high:.0f}, as Hounsfield units do; "
+        "shown as CT"
+    )
+    return replace(image, unit="HU", window_low=low, window_high=high, warnings=[*image.warnings, note])
 
 
 def _with_windows(image: ParsedImage, file: DicomFile) -> ParsedImage:
