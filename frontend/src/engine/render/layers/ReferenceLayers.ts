@@ -9,7 +9,7 @@ import type { LabelSlices } from "../../labels/LabelSlices";
 import type { LabelArray, LayerLook } from "../../types";
 import { getContext, makeCanvas } from "../canvas";
 import type { LabelColours } from "./ActiveLayer";
-import { type LabelPath, makePaths, placePaths, strokeOutline } from "./outlinePaths";
+import { choosePen, type LabelPath, makePaths, type Pen, placePaths, strokeOutline } from "./outlinePaths";
 
 /** A read-only label map with its look. `version` counts arrivals and changes of look. */
 export interface ReferenceMap {
@@ -63,7 +63,8 @@ export class ReferenceLayers {
     this.picture.setTransform(1, 0, 0, 1, 0, 0);
     this.picture.clearRect(0, 0, size.width, size.height);
     this.picture.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
-    for (const map of visible) this.paint(map, placePaths(this.findPaths(map, slice), view), colours);
+    const pen = choosePen(size.width / size.ratio, size.height / size.ratio);
+    for (const map of visible) this.paint(map, placePaths(this.findPaths(map, slice), view), colours, pen);
     return canvas;
   }
 
@@ -88,7 +89,7 @@ export class ReferenceLayers {
     return paths;
   }
 
-  private paint(map: ReferenceMap, paths: readonly LabelPath[], colours: LabelColours): void {
+  private paint(map: ReferenceMap, paths: readonly LabelPath[], colours: LabelColours, pen: Pen): void {
     const { look } = map;
     this.picture.globalAlpha = look.opacity;
     for (const { label, path } of paths) {
@@ -99,7 +100,7 @@ export class ReferenceLayers {
         this.picture.fillStyle = this.findHatch(colour);
         this.picture.fill(path, "evenodd");
       }
-      strokeOutline(this.picture, path, colour, look.dash);
+      strokeOutline(this.picture, path, colour, look.dash, pen);
     }
     this.picture.globalAlpha = 1;
   }

@@ -9,8 +9,23 @@ export interface LabelPath {
 }
 
 export const LINE_PX = 1.5;
-const HALO_PX = 3.5;
-const HALO_COLOUR = "rgba(0, 0, 0, 0.75)";
+
+/** Widths of an outline and of its halo in screen pixels: the same at any zoom of a view. */
+export interface Pen {
+  readonly linePx: number;
+  readonly haloPx: number;
+  readonly haloColour: string;
+}
+
+const LARGE_PEN: Pen = { linePx: LINE_PX, haloPx: 3.5, haloColour: "rgba(0, 0, 0, 0.75)" };
+/** In a small view several readers' halos side by side would hide the organ they surround. */
+const SMALL_PEN: Pen = { linePx: 1.25, haloPx: 2.25, haloColour: "rgba(0, 0, 0, 0.5)" };
+const SMALL_VIEW_PX = 480;
+
+/** The pen for a view of this size in CSS pixels. */
+export function choosePen(width: number, height: number): Pen {
+  return Math.min(width, height) < SMALL_VIEW_PX ? SMALL_PEN : LARGE_PEN;
+}
 
 export const DASHES: Readonly<Record<Dash, readonly number[]>> = {
   solid: [],
@@ -47,14 +62,20 @@ export function placePaths(paths: readonly LabelPath[], view: ViewTransform): re
 }
 
 /** Strokes an outline over a dark halo, which keeps it visible on bone. */
-export function strokeOutline(context: CanvasRenderingContext2D, path: Path2D, colour: string, dash: Dash): void {
+export function strokeOutline(
+  context: CanvasRenderingContext2D,
+  path: Path2D,
+  colour: string,
+  dash: Dash,
+  pen: Pen,
+): void {
   context.lineJoin = "round";
   context.setLineDash([]);
-  context.lineWidth = HALO_PX;
-  context.strokeStyle = HALO_COLOUR;
+  context.lineWidth = pen.haloPx;
+  context.strokeStyle = pen.haloColour;
   context.stroke(path);
   context.setLineDash([...DASHES[dash]]);
-  context.lineWidth = LINE_PX;
+  context.lineWidth = pen.linePx;
   context.strokeStyle = colour;
   context.stroke(path);
   context.setLineDash([]);
