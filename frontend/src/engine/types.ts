@@ -367,6 +367,8 @@ export interface ViewerDoor {
   removeLayer(id: string): void;
   /** Shows one heat map, or none. Resolves when its slabs have arrived or failed. */
   showHeat(heat: HeatSource | null): Promise<void>;
+  /** How much of each slice the share map loaded last marks, 1 for the most marked one; empty while it is not whole. */
+  rankUnsureSlices(plane: Plane): readonly number[];
   /** Measures two maps against each other in another thread. A newer question overtakes this one: then no answer comes. */
   compare(a: CompareSide, b: CompareSide, labels: readonly number[]): Promise<readonly LabelAgreement[]>;
   /** A label's surface for the 3D panel, made in another thread; null where there is none of it. */

@@ -72,6 +72,29 @@ export class ShareVolume implements ShareSlices {
     this.slabs[at] = slab;
   }
 
+  get isComplete(): boolean {
+    return this.loaded === this.slabs.length;
+  }
+
+  /** The kept shares of each slice across voxel axis 0, 1 or 2, summed; 255 a voxel is the most. */
+  sumSlices(axis: 0 | 1 | 2): Float64Array {
+    const sums = new Float64Array([this.nx, this.ny, this.nz][axis] as number);
+    this.slabs.forEach((slab, at) => {
+      if (slab === null) return;
+      for (let row = 0; row + 1 < slab.rowEnds.length; row++) {
+        const k = at * this.slabDepth + Math.floor(row / this.ny);
+        for (let n = slab.rowEnds[row] as number; n < (slab.rowEnds[row + 1] as number); n++) {
+          const first = slab.offsets[n] as number;
+          for (let into = first; into < (slab.offsets[n + 1] as number); into++) {
+            const slice = axis === 0 ? (slab.starts[n] as number) + into - first : axis === 1 ? row % this.ny : k;
+            sums[slice] = (sums[slice] as number) + (slab.values[into] as number);
+          }
+        }
+      }
+    });
+    return sums;
+  }
+
   readShare(i: number, j: number, k: number): number {
     const at = Math.floor(k / this.slabDepth);
     const slab = this.slabs[at];

@@ -50,6 +50,20 @@ describe("a share map", () => {
   const shares = new ShareVolume(NX, NY, NZ, DEPTH);
   for (const [n, bytes] of slabsOf(dense).entries()) shares.putSlab(n, buildShareSlab(bytes, NX));
 
+  it("sums what can be seen of each slice along every axis", () => {
+    const sums = [new Float64Array(NX), new Float64Array(NY), new Float64Array(NZ)];
+    dense.forEach((share, voxel) => {
+      const [i, j, k] = [voxel % NX, Math.floor(voxel / NX) % NY, Math.floor(voxel / NX / NY)];
+      if (share >= SHARE_FLOOR)
+        [i, j, k].forEach((slice, axis) => {
+          const along = sums[axis] as Float64Array;
+          along[slice] = (along[slice] as number) + share;
+        });
+    });
+
+    expect(([0, 1, 2] as const).map((axis) => shares.sumSlices(axis))).toEqual(sums);
+  });
+
   it("shows every share from 0.1 on in all planes and nothing below", () => {
     const cells = new Map(PLANES.map((plane) => [plane, new Uint8Array(plane.columns * plane.rows)]));
     for (const slice of [0, 5, 8]) {

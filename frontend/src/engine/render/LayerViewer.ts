@@ -42,6 +42,12 @@ export abstract class LayerViewer {
     await this.references.showHeat(heat, this.scene.crosshairIjk[2]);
   }
 
+  rankUnsureSlices(plane: Plane): readonly number[] {
+    const sums = this.references.sumShares(this.scene.orientation.planes[plane].sliceAxis as 0 | 1 | 2);
+    const most = sums === null ? 0 : Math.max(...sums);
+    return sums === null || most === 0 ? [] : Array.from(sums, (sum) => sum / most);
+  }
+
   async compare(a: CompareSide, b: CompareSide, labels: readonly number[]): Promise<readonly LabelAgreement[]> {
     const { info } = this.scene.volume;
     return this.references.compare(a, b, hasLengths(info) ? info.affine : null, labels);

@@ -135,6 +135,12 @@ export class ReferenceMaps {
     this.publish();
   }
 
+  /** How much is unsure in each slice across a voxel axis; null while no share map is here as a whole. */
+  sumShares(axis: 0 | 1 | 2): Float64Array | null {
+    const shares = this.loadedHeat?.shares;
+    return shares?.isComplete ? shares.sumSlices(axis) : null;
+  }
+
   private makeHeat(source: Exclude<HeatSource, { kind: "slabs" }>): HeatShown | null {
     const { kind } = source;
     if (kind === "disagreement") {

@@ -1,5 +1,5 @@
-/** The slice bar: where I am, which slices carry something drawn. A real range input, so keyboard and reader can use it. */
-import type { Plane } from "../../engine";
+/** The slice bar: where I am, which slices carry something drawn, where the prediction is unsure. A real range input, so keyboard and reader can use it. */
+import { heatColour, type Plane } from "../../engine";
 import { t } from "../../ui";
 import classes from "./read.module.css";
 import { useSession } from "./SessionContext";
@@ -9,11 +9,21 @@ export function SliceBar({ plane }: { plane: Plane }) {
   const session = useSession();
   const position = useRead((state) => state.view?.slices[plane]);
   const drawn = useRead((state) => state.drawnSlices[plane]);
+  const unsure = useRead((state) => (state.heat === "uncertainty" ? state.unsureSlices[plane] : null));
   if (!position) return null;
   const { index, count } = position;
   const top = (slice: number) => `${(100 * (count - 1 - slice)) / Math.max(1, count)}%`;
   return (
     <div className={classes.sliceBar}>
+      {unsure && unsure.length > 0 && (
+        <div
+          className={classes.unsureBand}
+          style={{ background: paintBand(unsure) }}
+          role="img"
+          aria-label={t.layers.unsureBand}
+          data-testid={`unsure-${plane}`}
+        />
+      )}
       {drawn.map((slice) => (
         <div key={slice} className={classes.sliceMark} style={{ top: top(slice) }} />
       ))}
@@ -28,4 +38,13 @@ export function SliceBar({ plane }: { plane: Plane }) {
       />
     </div>
   );
+}
+
+/** One stripe a slice, the first at the bottom, in the heat map's colours; nothing where nothing is unsure. */
+function paintBand(shares: readonly number[]): string {
+  const stripes = shares.map((share, slice) => {
+    const colour = share < 0.05 ? "transparent" : heatColour(share);
+    return `${colour} ${(100 * slice) / shares.length}% ${(100 * (slice + 1)) / shares.length}%`;
+  });
+  return `linear-gradient(to top, ${stripes.join(", ")})`;
 }

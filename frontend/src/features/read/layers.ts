@@ -7,9 +7,9 @@ import type { FetchSlab, ViewerDoor } from "../../engine";
 import { say, t } from "../../ui";
 import { consensusLook, lookOfExpert, proxyLook } from "./looks";
 import type { ReadSession } from "./session";
-import { type Heat, type Layer, useRead } from "./store";
+import { type Heat, type Layer, noPlanes, useRead } from "./store";
 
-type HeatViewer = Pick<ViewerDoor, "showHeat" | "showConsensus" | "state">;
+type HeatViewer = Pick<ViewerDoor, "showHeat" | "showConsensus" | "rankUnsureSlices" | "state">;
 
 /** The layer of the n-th reading of this image. */
 export function describeLayer(reading: SegmentationOut, n: number): Omit<Layer, "problem"> {
@@ -92,6 +92,11 @@ async function showUncertainty(viewer: HeatViewer): Promise<void> {
     return;
   }
   if (useRead.getState().proposal?.revisionId !== revisionId) return;
-  useRead.setState({ heat: "uncertainty" });
+  useRead.setState({ heat: "uncertainty", unsureSlices: noPlanes });
   await viewer.showHeat({ kind: "slabs", id: revisionId, fetchSlab });
+  if (useRead.getState().heat !== "uncertainty" || useRead.getState().proposal?.revisionId !== revisionId) return;
+  const [axial, sagittal, coronal] = (["axial", "sagittal", "coronal"] as const).map((plane) =>
+    viewer.rankUnsureSlices(plane),
+  );
+  useRead.setState({ unsureSlices: { axial: axial ?? [], sagittal: sagittal ?? [], coronal: coronal ?? [] } });
 }

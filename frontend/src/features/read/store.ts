@@ -52,6 +52,8 @@ export type ReadState = {
   proposal: Layer | null;
   /** The heat map over the image: one at a time, so that its legend is true. */
   heat: Heat | null;
+  /** How unsure the prediction is in each slice of each plane, 0–1 of its most unsure one; for while that map is shown. */
+  unsureSlices: Readonly<Record<Plane, readonly number[]>>;
   /** The majority of the readings as an outline of its own. */
   majority: boolean;
   /** A revision the server computed after drawing began; offered, never swapped in. */
@@ -86,6 +88,7 @@ export type ReadState = {
 };
 
 const noSlices: readonly number[] = [];
+export const noPlanes = { axial: noSlices, sagittal: noSlices, coronal: noSlices } as const;
 
 export const emptyRead: ReadState = {
   phase: "loading",
@@ -96,10 +99,11 @@ export const emptyRead: ReadState = {
   labels: [],
   voxels: new Map(),
   parentVoxels: null,
-  drawnSlices: { axial: noSlices, sagittal: noSlices, coronal: noSlices },
+  drawnSlices: noPlanes,
   experts: [],
   proposal: null,
   heat: null,
+  unsureSlices: noPlanes,
   majority: false,
   newerProposal: null,
   activePlane: "axial",

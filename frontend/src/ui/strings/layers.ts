@@ -18,6 +18,7 @@ export const layers = {
     disagreement: (readings: number) => `Share of ${plural(readings, "reading", "readings")} against their majority`,
   },
   legendFloor: "below 0.1: clear",
+  unsureBand: "Where the prediction is unsure, slice by slice",
   noPrediction: "There is no prediction here whose uncertainty could be shown.",
   noUncertainty: "This prediction came without a map of its uncertainty.",
   tooFewReadings: "Disagreement takes two readings you may see; there are fewer here.",
