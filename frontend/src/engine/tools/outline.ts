@@ -96,9 +96,9 @@ export function startOutline(bench: Bench, tool: OutlineTool, first: Sample): Ge
 function findCorner({ metric }: Bench, corners: readonly Point3[], { ijk, axes, grabMm }: Sample): number | null {
   const { ii, jj, kk, ij, ik, jk } = metric;
   let [found, nearest]: [number | null, number] = [null, grabMm * grabMm];
+  const away = (corner: Point3, axis: 0 | 1 | 2): number => (axis === axes.sliceAxis ? 0 : corner[axis] - ijk[axis]);
   corners.forEach((corner, n) => {
-    const d = corner.map((at, axis) => (axis === axes.sliceAxis ? 0 : at - ijk[axis as 0 | 1 | 2]));
-    const [di, dj, dk] = d as [number, number, number];
+    const [di, dj, dk] = [away(corner, 0), away(corner, 1), away(corner, 2)];
     const squared = ii * di * di + jj * dj * dj + kk * dk * dk + 2 * (ij * di * dj + ik * di * dk + jk * dj * dk);
     if (squared <= nearest) [found, nearest] = [n, squared];
   });
@@ -132,8 +132,9 @@ function planCut(
     const offsets: number[] = [];
     for (let v = box.min[grid.vAxis]; v <= box.max[grid.vAxis]; v++) {
       const row = grid.width * v;
+      const start = grid.indexOf(row, 0);
       for (let u = box.min[grid.uAxis]; u <= box.max[grid.uAxis]; u++) {
-        if ((inside[row + u] === 1) === cutsInside) offsets.push(grid.indexOf(row + u, 0));
+        if ((inside[row + u] === 1) === cutsInside) offsets.push(start + u * grid.uStep);
       }
     }
     const draft = new EditDraft(labels);
