@@ -68,6 +68,21 @@ def test_a_dicom_series_becomes_one_image_with_its_patient_and_its_instances(tmp
     assert told[-1][0] == told[-1][1] == 10
 
 
+def test_a_series_opens_with_the_window_of_its_middle_slice(tmp_path: Path) -> None:
+    files = {}
+    for name, content in factories.dicom_series(MADE).items():
+        file = pydicom.dcmread(io.BytesIO(content))
+        file.WindowCenter, file.WindowWidth = 100 + 10 * float(file.ImagePositionPatient[2]), 201
+        stream = io.BytesIO()
+        file.save_as(stream)
+        files[name] = stream.getvalue()
+
+    (image,), _ = send(files, tmp_path)
+
+    middle_mm = image.affine[11] + image.affine[10] * (image.nz // 2)
+    assert image.window_low == pytest.approx(100 + 10 * middle_mm - 0.5 - 100)
+
+
 def test_a_nifti_with_a_cts_values_opens_as_a_ct_and_says_that_it_guessed(tmp_path: Path) -> None:
     hounsfield = (3 * MADE.image_zyx - 1100).astype(np.int16)
     files = {"ct.nii": factories.nifti_bytes(hounsfield, MADE.affine_ras), "mr.nii": MADE.nifti()}

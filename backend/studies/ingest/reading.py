@@ -305,7 +305,9 @@ class Import:
             files=[self.files[number][0] for number in numbers],
             originals=[self.files[number][1] for number in numbers],
         )  # fmt: skip
-        return _with_windows(self._with_slabs(image, answer, folder), first)
+        # MR windows differ from slice to slice; what the reader sees first is the middle.
+        middle = self.dicoms[plan.frames[len(plan.frames) // 2][0]]
+        return _with_windows(self._with_slabs(image, answer, folder), middle)
 
 
 def _as_ct(image: ParsedImage) -> ParsedImage:

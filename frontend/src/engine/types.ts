@@ -320,6 +320,8 @@ export interface ViewHandle {
 /** The engine's one door. `Viewer` (class) implements it. All methods are synchronous unless they return a Promise. */
 export interface ViewerDoor {
   readonly state: ViewerState;
+  /** Resolves when every slab of the image has arrived or failed, or the viewer is destroyed. */
+  readonly imageArrived: Promise<void>;
   /** The canvas must fill its box by CSS; the engine sizes its pixels, sets touch-action and takes its pointer and wheel events. */
   attach(canvas: HTMLCanvasElement, plane: Plane): ViewHandle;
   setLabels(labels: readonly LabelInfo[]): void;

@@ -1,5 +1,5 @@
 /**
- * The part of a viewer that looks and changes no label: read-only maps, heat maps, comparisons, measures, surfaces.
+ * The part of a viewer that looks and changes no label: how it is shown, read-only maps, heat maps, comparisons, measures, surfaces.
  * Viewer adds views, tools and the map being drawn.
  */
 import { toVoxel } from "../geometry/affine";
@@ -16,15 +16,39 @@ import type {
   SurfaceMesh,
 } from "../types";
 import { buildNifti } from "../volume/niftiBytes";
+import type { Feed } from "./feeds";
 import { measureSlice } from "./measureSlice";
 import type { ReferenceMaps } from "./ReferenceMaps";
-import type { Scene } from "./Scene";
+import type { MutableScene } from "./Scene";
+import type { ViewSet } from "./ViewSet";
 
 export abstract class LayerViewer {
-  protected abstract readonly scene: Scene;
+  protected abstract readonly scene: MutableScene;
   protected abstract readonly references: ReferenceMaps;
+  protected abstract readonly imageFeed: Feed;
+  protected abstract readonly views: ViewSet;
 
   abstract goTo(ijk: Point3): void;
+
+  get imageArrived(): Promise<void> {
+    return this.imageFeed.finished;
+  }
+
+  setSmoothing(isSmooth: boolean): void {
+    this.scene.isSmooth = isSmooth;
+    this.views.invalidate();
+  }
+
+  setOpacity(fill: number, overlays: number): void {
+    this.scene.fillOpacity = fill;
+    this.scene.overlayOpacity = overlays;
+    this.views.invalidate();
+  }
+
+  setHidden(hidden: boolean): void {
+    this.scene.isHidden = hidden;
+    this.views.invalidate();
+  }
 
   async addLayer(source: LayerSource): Promise<void> {
     await this.references.add(source, this.scene.crosshairIjk[2]);

@@ -55,9 +55,9 @@ export class Viewer extends LayerViewer implements ViewerDoor {
   private readonly size: Point3;
   private readonly scheduler = new FrameScheduler();
   private readonly decoder = new SlabDecoder();
-  private readonly imageFeed: Feed;
+  protected readonly imageFeed: Feed;
   private activeFeed: Feed | null = null;
-  private readonly views = new ViewSet();
+  protected readonly views = new ViewSet();
   protected readonly references: ReferenceMaps;
   /** what the cursor line speaks of: the pointer, or the crosshair after a key */
   private pointed: Sample | null = null;
@@ -157,11 +157,6 @@ export class Viewer extends LayerViewer implements ViewerDoor {
     this.stateChanged();
   }
 
-  setSmoothing(isSmooth: boolean): void {
-    this.scene.isSmooth = isSmooth;
-    this.views.invalidate();
-  }
-
   setWindow(low: number, high: number): void {
     const { info } = this.scene.volume;
     this.window = normaliseWindow({ low, high }, info);
@@ -174,17 +169,6 @@ export class Viewer extends LayerViewer implements ViewerDoor {
     const table = buildWindowTable(this.window, info, this.scene.windowTable as Uint32Array<ArrayBuffer>);
     if (this.tint !== null) tintWindowTable(table, this.tint, info);
     this.scene.windowVersion += 1;
-    this.views.invalidate();
-  }
-
-  setOpacity(fill: number, overlays: number): void {
-    this.scene.fillOpacity = fill;
-    this.scene.overlayOpacity = overlays;
-    this.views.invalidate();
-  }
-
-  setHidden(hidden: boolean): void {
-    this.scene.isHidden = hidden;
     this.views.invalidate();
   }
 

@@ -63,12 +63,14 @@ export function ToolOptions() {
   const hint = isStaged ? t.read.staged[tool === "interpolate" ? "preview" : "outline"] : t.read.toolHelp[tool];
   return (
     <section className={classes.options} aria-label={words.title}>
-      <strong>{t.read.tool[tool]}</strong>
-      {isDrawing && optionsOf[tool as DrawingTool]()}
-      {isDrawing && paints && <PaintOver />}
-      {isDrawing && <InRange />}
-      {tool === "ask" && !readOnly && <AskOptions />}
-      <AskStatus />
+      <div className={classes.optionsRow}>
+        <strong>{t.read.tool[tool]}</strong>
+        {isDrawing && optionsOf[tool as DrawingTool]()}
+        {isDrawing && paints && <PaintOver />}
+        {isDrawing && <InRange />}
+        {tool === "ask" && !readOnly && <AskOptions />}
+        <AskStatus />
+      </div>
       <span className={classes.optionsHint} aria-live="polite" title={hint}>
         {hint}
       </span>

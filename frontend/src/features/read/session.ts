@@ -104,7 +104,11 @@ export class ReadSession {
     this.#leavers.push(onServerEvent((event) => this.#hear(event)));
     if (assignment.segmentation_id) await this.#loadReading(assignment.segmentation_id);
     if (this.#left) return;
-    await Promise.all([this.#loadProposal(assignment.prediction), this.#loadExperts()]);
+    await this.#loadProposal(assignment.prediction);
+    // Outlines that nobody has asked for yet do not hold up the image.
+    await this.viewer.imageArrived;
+    if (this.#left) return;
+    await this.#loadExperts();
     await this.#prefetchNext();
   }
 

@@ -28,6 +28,9 @@ export async function openStage(canvas: HTMLCanvasElement, onPick: (mm: Point3) 
   const niivue = new Niivue({
     backColor: [0.02, 0.024, 0.03, 1],
     show3Dcrosshair: true,
+    crosshairColor: [0.34, 0.71, 0.91, 1],
+    crosshairWidth: 0.4,
+    isOrientCube: true,
     dragAndDropEnabled: false,
     isColorbar: false,
     isResizeCanvas: true,
