@@ -335,6 +335,7 @@ export class ReadSession {
         ),
       ),
     );
+    this.#show({ expertsKnown: true });
   }
 
   async #addLayer(

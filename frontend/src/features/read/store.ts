@@ -49,6 +49,8 @@ export type ReadState = {
   /** Slices of each plane that carry something drawn: marks on the slice bar. */
   drawnSlices: Readonly<Record<Plane, readonly number[]>>;
   experts: readonly Layer[];
+  /** False until it is known who else has drawn here: the image comes first. */
+  expertsKnown: boolean;
   proposal: Layer | null;
   /** The heat map over the image: one at a time, so that its legend is true. */
   heat: Heat | null;
@@ -101,6 +103,7 @@ export const emptyRead: ReadState = {
   parentVoxels: null,
   drawnSlices: noPlanes,
   experts: [],
+  expertsKnown: false,
   proposal: null,
   heat: null,
   unsureSlices: noPlanes,

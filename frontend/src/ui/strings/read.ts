@@ -169,6 +169,7 @@ export const read = {
   opacity: "Opacity",
   experts: "Experts",
   noExperts: "Nobody else has drawn here yet.",
+  expertsLater: "Other readings come after the image.",
   blinded: "Other readings are hidden until the project's policy shows them.",
   soloHint: "Click: show or hide. Shift+click: only this one.",
   proposal: "Prediction",
