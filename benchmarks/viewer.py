@@ -1,9 +1,11 @@
-"""The viewer's budgets (issue 6, VIEWER section 10) in a real Chromium without WebGL: scrolling, brush, undo, memory, script size.
+"""The viewer's budgets (issue 6, VIEWER section 10) in a real Chromium without WebGL: every one of them by this one command.
 
-`python -m benchmarks.viewer [--small | --full]`: the engine alone on a phantom with a full label map, four readers' outlines and a heat map;
-256×256×100 (small) or 512×512×300 (full), three views on a 1400×880 page. Script time is what the engine spends in animation frames
-and pointer events; frame time also holds the browser's painting and whatever else the machine does, so the load average is printed
-beside it: the limits are for two cores that do nothing else. Times to the first slice and the whole volume: benchmarks.first_slice.
+`python -m benchmarks.viewer [--small | --full]`. First the reading screen of a running server on a 512×512×300 study with four
+experts' readings (benchmarks.reading_screen): opening, what a stroke sends, memory over 3 (small) or 20 (full) openings. Then the
+engine alone on a phantom with a full label map, four outlines and a heat map, 256×256×100 (small) or 512×512×300 (full), three views
+on a 1400×880 page: scrolling, brush, undo, memory. Script time is what the engine spends in animation frames and pointer events;
+frame time also holds the browser's painting and whatever else the machine does, so the load average is printed beside it: the limits
+are for two cores that do nothing else.
 """
 
 import argparse
@@ -13,15 +15,17 @@ import re
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import CDPSession, Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
+from benchmarks import reading_screen
 from benchmarks.figures import Figure, percentile, report, say
 from tests.acceptance.conftest import FLAGS, chromium_path
 from tests.acceptance.engine_page import FRONTEND, next_frame, open_phantom, served
+from tests.acceptance.screens import welcome
+from tests.running import Client, running
 
 AFFINE = (-0.7, 0.0, 0.0, 180.0, 0.0, -0.7, 0.0, 180.0, 0.0, 0.0, 1.0, -100.0)
 STEPS = 100
-CYCLES = 20
 WATCH = """
 window.spent = { frame: [], move: [] };
 const ask = window.requestAnimationFrame.bind(window);
@@ -54,21 +58,45 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--small", action="store_true")
-    size = (512, 512, 300) if parser.parse_args().full else (256, 256, 100)
+    is_full = parser.parse_args().full
     flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS
-    with (
-        tempfile.TemporaryDirectory(prefix="consilium-viewer-") as folder,
-        served(Path(folder)) as port,
-        sync_playwright() as playwright,
-    ):
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium_path(), headless=True, args=flags)
+        figures = [*measure_application(browser, is_full), *measure_engine(browser, is_full), measure_script()]
+        version = browser.version
+        browser.close()
+    return report("viewer", figures, chromium=version, load_average=round(os.getloadavg()[0], 1))
+
+
+def measure_application(browser: Browser, is_full: bool) -> list[Figure]:
+    """Opening, strokes and memory of the product itself."""
+    with (
+        tempfile.TemporaryDirectory(prefix="consilium-viewer-", ignore_cleanup_errors=True) as folder,
+        running(Path(folder) / "data") as server,
+    ):
+        link, import_s = reading_screen.prepare(Client(server.url).redeem(str(server.link)))
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        welcome(page, link)
+        figures = [
+            *reading_screen.measure_opening(page, server.url, 5 if is_full else 3, import_s),
+            *reading_screen.measure_strokes(page),
+            *reading_screen.measure_cycles(page, 20 if is_full else 3),
+        ]
+        page.close()
+        return figures
+
+
+def measure_engine(browser: Browser, is_full: bool) -> list[Figure]:
+    """Scrolling, brush, undo and memory of the engine on a bare page."""
+    size = (512, 512, 300) if is_full else (256, 256, 100)
+    with tempfile.TemporaryDirectory(prefix="consilium-viewer-") as folder, served(Path(folder)) as port:
         page = browser.new_page(viewport={"width": 1400, "height": 880})
         page.add_init_script(WATCH)
         say(f"loading a phantom of {size[0]}×{size[1]}×{size[2]}")
         open_phantom(page, f"http://127.0.0.1:{port}", size, AFFINE, experts=4, drawn=True, heat=True)
-        figures = [*measure_scrolling(page), *measure_brush(page), *measure_heap(page), measure_script()]
-        browser.close()
-    return report("viewer", figures, volume=list(size), load_average=round(os.getloadavg()[0], 1))
+        figures = [*measure_scrolling(page), *measure_brush(page), measure_heap(page)]
+        page.close()
+        return figures
 
 
 def measure_scrolling(page: Page) -> list[Figure]:
@@ -106,27 +134,10 @@ def measure_brush(page: Page) -> list[Figure]:
     ]
 
 
-def measure_heap(page: Page) -> list[Figure]:
-    """Script heap and typed arrays together after a collection; and how much 20 times closing and opening again leave."""
-    session = page.context.new_cdp_session(page)
-    opened_mb = read_heap(session)
-    page.evaluate("reopen()")  # what the second opening adds once is no leak
-    before_mb = read_heap(session)
-    for _ in range(CYCLES):
-        page.evaluate("reopen()")
-    after_mb = read_heap(session)
-    say(f"heap {opened_mb:.0f} MB; {before_mb:.1f} → {after_mb:.1f} MB over {CYCLES} cycles")
-    return [
-        Figure("heap with the active map, four readers and a heat map", round(opened_mb, 1), "MB", 350.0),
-        Figure(f"heap growth over {CYCLES} times closing and opening", round(after_mb - before_mb, 1), "MB", 20.0),
-    ]
-
-
-def read_heap(session: CDPSession) -> float:
-    """MB in use, garbage collected."""
-    session.send("HeapProfiler.collectGarbage")
-    usage = session.send("Runtime.getHeapUsage")
-    return float(usage["usedSize"] + usage.get("backingStorageSize", 0)) / 1e6
+def measure_heap(page: Page) -> Figure:
+    """Script objects and typed arrays with everything loaded."""
+    heap_mb = reading_screen.read_heap(page.context.new_cdp_session(page))
+    return Figure("heap of the engine, drawn map, four readers and a heat map", round(heap_mb, 1), "MB", 350.0)
 
 
 def measure_script() -> Figure:

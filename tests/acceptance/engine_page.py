@@ -24,13 +24,15 @@ POLICY = (
 )
 
 
-class _Strict(http.server.SimpleHTTPRequestHandler):
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Silent: the test says what matters."""
+
+
+class _Strict(_Quiet):
     def end_headers(self) -> None:
         self.send_header("Content-Security-Policy", POLICY)
         super().end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Silent: the test says what matters."""
 
 
 @contextmanager
@@ -48,7 +50,15 @@ def served(folder: Path) -> Iterator[int]:
         "error",
     ]
     subprocess.run(build, cwd=FRONTEND, check=True, timeout=120)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Strict, directory=str(folder)))
+    with serve(folder) as port:
+        yield port
+
+
+@contextmanager
+def serve(folder: Path, is_strict: bool = True) -> Iterator[int]:
+    """Serve a folder on 127.0.0.1, under the strict policy unless told otherwise; gives the port."""
+    handler = functools.partial(_Strict if is_strict else _Quiet, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server.server_port
     server.shutdown()

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -55,15 +56,23 @@ class OneCase:
         return labels
 
 
-def make_case(server: Running, admin: Client, name: str) -> OneCase:
-    """A project with one image for one new doctor, who has a password."""
+def make_case(
+    server: Running, admin: Client, name: str, *, blinding: str = "open", others: Mapping[str, np.ndarray] | None = None
+) -> OneCase:
+    """A project with one image for one new doctor, who has a password. others: readings [z, y, x] of it by expert."""
+    others = others or {}
     project = admin.post("/projects", {
         "name": f"project of {name}", "description": "", "labels": LABELS,
-        "policy": {"blinding": "open", "prefill": "never", "reads_per_image": 1, "personalise": False},
+        "policy": {
+            "blinding": blinding, "prefill": "never", "reads_per_image": 1 + len(others), "personalise": False
+        },
     })  # fmt: skip
     zz, yy, xx = np.indices(SHAPE_ZYX)
     volume = (300 * np.exp(-((yy - 24) ** 2 + (xx - 24) ** 2) / 200.0) + 10 * zz).astype(np.int16)
-    admin.upload(project["id"], {"scan-of-somebody.nii": nifti(volume, (1.0, 1.0, 2.0))})
+    files = {"images/scan-of-somebody.nii": nifti(volume, (1.0, 1.0, 2.0))}
+    for expert_name, labels in others.items():
+        files[f"segmentations/{expert_name}/scan-of-somebody.nii"] = nifti(labels, (1.0, 1.0, 2.0))
+    admin.upload(project["id"], files, experts=bool(others))
     made = admin.post("/users", {"name": name, "display_name": f"Dr {name}", "role": "expert"})
     expert = admin.post("/experts", {"name": f"Dr {name}", "description": "", "user_id": made["user"]["id"]})
     admin.post(f"/projects/{project['id']}/members", {"user_id": made["user"]["id"], "role": "reader"})

@@ -4,29 +4,40 @@
  */
 import { type CursorInfo, type Edit, encodeRuns, type ImageInfo, type Plane, Viewer } from "../../src/engine";
 
-const wanted = JSON.parse(decodeURIComponent(location.hash.slice(1))) as {
-  size: [number, number, number];
-  affine: number[];
-  geometry: ImageInfo["geometry"];
-  experts: number;
-  drawn: boolean;
-  proposal: boolean;
-  heat: boolean;
-};
-const [nx, ny, nz] = wanted.size;
+interface Wanted {
+  readonly size: readonly [number, number, number];
+  readonly affine: readonly number[];
+  readonly geometry: ImageInfo["geometry"];
+  readonly experts?: number;
+  readonly drawn?: boolean;
+  readonly proposal?: boolean;
+  readonly heat?: boolean;
+  /** black but for these boxes, first and last voxel included, each of one stored value */
+  readonly markers?: readonly { readonly min: readonly number[]; readonly max: readonly number[]; stored: number }[];
+}
+
+let wanted = JSON.parse(decodeURIComponent(location.hash.slice(1))) as Wanted;
 const slabDepth = 8;
 
 /** Stored value of a voxel: a ramp that never repeats along a line, so that a shifted or flipped picture shows. */
 const phantom = (x: number, y: number, z: number): number => 1024 - 150 + ((x * 5 + y * 11 + z * 17) % 380);
 
+function readMarker(ijk: readonly number[]): number {
+  const hit = wanted.markers?.find(({ min, max }) =>
+    ijk.every((at, axis) => at >= Number(min[axis]) && at <= Number(max[axis])),
+  );
+  return hit?.stored ?? 0;
+}
+
 function fetchSlab(slab: number): Promise<ArrayBuffer> {
+  const [nx, ny, nz] = wanted.size;
   const depth = Math.min(slabDepth, nz - slab * slabDepth);
   const planes = new Uint8Array(2 * nx * ny * depth);
   let at = 0;
   for (let z = slab * slabDepth; z < slab * slabDepth + depth; z++)
     for (let y = 0; y < ny; y++)
       for (let x = 0; x < nx; x++, at++) {
-        const stored = phantom(x, y, z);
+        const stored = wanted.markers === undefined ? phantom(x, y, z) : readMarker([x, y, z]);
         planes[at] = stored & 255;
         planes[nx * ny * depth + at] = stored >> 8;
       }
@@ -35,6 +46,7 @@ function fetchSlab(slab: number): Promise<ArrayBuffer> {
 
 /** Two balls of labels 1 and 2; `shift` moves them, so that readers differ. */
 function fetchLabels(slab: number, shift: number): Promise<ArrayBuffer> {
+  const [nx, ny, nz] = wanted.size;
   const depth = Math.min(slabDepth, nz - slab * slabDepth);
   const labels = new Uint8Array(nx * ny * depth);
   const isInside = (x: number, y: number, z: number, cx: number, cy: number, cz: number, radius: number): boolean =>
@@ -51,6 +63,7 @@ function fetchLabels(slab: number, shift: number): Promise<ArrayBuffer> {
 
 /** A rim of shares around ball 1, 255 on its surface and 0 a tenth of the image away. */
 function fetchShares(slab: number): Promise<ArrayBuffer> {
+  const [nx, ny, nz] = wanted.size;
   const depth = Math.min(slabDepth, nz - slab * slabDepth);
   const shares = new Uint8Array(nx * ny * depth);
   let at = 0;
@@ -68,6 +81,7 @@ const problems: string[] = [];
 let cursor: CursorInfo | null = null;
 
 function makeViewer(): Viewer {
+  const [nx, ny, nz] = wanted.size;
   const made = new Viewer({
     image: {
       nx,
@@ -107,7 +121,7 @@ const dashes = ["solid", "long", "dots", "dash-dot"] as const;
 async function load(): Promise<void> {
   const own = wanted.drawn ? (slab: number) => fetchLabels(slab, 0) : null;
   await viewer.loadActive({ dtype: "uint8", fetchSlab: own, edits: [] });
-  for (let n = 0; n < wanted.experts; n++) {
+  for (let n = 0; n < (wanted.experts ?? 0); n++) {
     await viewer.addLayer({
       id: `expert ${n}`,
       revisionId: `revision ${n}`,
@@ -133,13 +147,14 @@ async function load(): Promise<void> {
   if (wanted.heat) await viewer.showHeat({ kind: "slabs", id: "heat", fetchSlab: fetchShares });
 }
 
-/** Closes everything and opens it again, as a reader who goes from case to case does. */
-async function reopen(): Promise<void> {
+/** Closes everything and opens another image, as a reader who goes from case to case does. */
+async function show(next: Wanted): Promise<void> {
   viewer.destroy();
+  wanted = next;
   viewer = makeViewer();
   Object.assign(window, { viewer });
   await load();
-  while (viewer.state.slabsLoaded < viewer.state.slabCount) await new Promise((done) => setTimeout(done, 20));
+  while (viewer.state.slabsLoaded < viewer.state.slabCount) await new Promise((done) => setTimeout(done, 5));
 }
 
-Object.assign(window, { viewer, reopen, edits, problems, phantom, readCursor: () => cursor, loaded: load() });
+Object.assign(window, { viewer, show, edits, problems, phantom, readCursor: () => cursor, loaded: load() });

@@ -18,6 +18,8 @@ export type Stage = {
   close(): void;
 };
 
+/** NiiVue's angles in degrees: the patient's face, a little from their left and from above. */
+const FROM_THE_FRONT = [160, 15] as const;
 /** A press that moves less than this is a click. */
 const CLICK_PX = 4;
 
@@ -41,6 +43,7 @@ export async function openStage(canvas: HTMLCanvasElement, onPick: (mm: Point3) 
     here = pointOf(location);
   };
   await niivue.attachToCanvas(canvas);
+  niivue.setRenderAzimuthElevation(...FROM_THE_FRONT);
   const { gl } = niivue;
   const stopListening = listenForClicks(canvas, () => here && onPick(here));
   return {

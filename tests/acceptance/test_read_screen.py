@@ -1,0 +1,133 @@
+"""The reading screen where something is missing (VIEWER section 15): WebGL (check 1), or the right to see other readers (check 7)."""
+
+import io
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.acceptance.conftest import Complaints, chromium_path
+from tests.acceptance.one_case import SHAPE_ZYX, OneCase, dot, expect_depth, make_case, open_case
+from tests.acceptance.screens import wait_saved
+from tests.running import Client, Running, running
+
+SOFTWARE_GL = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
+ORANGE = np.array([0xE6, 0x9F, 0x00])
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("volume3d") / "data") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def admin(server: Running) -> Client:
+    return Client(server.url).redeem(str(server.link))
+
+
+@pytest.fixture(scope="module")
+def case(server: Running, admin: Client) -> OneCase:
+    """A ball of label 1 in the middle, which the doctor has drawn."""
+    case = make_case(server, admin, "depth")
+    segmentation = case.doctor.post(f"/assignments/{case.assignment['id']}/open")["segmentation_id"]
+    case.doctor.draw(segmentation, np.zeros_like(ball()), ball())
+    return case
+
+
+def ball() -> np.ndarray:
+    """[z, y, x]: label 1 in the middle of the case's grid."""
+    zz, yy, xx = np.indices(SHAPE_ZYX)
+    return np.asarray((4 * (zz - 2.5) ** 2 + (yy - 24) ** 2 / 16 + (xx - 24) ** 2 / 9 < 16).astype(np.uint8))
+
+
+def watch_violations(page: Page) -> None:
+    page.add_init_script(
+        "window.violations = []; addEventListener('securitypolicyviolation', (e) => violations.push(e.violatedDirective));"
+    )
+
+
+def test_without_webgl_the_panel_says_so_and_drawing_goes_on(
+    server: Running, case: OneCase, page: Page, complaints: Complaints
+) -> None:
+    watch_violations(page)
+    open_case(page, server.url, case)
+
+    page.get_by_label("3D view").click()
+    expect(page.get_by_test_id("note-3d")).to_have_text("3D needs WebGL; everything else works.")
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("note-3d")).to_have_count(0)
+    dot(page, 0)
+    expect_depth(page, 2)
+    wait_saved(page)
+
+    assert page.evaluate("violations") == []
+    assert complaints.none(), complaints
+
+
+@pytest.fixture
+def software_gl(browser: Browser) -> Iterator[Page]:
+    """A tab of a Chromium whose WebGL is SwiftShader."""
+    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    started = browser.browser_type.launch(executable_path=chromium_path(), args=[*SOFTWARE_GL, *sandbox])
+    yield started.new_page(viewport={"width": 1440, "height": 900})
+    started.close()
+
+
+def test_with_software_webgl_the_panel_shows_the_surface_of_what_is_drawn(
+    server: Running, case: OneCase, software_gl: Page, complaints: Complaints
+) -> None:
+    complaints.listen(software_gl)
+    watch_violations(software_gl)
+    open_case(software_gl, server.url, case)
+
+    software_gl.get_by_label("3D view").click()
+    expect(software_gl.get_by_text("This computer draws 3D in software", exact=False)).to_be_visible(timeout=30_000)
+    expect(software_gl.get_by_test_id("note-3d")).to_have_count(0)
+
+    picture = software_gl.screenshot()
+    if folder := os.environ.get("CONSILIUM_PICTURES"):
+        (Path(folder) / "volume3d.png").write_bytes(picture)
+    assert count_orange(software_gl.get_by_test_id("view-3d").screenshot()) > 2000
+    assert software_gl.evaluate("violations") == []
+    assert complaints.none(), complaints
+
+
+def count_orange(picture: bytes) -> int:
+    """Pixels in a shade of label 1's colour: lit or in shadow, the hue is the same."""
+    pixels = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).reshape(-1, 3).astype(float)
+    bright = pixels[pixels.max(axis=1) > 60]
+    hue = bright / bright.max(axis=1, keepdims=True)
+    return int((np.abs(hue - ORANGE / ORANGE.max()).max(axis=1) < 0.15).sum())
+
+
+@pytest.mark.parametrize("blinding", ["open", "until_all_submitted"])
+def test_a_blinded_readers_network_log_names_no_other_reader(
+    server: Running, admin: Client, page: Page, complaints: Complaints, blinding: str
+) -> None:
+    """The same words are looked for in an open project, where they must be found: else nothing was looked for."""
+    other = f"Other {blinding}"
+    case = make_case(server, admin, f"reader-{blinding}", blinding=blinding, others={other: ball()})
+    secrets = [expert["id"] for expert in admin.every("/experts") if expert["name"] == other] + [other]
+    heard: list[str] = []
+
+    def overhear(route: Route) -> None:
+        if "/events" in route.request.url:
+            route.continue_()  # a stream never ends
+            return
+        answer = route.fetch()
+        heard.append(f"{answer.url} {answer.text() if 'json' in answer.headers.get('content-type', '') else ''}")
+        route.fulfill(response=answer)
+
+    page.route("**/api/v1/**", overhear)
+    with page.expect_response(lambda answer: "/segmentations?" in answer.url):
+        open_case(page, server.url, case)
+
+    found = [secret for secret in secrets if any(secret in words for words in heard)]
+    assert len(secrets) == 2 and len(heard) > 10
+    assert found == (secrets if blinding == "open" else []), heard
+    assert complaints.none(), complaints

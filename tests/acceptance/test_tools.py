@@ -1,0 +1,211 @@
+"""Every tool with a real mouse and keyboard on the running server, and what the server holds afterwards.
+
+VIEWER section 15, checks 4 (every tool, read back from the server, equals the Python reference voxel for voxel) and 5 in its
+short form; two hundred random edits are `python -m benchmarks.undo --full`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page
+
+from benchmarks.undo import draw_reload_undo_redo
+from tests.acceptance.conftest import Complaints
+from tests.acceptance.gestures import AXES, look_through, press_drag, read_cursor
+from tests.acceptance.one_case import SHAPE_ZYX, OneCase, make_case, open_case
+from tests.acceptance.screens import Glass
+from tests.contract.tools_reference import Gesture, perform
+from tests.running import Client, Running, eventually, running
+
+SPACING_MM = (1.0, 1.0, 2.0)
+AFFINE = (1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 2.0, 0.0)
+EDITS, SEED = 20, 20_261_121
+# A radius that no voxel centre is near, at distances of √(di² + dj²) or √(di² + 4dk²): a hundredth of a voxel decides nothing.
+RADIUS_MM = 2.4
+DEFAULTS: dict[str, Any] = {
+    "range": {"low": 0, "high": 100}, "scissors": {"act": "erase-inside", "reach": {"kind": "all"}},
+    "islands": {"act": "keep-largest", "is3D": True, "belowMm3": 100, "toLabel": 1},
+    "smooth": {"is3D": False, "radiusMm": 2}, "margin": {"is3D": False, "mm": 1}, "interpolate": "all-gaps",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with running(tmp_path_factory.mktemp("tools") / "data") as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def admin(server: Running) -> Client:
+    return Client(server.url).redeem(str(server.link))
+
+
+@dataclass
+class Hand:
+    """A doctor's hand and the reference beside it: each gesture is made on the screen and looked for on the server."""
+
+    page: Page
+    case: OneCase
+    expected: np.ndarray
+    plane: str = "axial"
+    glass: Glass | None = None
+    slice: int = 0
+    label: int = 1
+
+    def go(self, plane: str, *keys: str) -> None:
+        """Point at a view, press keys that move through its slices."""
+        box = self.page.get_by_test_id(f"view-{plane}").bounding_box()
+        assert box is not None
+        self.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        for key in keys:
+            self.page.keyboard.press(key)
+        if plane != self.plane or self.glass is None:
+            self.glass, self.slice = look_through(self.page, plane, SPACING_MM)
+        self.slice = read_cursor(self.page)[0][AXES[plane][2]]
+        self.plane = plane
+
+    def take(self, label: int) -> None:
+        self.page.keyboard.press(str(label))
+        self.label = label
+
+    def draw(self, key: str, tool: str, *places: tuple[float, float]) -> None:
+        """A tool held down from place to place."""
+        self.page.keyboard.press(key)
+        self.drag(tool, *places)
+
+    def drag(self, tool: str, *places: tuple[float, float]) -> None:
+        assert self.glass is not None
+        press_drag(self.page, self.glass, list(places))
+        self.compare(tool, *places)
+
+    def paint_range(self, *places: tuple[float, float]) -> None:
+        """Threshold paint between the ends of DEFAULTS."""
+        self.page.keyboard.press("t")
+        for name, value in (("from", DEFAULTS["range"]["low"]), ("to", DEFAULTS["range"]["high"])):
+            end = self.page.get_by_label(name, exact=True)
+            end.fill(str(value))
+            end.press("Enter")
+            end.blur()
+        self.drag("threshold", *places)
+
+    def rectangle(self, left: int, right: int, top: int, bottom: int) -> None:
+        """A polygon whose edges run half way between voxel centres."""
+        assert self.glass is not None
+        self.page.keyboard.press("p")
+        corners = box_of(left, right, top, bottom)
+        for corner in corners:
+            self.page.mouse.click(*self.glass.at(*corner))
+        self.page.keyboard.press("Enter")
+        self.compare("polygon", *corners)
+
+    def apply(self, key: str, tool: str) -> None:
+        """A tool that acts on the slice or the volume as a whole."""
+        self.page.keyboard.press(key)
+        self.page.keyboard.press("Enter")
+        self.compare(tool, (0.0, 0.0))
+
+    def copy_up(self) -> None:
+        self.page.keyboard.press("Shift+PageUp")
+        self.compare("copy", (0.0, 0.0), to=self.slice + 1)
+        self.slice += 1
+
+    def compare(self, tool: str, *places: tuple[float, float], to: int = 0) -> None:
+        """The server's map equals the reference's."""
+        across, down, through = AXES[self.plane]
+        samples = []
+        for u, v in places:
+            sample = [0, 0, 0]
+            sample[across], sample[down], sample[through] = round(64 * u), round(64 * v), 64 * self.slice
+            samples.append((sample[0], sample[1], sample[2]))
+        before = self.expected
+        self.expected = perform(Gesture(
+            before, stored_values(), AFFINE, 1.0, 0.0, tool, through, tuple(samples), active=self.label,
+            radius_mm=RADIUS_MM, options=DEFAULTS, to=to,
+        ))  # fmt: skip
+        assert (self.expected != before).any(), f"{tool} was to change something"
+        try:
+            eventually(f"what {tool} draws", lambda: np.array_equal(self.case.labels(), self.expected), 10)
+        except AssertionError as problem:
+            off = np.argwhere(self.case.labels() != self.expected)
+            raise AssertionError(
+                f"{tool}: {len(off)} voxels differ from the reference, [z, y, x]: {off[:9]}"
+            ) from problem
+
+
+def box_of(left: int, right: int, top: int, bottom: int) -> list[tuple[float, float]]:
+    """Corners of a rectangle of voxels, half a voxel out."""
+    return [(left - 0.5, top - 0.5), (right + 0.5, top - 0.5), (right + 0.5, bottom + 0.5), (left - 0.5, bottom + 0.5)]
+
+
+def stored_values() -> np.ndarray:
+    """What make_case imported."""
+    zz, yy, xx = np.indices(SHAPE_ZYX)
+    return np.asarray((300 * np.exp(-((yy - 24) ** 2 + (xx - 24) ** 2) / 200.0) + 10 * zz).astype(np.int16))
+
+
+def test_what_every_tool_draws_is_what_the_server_holds(
+    server: Running, admin: Client, page: Page, complaints: Complaints
+) -> None:
+    case = make_case(server, admin, "hand")
+    open_case(page, server.url, case)
+    brush = page.get_by_test_id("brush-size")
+    brush.fill(str(RADIUS_MM))
+    brush.press("Enter")
+    brush.blur()
+    hand = Hand(page, case, np.zeros(SHAPE_ZYX, np.uint8))
+
+    hand.go("axial")
+    hand.take(1)
+    hand.draw("b", "brush", (10, 10), (15, 10), (20, 10))
+    hand.draw("e", "eraser", (15, 10))
+    hand.paint_range((24, 8), (34, 8))
+    hand.rectangle(8, 16, 20, 30)
+    hand.take(2)
+    hand.draw("l", "lasso", *box_of(20, 28, 20, 30))
+    hand.draw("s", "scissors", *box_of(24, 30, 24, 34))
+    hand.draw("f", "fill", (12, 25))
+    hand.take(1)
+    hand.draw("Shift+F", "fill3d", (12, 25))
+    hand.copy_up()
+    hand.copy_up()
+    hand.go("axial", "ArrowDown")
+    hand.draw("e", "eraser", (12, 25))
+    hand.apply("Shift+H", "holes3d")
+    hand.draw("e", "eraser", (12, 25))
+    hand.apply("h", "holes")
+    hand.apply("k", "islands")
+    hand.apply("Shift+S", "smooth")
+    hand.apply("+", "grow")
+    hand.apply("-", "shrink")
+    hand.go("axial", "Home")
+    hand.rectangle(10, 18, 18, 28)
+    hand.apply("n", "interpolate")
+    hand.go("coronal")
+    hand.draw("b", "brush", (30, 1), (38, 3))
+    hand.go("sagittal")
+    hand.take(2)
+    hand.draw("b", "brush", (34, 2), (40, 4))
+
+    assert complaints.none(), complaints
+
+
+def test_random_edits_are_undone_and_redone_across_a_reload(
+    server: Running, admin: Client, page: Page, complaints: Complaints
+) -> None:
+    case = make_case(server, admin, "many")
+    open_case(page, server.url, case)
+
+    done = draw_reload_undo_redo(page, case, EDITS, SEED)
+
+    assert (done.off_start, done.off_end) == (0, 0), f"seed {SEED}: {done}"
+    assert done.depth == EDITS and done.labelled > 0
+
+    # Submitting sends the CRC of every slice touched since the last check; the server refuses one that differs.
+    here = page.url
+    page.get_by_test_id("submit").click()
+    page.wait_for_url(lambda url: url != here, timeout=30_000)
+    assert case.doctor.get(f"/segmentations/{case.segmentation_id}")["state"] == "submitted"
+    assert complaints.none(), complaints
