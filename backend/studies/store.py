@@ -119,6 +119,8 @@ class Image(Base):
         Index("ix_images_study_id", "study_id"),
         Index("ix_images_series_id", "series_id"),
         Index("ix_images_created_at", "created_at", "id"),
+        Index("ix_images_name", "name", "id"),
+        Index("ix_images_modality", "id", postgresql_include=["modality"]),
         Index("ix_images_original_sha256s", "original_sha256s", postgresql_using="gin"),
     )
 

@@ -21,6 +21,20 @@ def test_a_migration_can_be_undone_and_run_again(database_urls: Urls) -> None:
     command.check(config)
 
 
+def test_account_names_of_older_days_take_the_form_they_are_looked_up_in(database_urls: Urls) -> None:
+    config = configuration(database_urls.owner)
+    command.downgrade(config, "0006")
+    with psycopg.connect(database_urls.owner) as connection:
+        for name in ("Ana", "ana", "\ufb01ona"):  # the last with the sign for fi
+            connection.execute("INSERT INTO users (name, display_name, role) VALUES (%s, 'x', 'expert')", (name,))
+
+    command.upgrade(config, "head")
+
+    with psycopg.connect(database_urls.owner) as connection:
+        names = {row[0] for row in connection.execute("SELECT name FROM users")}
+    assert names == {"ana", "ana-2", "fiona"}
+
+
 @pytest.mark.parametrize("table", ["audit", "revisions", "edits", "prompts", "prompt_withdrawals", "proposals"])
 @pytest.mark.parametrize("statement", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {}"])
 def test_the_application_may_not_rewrite_what_is_append_only(database_urls: Urls, table: str, statement: str) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, case, func, literal, select, true, tuple_, update
+from sqlalchemy import Select, case, func, literal, select, text, true, tuple_, update
 from sqlalchemy.orm import aliased
 
 from backend.accounts.store import ExpertRow
@@ -65,10 +65,15 @@ def list_assignments(
 ) -> list[AssignmentRow]:
     """A page of a worklist. The page is cut on narrow rows first: what is shown beside them is looked up for it alone."""
     columns, newest_first = ORDERS[sort]
+    _plan_for_what_is_asked(db)
     query = _wanted(select(Assignment.id), wanted)
     if after is not None:
         here, key = tuple_(*(literal(part) for part in after)), tuple_(*columns)
         query = query.where(key < here if newest_first else key > here)
+        if (
+            not newest_first
+        ):  # said once more of the first column alone: an index serves it where the key is of two tables
+            query = query.where(columns[0] >= literal(after[0]))
     order = [column.desc() for column in columns] if newest_first else list(columns)
     ids = list(db.scalars(query.order_by(*order).limit(limit)))
     rows = {row[0].id: AssignmentRow(*row) for row in db.execute(_rows().where(Assignment.id.in_(ids)), sight.params)}
@@ -77,10 +82,16 @@ def list_assignments(
 
 def count_assignments(db: AnySession, wanted: Wanted) -> list[tuple[UUID, str, str, int]]:
     """How many there are by project, modality and state."""
+    _plan_for_what_is_asked(db)
     by = (Assignment.project_id, Image.modality, Assignment.state)
     counted: Any = select(*by, func.count())
     query = _wanted(counted, wanted).group_by(*by).order_by(*by)
     return [(row[0], row[1], row[2], row[3]) for row in db.execute(query)]
+
+
+def _plan_for_what_is_asked(db: AnySession) -> None:
+    """For the rest of this transaction: no plan that was made for another search, filter or page (200 ms for 1 at 10⁵ reads)."""
+    db.execute(text("SET LOCAL plan_cache_mode = force_custom_plan"))
 
 
 def _wanted(query: Select[Any], wanted: Wanted) -> Select[Any]:

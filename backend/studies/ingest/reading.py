@@ -25,6 +25,7 @@ from backend.studies.ingest.answers import Instance, Limits, ParsedImage, Progre
 from backend.studies.ingest.child import Answer, Children, plain_text
 
 PICTURE_SUFFIX = re.compile(r"\.(nii|nii\.gz|png|jpe?g|dcm)$", re.IGNORECASE)
+NAME_LENGTH = 400  # characters: images are listed in order of their names, and an index takes no longer ones
 DICOM_FILE: TypeAdapter[DicomFile] = TypeAdapter(DicomFile)
 WRITTEN: TypeAdapter[Written] = TypeAdapter(Written)
 
@@ -166,7 +167,7 @@ class Import:
         elif not label:
             warnings.append("uncalibrated: a picture does not say how large a pixel is; lengths are unknown")
         image = ParsedImage(
-            PICTURE_SUFFIX.sub("", PurePosixPath(name).name), "label" if label else "image", nx, ny, nz, 1,
+            PICTURE_SUFFIX.sub("", PurePosixPath(name).name)[:NAME_LENGTH], "label" if label else "image", nx, ny, nz, 1,
             geometry.to_rows(affine), shape,
             warnings, source_axes=axes, files=[name], originals=[path],
         )  # fmt: skip
@@ -292,7 +293,7 @@ class Import:
             warnings.append("incomplete_series: files of this series could not be read and are missing")
         frames_of = [len(self.dicoms[number].frames) for number in numbers]
         image = ParsedImage(
-            plan.name, "image", first.pixels.columns, first.pixels.rows, len(plan.frames), 1, list(plan.affine),
+            plan.name[:NAME_LENGTH], "image", first.pixels.columns, first.pixels.rows, len(plan.frames), 1, list(plan.affine),
             plan.geometry, warnings, unit=first.unit, modality=first.modality, study_uid=first.study_uid,
             series_uid=first.series_uid, series_number=first.series_number,
             series_description=first.series_description, study_description=first.study_description,

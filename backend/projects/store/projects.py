@@ -1,21 +1,11 @@
-"""What is kept of projects: label set, members, experts, images, assignments, uploads under way; and every query on them."""
+"""Queries on projects: their labels, members, experts and images."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
     ColumnElement,
-    DateTime,
-    ForeignKey,
-    Index,
-    Integer,
-    String,
-    Text,
-    UniqueConstraint,
     delete,
     exists,
     func,
@@ -26,138 +16,20 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB, insert
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.dialects.postgresql import insert
 
 from backend.accounts.store import ExpertRow, UserRow
 from backend.audit import AuditRow
-from backend.database import AnySession, Base, WriteSession
+from backend.database import AnySession, WriteSession
+from backend.projects.store.tables import (
+    Assignment,
+    Label,
+    Member,
+    Project,
+    ProjectExpert,
+    ProjectImage,
+)
 from backend.studies.store import Image
-
-
-class Project(Base):
-    """A label set, the images to read, the experts and the reading policy.
-
-    policy: {blinding, prefill, reads_per_image, personalise}; its shape is `rules.Policy`.
-    """
-
-    __tablename__ = "projects"
-
-    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
-    name: Mapped[str] = mapped_column(String(120), unique=True)
-    description: Mapped[str] = mapped_column(Text, server_default="")
-    simulated: Mapped[bool] = mapped_column(server_default="false")
-    policy: Mapped[dict[str, Any]] = mapped_column(JSONB)
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
-
-
-class Label(Base):
-    """One class of a project's label set: the value in the label map, its name and its coded meaning."""
-
-    __tablename__ = "labels"
-    __table_args__ = (
-        UniqueConstraint("project_id", "name"),
-        CheckConstraint("value BETWEEN 1 AND 255", name="value"),
-    )
-
-    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"), primary_key=True)
-    value: Mapped[int] = mapped_column(Integer, primary_key=True)
-    name: Mapped[str] = mapped_column(String(120))
-    colour: Mapped[str] = mapped_column(String(7))
-    code_scheme: Mapped[str | None] = mapped_column(String(16))
-    code_value: Mapped[str | None] = mapped_column(String(64))
-    code_meaning: Mapped[str | None] = mapped_column(String(120))
-
-
-class Member(Base):
-    """A user's role in a project."""
-
-    __tablename__ = "members"
-    __table_args__ = (
-        CheckConstraint("role IN ('manager', 'reader', 'adjudicator')", name="role"),
-        Index("ix_members_user_id", "user_id"),
-    )
-
-    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"), primary_key=True)
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("users.id"), primary_key=True)
-    role: Mapped[str] = mapped_column(String(12))
-
-
-class ProjectExpert(Base):
-    """An expert whose way of drawing matters in a project."""
-
-    __tablename__ = "project_experts"
-    __table_args__ = (Index("ix_project_experts_expert_id", "expert_id"),)
-
-    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"), primary_key=True)
-    expert_id: Mapped[UUID] = mapped_column(ForeignKey("experts.id"), primary_key=True)
-
-
-class ProjectImage(Base):
-    """An image to read in a project, at its place in the reading order."""
-
-    __tablename__ = "project_images"
-    __table_args__ = (
-        Index("ix_project_images_image_id", "image_id"),
-        Index("ix_project_images_position", "project_id", "position", "image_id"),
-    )
-
-    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"), primary_key=True)
-    image_id: Mapped[UUID] = mapped_column(ForeignKey("images.id"), primary_key=True)
-    position: Mapped[int] = mapped_column(Integer)
-
-
-class Assignment(Base):
-    """One expert asked to read one image. Its reading is `segmentation_id`, made when it is first opened."""
-
-    __tablename__ = "assignments"
-    __table_args__ = (
-        UniqueConstraint("project_id", "image_id", "expert_id"),
-        CheckConstraint("state IN ('assigned', 'opened', 'drafting', 'submitted', 'withdrawn')", name="state"),
-        Index("ix_assignments_expert_id", "expert_id", "project_id", "position", "id"),
-        Index("ix_assignments_project_id", "project_id", "position", "id"),
-    )
-
-    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
-    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"))
-    image_id: Mapped[UUID] = mapped_column(ForeignKey("images.id"))
-    expert_id: Mapped[UUID] = mapped_column(ForeignKey("experts.id"))
-    state: Mapped[str] = mapped_column(String(12), server_default="assigned")
-    position: Mapped[int] = mapped_column(Integer)
-    segmentation_id: Mapped[UUID | None] = mapped_column(ForeignKey("segmentations.id"))
-    opened_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    submitted_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    updated_at: Mapped[datetime] = mapped_column(
-        DateTime(timezone=True), server_default=func.now(), onupdate=func.now()
-    )
-
-
-class Import(Base):
-    """An upload session: files wait in quarantine under its id until they are committed as a job of the same id."""
-
-    __tablename__ = "imports"
-    __table_args__ = (CheckConstraint("state IN ('receiving', 'committed')", name="state"),)
-
-    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
-    project_id: Mapped[UUID] = mapped_column(ForeignKey("projects.id"))
-    owner_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
-    experts: Mapped[bool] = mapped_column()
-    state: Mapped[str] = mapped_column(String(12), server_default="receiving")
-    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
-
-
-class ImportFile(Base):
-    """One file in quarantine. `path` is the sender's name for it, shown and grouped by, never used as a path of ours."""
-
-    __tablename__ = "import_files"
-    __table_args__ = (UniqueConstraint("import_id", "path"),)
-
-    id: Mapped[UUID] = mapped_column(primary_key=True, server_default=func.gen_random_uuid())
-    import_id: Mapped[UUID] = mapped_column(ForeignKey("imports.id", ondelete="CASCADE"))
-    path: Mapped[str] = mapped_column(Text)
-    size_bytes: Mapped[int] = mapped_column(BigInteger)
-    sha256: Mapped[str] = mapped_column(String(64))
-
 
 # Projects
 
@@ -272,6 +144,12 @@ def is_project_expert(db: AnySession, project_id: UUID, expert_id: UUID) -> bool
 
 def add_project_expert(db: WriteSession, project_id: UUID, expert_id: UUID) -> None:
     db.execute(insert(ProjectExpert).values(project_id=project_id, expert_id=expert_id).on_conflict_do_nothing())
+
+
+def remove_project_expert(db: WriteSession, project_id: UUID, expert_id: UUID) -> None:
+    db.execute(
+        delete(ProjectExpert).where(ProjectExpert.project_id == project_id, ProjectExpert.expert_id == expert_id)
+    )
 
 
 def list_project_experts(
@@ -400,100 +278,3 @@ def remove_project_image(db: WriteSession, project_id: UUID, image_id: UUID) -> 
     gone = len(db.scalars(delete(Assignment).where(here).returning(Assignment.id)).all())
     db.execute(delete(ProjectImage).where(ProjectImage.project_id == project_id, ProjectImage.image_id == image_id))
     return gone
-
-
-# Assignments
-
-
-def assign(
-    db: WriteSession, project_id: UUID, image_ids: Sequence[UUID] | None, expert_ids: Sequence[UUID] | None
-) -> int:
-    """Ask experts to read images of the project, where they are not asked yet; returns how many assignments are new.
-
-    image_ids None: all images of the project. expert_ids None: all its experts that have an account.
-    """
-    pairs = (
-        select(ProjectImage.project_id, ProjectImage.image_id, ProjectExpert.expert_id, ProjectImage.position)
-        .join(ProjectExpert, ProjectExpert.project_id == ProjectImage.project_id)
-        .join(ExpertRow, ExpertRow.id == ProjectExpert.expert_id)
-        .where(ProjectImage.project_id == project_id)
-    )
-    if image_ids is not None:
-        pairs = pairs.where(ProjectImage.image_id.in_(image_ids))
-    pairs = pairs.where(ExpertRow.user_id.is_not(None) if expert_ids is None else ExpertRow.id.in_(expert_ids))
-    row = insert(Assignment).from_select(["project_id", "image_id", "expert_id", "position"], pairs)
-    return len(db.scalars(row.on_conflict_do_nothing().returning(Assignment.id)).all())
-
-
-def lock_assignment(db: WriteSession, assignment_id: UUID) -> Assignment | None:
-    """The assignment, locked against a second opening until this transaction ends."""
-    return db.scalar(select(Assignment).where(Assignment.id == assignment_id).with_for_update())
-
-
-def ensure_assignment(db: WriteSession, project_id: UUID, image_id: UUID, expert_id: UUID) -> Assignment:
-    """The assignment of this expert for this image of the project, made if need be, locked until this transaction ends."""
-    assign(db, project_id, [image_id], [expert_id])
-    query = select(Assignment).where(
-        Assignment.project_id == project_id, Assignment.image_id == image_id, Assignment.expert_id == expert_id
-    )
-    return db.scalars(query.with_for_update()).one()
-
-
-def count_of_expert(db: AnySession, project_id: UUID, expert_id: UUID) -> tuple[int, int]:
-    """An expert's assignments not withdrawn, and how many of them are submitted."""
-    query = select(func.count(), func.count().filter(Assignment.state == "submitted")).where(
-        Assignment.project_id == project_id, Assignment.expert_id == expert_id, Assignment.state != "withdrawn"
-    )
-    made, submitted = db.execute(query).one()
-    return made, submitted
-
-
-def is_read(db: AnySession, project_id: UUID) -> bool:
-    """Whether any reading of this project has begun."""
-    begun = select(Assignment.id).where(Assignment.project_id == project_id, Assignment.segmentation_id.is_not(None))
-    return db.scalar(begun.limit(1)) is not None
-
-
-# Uploads under way
-
-
-def add_import(db: WriteSession, project_id: UUID, owner_id: UUID | None, experts: bool) -> Import:
-    row = insert(Import).values(project_id=project_id, owner_id=owner_id, experts=experts)
-    return db.scalars(row.returning(Import)).one()
-
-
-def find_import(db: AnySession, import_id: UUID) -> Import | None:
-    return db.get(Import, import_id)
-
-
-def lock_import(db: WriteSession, import_id: UUID) -> Import | None:
-    return db.scalar(select(Import).where(Import.id == import_id).with_for_update())
-
-
-def keep_import_file(db: WriteSession, import_id: UUID, path: str, size_bytes: int, sha256: str) -> ImportFile:
-    """Note a received file; sent again under the same name, the later one counts."""
-    row = insert(ImportFile).values(import_id=import_id, path=path, size_bytes=size_bytes, sha256=sha256)
-    again = row.on_conflict_do_update(
-        index_elements=["import_id", "path"], set_={"size_bytes": size_bytes, "sha256": sha256}
-    )
-    return db.scalars(again.returning(ImportFile)).one()
-
-
-def import_files(db: AnySession, import_id: UUID) -> list[ImportFile]:
-    return list(db.scalars(select(ImportFile).where(ImportFile.import_id == import_id).order_by(ImportFile.path)))
-
-
-def abandoned_imports(db: WriteSession, days: int) -> list[Import]:
-    """Uploads begun this long ago and never committed, locked; those a file is just arriving for are left for another time."""
-    old = Import.created_at < func.now() - timedelta(days=days)
-    query = select(Import).where(Import.state == "receiving", old).with_for_update(skip_locked=True)
-    return list(db.scalars(query))
-
-
-def remove_import(db: WriteSession, import_id: UUID) -> None:
-    """Forget an upload and its list of files."""
-    db.execute(delete(Import).where(Import.id == import_id))
-
-
-def close_import(db: WriteSession, import_id: UUID) -> None:
-    db.execute(update(Import).where(Import.id == import_id).values(state="committed"))
