@@ -351,8 +351,7 @@ def test_an_idle_session_warns_hides_the_images_and_comes_back_as_it_was(
         page.keyboard.press("ArrowUp")
         draw(page, range(2))
         before = page.get_by_role("button", name="Eraser", exact=True).get_attribute("aria-pressed")
-        # A minute of idleness counts from the tab's last report, which may come a minute after the last gesture.
-        expect(page.get_by_text("Your session has ended")).to_be_visible(timeout=150_000)
+        expect(page.get_by_text("Your session has ended")).to_be_visible(timeout=90_000)
         where = page.url
 
         page.locator("input[type=password]").fill(PASSWORD)

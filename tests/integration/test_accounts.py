@@ -158,7 +158,11 @@ class TestSigningIn:
         client.get(f"{API}/session")
         client.get(f"{API}/experts", headers={"X-Consilium-Background": "1"})
         assert idle_seconds() > 599
-        client.post(f"{API}/session/gestures").raise_for_status()
+        client.post(f"{API}/session/gestures", json={"seconds_ago": 90}).raise_for_status()
+        assert 89 < idle_seconds() < 150
+        client.post(f"{API}/session/gestures", headers={"X-Consilium-Background": "1"}).raise_for_status()
+        assert idle_seconds() < 60
+        client.post(f"{API}/session/gestures", json={"seconds_ago": 600}).raise_for_status()
         assert idle_seconds() < 60
 
     def test_nobody_is_signed_in_without_a_cookie(self, client: TestClient) -> None:

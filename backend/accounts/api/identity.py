@@ -31,6 +31,7 @@ POLICY = "x-consilium-policy"
 BACKGROUND_HEADER = "x-consilium-background"
 _SECRETIVE = ("user", "token")  # their creating answers hold a secret that is kept nowhere
 _PASSIVE = ("/api/v1/events", "/api/v1/session", "/api/v1/jobs", "/api/v1/system")
+_REPORT = "/api/v1/session/gestures"
 
 
 class Replay(Exception):
@@ -106,10 +107,14 @@ def _declared(request: Request) -> Policy:
 
 
 def _is_gesture(request: Request) -> bool:
-    """Whether a person's act made this request: polls, event streams and marked background requests are none."""
-    if request.method not in ("GET", "HEAD"):
-        return True
-    return BACKGROUND_HEADER not in request.headers and not request.url.path.startswith(_PASSIVE)
+    """Whether a person's act made this request: polls, event streams and marked background requests are none.
+
+    A report of gestures is none either: it says itself how long ago they were made.
+    """
+    path = request.url.path
+    if BACKGROUND_HEADER in request.headers or path == _REPORT:
+        return False
+    return request.method not in ("GET", "HEAD") or not path.startswith(_PASSIVE)
 
 
 OptionalActor = Annotated[Actor | None, Depends(_find_actor)]

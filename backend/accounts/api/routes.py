@@ -15,6 +15,7 @@ from backend.accounts.api.wire import (
     ExpertChangeIn,
     ExpertIn,
     ExpertOut,
+    GestureIn,
     JournalKeyOut,
     LinkOut,
     NewUserOut,
@@ -70,8 +71,9 @@ def get_session(db: Reads, actor: CurrentActor, request: Request) -> SessionOut:
 
 
 @router.post("/session/gestures", status_code=204, openapi_extra=policy("session:update"))
-def note_gesture(actor: CurrentActor) -> None:
-    """Say that somebody is at work though nothing needed the server; like every unsafe request it keeps the session awake."""
+def note_gesture(db: Writes, actor: CurrentActor, body: GestureIn | None = None) -> None:
+    """Say that somebody was at work though nothing needed the server; keeps the session awake from that moment on."""
+    rules.note_gesture(db, actor, body.seconds_ago if body else 0)
 
 
 @router.put("/session/journal-keys/{browser_id}", openapi_extra=policy("session:journal"))

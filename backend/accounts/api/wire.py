@@ -32,6 +32,12 @@ class RedeemIn(In):
     display_name: DisplayName | None = None
 
 
+class GestureIn(In):
+    """When the last gesture was made: so many seconds before this report."""
+
+    seconds_ago: Annotated[float, Field(ge=0, le=3600)] = 0
+
+
 class UserIn(In):
     name: AccountName
     display_name: Annotated[str, Field(max_length=200)] = ""

@@ -148,6 +148,12 @@ def identify_session(
     )
 
 
+def note_gesture(db: WriteSession, actor: Actor, seconds_ago: float) -> None:
+    """A person's act that needed no request, reported afterwards: idleness counts from when it was made. A token never idles."""
+    if actor.session_id:
+        store.note_gesture(db, actor.session_id, seconds_ago)
+
+
 def identify_token(database: Database, token: str, caller: Caller) -> Actor | None:
     """Who a bearer token belongs to, or None. Raises Throttled for an address that keeps sending bad ones."""
     with database.read() as db:

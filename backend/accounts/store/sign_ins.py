@@ -62,6 +62,16 @@ def touch_session(db: WriteSession, session_id: UUID) -> None:
     db.execute(update(SessionRow).where(SessionRow.id == session_id).values(last_gesture_at=func.now()))
 
 
+def note_gesture(db: WriteSession, session_id: UUID, seconds_ago: float) -> None:
+    """Count idleness from a gesture made so long ago, unless a later one is known."""
+    made_at = func.now() - timedelta(seconds=seconds_ago)
+    db.execute(
+        update(SessionRow)
+        .where(SessionRow.id == session_id, SessionRow.last_gesture_at < made_at)
+        .values(last_gesture_at=made_at)
+    )
+
+
 def find_session_ends(db: AnySession, session_id: UUID, idle_minutes: int) -> tuple[datetime, int] | None:
     """When a sign-in expires, and the whole seconds until it is idle for too long."""
     idle_end = SessionRow.last_gesture_at + timedelta(minutes=idle_minutes)

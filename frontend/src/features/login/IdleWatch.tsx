@@ -48,7 +48,7 @@ export function IdleWatch({ session, onEnded }: Props) {
     };
     const stay = async () => {
       // A report that fails changes nothing: the next look asks the server again.
-      await noteGesture().catch(() => undefined);
+      await noteGesture(0).catch(() => undefined);
       await ask();
       await look();
     };
