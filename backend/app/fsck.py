@@ -18,10 +18,12 @@ from sqlalchemy import text
 from backend import audit
 from backend.blobs import Blobs
 from backend.database import Database, ReadSession
+from backend.errors import Conflict
 from backend.imaging import labels
 from backend.settings import Settings
 
 ORPHAN_SECONDS: Final = 24 * 3600.0
+BLOBS_LOCK: Final = 0x626C6F62  # "blob": a sweep and a backup exclude each other
 
 NAMED_BLOBS: Final = """
     SELECT 'image ' || id AS owner, jsonb_array_elements_text(slab_sha256s) AS sha256 FROM images
@@ -96,12 +98,16 @@ def sweep(database: Database, settings: Settings) -> int:
     """Delete blobs no row names and abandoned temp files, all older than a day; returns how many.
 
     The blobs are listed before the rows are read: a row always comes after its blob, so nothing in use is taken.
+    Raises Conflict while a backup copies them.
     """
     blobs = Blobs(settings.blobs_folder)
-    stored = set(blobs.names())
-    with database.read() as db:
-        named = {sha256 for _, sha256 in db.execute(text(NAMED_BLOBS))}
-    return blobs.sweep(named | (set(blobs.names()) - stored), ORPHAN_SECONDS)
+    with database.holding(BLOBS_LOCK) as alone:
+        if not alone:
+            raise Conflict("A backup is copying the blobs, so none is swept; try again when it has ended.")
+        stored = set(blobs.names())
+        with database.read() as db:
+            named = {sha256 for _, sha256 in db.execute(text(NAMED_BLOBS))}
+        return blobs.sweep(named | (set(blobs.names()) - stored), ORPHAN_SECONDS)
 
 
 def _faulty_rows(db: ReadSession) -> Iterator[str]:

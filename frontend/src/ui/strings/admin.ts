@@ -69,7 +69,8 @@ export const system = {
   loadOf: (perCore: number) => `${perCore.toFixed(2)} per core, mean of a minute`,
   database: "Database",
   backup: "Last backup",
-  noBackup: "No backup recorded",
+  noBackup: "Never",
+  backupHow: "On the server: consilium backup FOLDER, every night. See docs/admin.md.",
   ago: (duration: string) => `${duration} ago`,
   checks: "Checks",
   check: {

@@ -13,7 +13,8 @@ export const units = {
     const whole = Math.max(0, Math.round(seconds));
     if (whole < 60) return `${whole} s`;
     if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-    return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+    if (whole < 172_800) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+    return `${Math.floor(whole / 86_400)} days`;
   },
   dateTime: (iso: string) =>
     new Date(iso).toLocaleString("en-GB", {

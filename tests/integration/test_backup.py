@@ -1,0 +1,88 @@
+"""A backup taken while people work, restored into an empty place, is the same hospital."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from backend.database import Database
+from backend.embedded.backup import back_up
+from backend.embedded.postgres import OWNER, PostgresServer
+from backend.errors import Conflict, CorruptBlob
+from backend.settings import Settings
+from tests.conftest import ROOT
+from tests.hospital import Hospital
+from tests.running import let_through
+
+COUNTED = ("users", "projects", "images", "assignments", "segmentations", "revisions", "edits")
+
+
+def counts(url: str) -> dict[str, Any]:
+    with psycopg.connect(url) as connection:
+        return {table: connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone() for table in COUNTED}
+
+
+@pytest.fixture
+def owner(settings: Settings) -> Database:
+    return Database(settings.database_owner_url, statement_seconds=0)
+
+
+def test_a_backup_restored_into_an_empty_folder_is_the_same_hospital(
+    hospital: Hospital, settings: Settings, owner: Database, tmp_path: Path
+) -> None:
+    project = hospital.project(blinding="open")
+    hospital.images(project, 2)
+    reading = hospital.open(hospital.reader(project), project)
+    reading.draw({3: 1, 4: 2})
+    reading.submit()
+    place, fresh = tmp_path / "backups", tmp_path / "fresh"
+    assert hospital.admin.get("/system").json()["last_backup_at"] is None
+    back_up(owner, settings, place)
+    reading.person.post(f"/segmentations/{reading.segmentation_id}/reopen")
+    second = back_up(owner, settings, place)
+
+    let_through(tmp_path)
+    command = [sys.executable, "-m", "backend.cli", "restore", str(place)]
+    environment = {"PATH": os.environ["PATH"], "CONSILIUM_DATA": str(fresh)}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT, env=environment, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    again = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT, env=environment, check=False)
+
+    assert hospital.admin.get("/system").json()["last_backup_at"] is not None
+    assert second.new_blobs == 0  # a second backup copies nothing twice
+    assert again.returncode == 1 and "never overwrites" in again.stderr
+    checked = json.loads(done.stdout.splitlines()[0])
+    assert checked["blobs"] == second.blobs and checked["label maps"] == 2
+    restored = PostgresServer(fresh)
+    restored.start()
+    try:
+        assert counts(restored.url(OWNER)) == counts(settings.database_owner_url)
+    finally:
+        restored.stop()
+
+
+def test_a_damaged_blob_ends_the_backup_and_what_is_unfinished_is_never_restored(
+    hospital: Hospital, settings: Settings, owner: Database, tmp_path: Path
+) -> None:
+    hospital.images(hospital.project())
+    blob = next(file for file in settings.blobs_folder.glob("*/*"))
+    blob.write_bytes(b"not what its name says")
+
+    with pytest.raises(CorruptBlob, match="damaged"):
+        back_up(owner, settings, tmp_path / "backups")
+
+    assert not list((tmp_path / "backups").glob("*/manifest.json"))
+    assert hospital.admin.get("/system").json()["last_backup_at"] is None
+
+
+def test_nothing_is_swept_while_a_backup_runs(settings: Settings, owner: Database) -> None:
+    from backend.app import fsck
+
+    with owner.holding(fsck.BLOBS_LOCK) as alone, pytest.raises(Conflict, match="backup"):
+        assert alone
+        fsck.sweep(owner, settings)
