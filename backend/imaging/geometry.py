@@ -143,6 +143,17 @@ def closest_canonical(affine: Affine) -> SourceAxes:
     return SourceAxes((best[0], best[1], best[2]), (flips[0], flips[1], flips[2]))
 
 
+def axis_sides(affine: Affine) -> tuple[str, float]:
+    """Which side of the patient each voxel axis runs to, such as "LPS", and the degrees of the axis furthest off its side."""
+    order = closest_canonical(affine)
+    cosines = affine[:3, :3] / np.linalg.norm(affine[:3, :3], axis=0)
+    sides, furthest = ["", "", ""], 0.0
+    for patient, (axis, flipped) in enumerate(zip(order.axes, order.flips, strict=True)):
+        sides[axis] = ("LPI" if flipped else "RAS")[patient]
+        furthest = max(furthest, math.degrees(math.acos(min(1.0, abs(float(cosines[patient, axis]))))))
+    return "".join(sides), furthest
+
+
 # ------------------------------------------------------------------------------------------------------ stacked slices
 
 

@@ -121,6 +121,14 @@ async def put_import_file(request: Request, actor: CurrentActor, import_id: UUID
     return await run_in_threadpool(_keep, database, import_id, name, size_bytes, sha256)
 
 
+@router.post("/{import_id}/inspection", status_code=status.HTTP_202_ACCEPTED, openapi_extra=policy("import:update"))
+def inspect_import(db: Writes, actor: CurrentActor, import_id: UUID) -> JobOut:
+    """Have what arrived looked at, and nothing kept: the job's result tells each image's grid, and one verdict per file."""
+    upload = projects.check_complete(db, actor, import_id)
+    job = jobs.add_job(db, "import", project_id=upload.project_id, owner=actor, params={"inspect": str(upload.id)})
+    return jobs_api.jobs.get_job(job.id, db, actor)  # type: ignore[arg-type]  # a writing session reads as well
+
+
 @router.post("/{import_id}/commit", status_code=status.HTTP_202_ACCEPTED, openapi_extra=policy("import:update"))
 def commit_import(db: Writes, actor: CurrentActor, import_id: UUID) -> JobOut:
     """Everything has arrived: queue the import. Its result has one verdict per file."""

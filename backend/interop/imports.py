@@ -43,6 +43,8 @@ from backend.studies.ingest import Limits, ParsedImage, Verdict, parse_files
 
 MIB: Final = 1 << 20
 REPORT_SECONDS: Final = 0.5
+UUID_NAME: Final = "-".join("?" * length for length in (8, 4, 4, 4, 12))
+QUARANTINE_SECONDS: Final = 7 * 24 * 3600.0  # SAFETY section 2
 
 Progress = Callable[[int, int, str], None]
 Fence = Callable[[WriteSession], None]
@@ -83,10 +85,10 @@ def run_import(gateway: Gateway, job: Claimed) -> None:
         actor=actor,
         experts=upload.experts,
         fence=lambda db: jobs.hold(db, job),
-        progress=_reporter(database, job),
+        progress=progress_of(database, job),
     )
     files = [(file.path, folder / file.sha256) for file in upload.files]
-    with _workdir(settings) as workdir:
+    with workdir_of(settings) as workdir:
         result = take_in(database, gateway.blobs, source, files, workdir, Limits.of(settings))
     with database.write() as db:
         jobs.hold(db, job)
@@ -107,11 +109,34 @@ def import_folder(
             project_id = made.id
     source = Source(project_id, SYSTEM, experts, lambda db: None, lambda done, total, sentence: None)
     files = files_below(path)
-    with _workdir(settings) as workdir:
+    with workdir_of(settings) as workdir:
         result = take_in(database, Blobs(settings.blobs_folder), source, files, workdir, Limits.of(settings))
     with database.write() as db:
         _record(db, source, None, result)
     return result
+
+
+def sweep_quarantine(database: Database, settings: Settings) -> int:
+    """Forget what ended imports left behind for the admin, a week after the last file came; returns how many.
+
+    An import that still waits or works keeps its files however old they are; so does an upload that is still open, which
+    `projects.abandon_uploads` forgets by its own row.
+    """
+    quarantine = settings.work_folder / "quarantine"
+    oldest = time.time() - QUARANTINE_SECONDS
+    stale = [folder for folder in quarantine.glob(UUID_NAME) if folder.stat().st_mtime < oldest]
+    swept = 0
+    for folder in stale:
+        with database.write() as db:
+            upload = projects.find_import(db, UUID(folder.name))
+            if upload is not None and (upload.state == "receiving" or not jobs.is_over(db, upload.id)):
+                continue
+            shutil.rmtree(folder, ignore_errors=True)  # what is left over, the next sweep takes
+            reason = "the week that files of a failed import are kept is over"
+            project_id = upload.project_id if upload else None
+            audit.record(db, None, "D", "import", folder.name, project_id=project_id, reason=reason)
+            swept += 1
+    return swept
 
 
 def files_below(path: Path) -> list[tuple[str, Path]]:
@@ -310,7 +335,7 @@ def _record(db: WriteSession, source: Source, import_id: UUID | None, result: di
     audit.record(db, source.actor, "E", "import", import_id, project_id=source.project_id, new=new)
 
 
-def _reporter(database: Database, job: Claimed) -> Progress:
+def progress_of(database: Database, job: Claimed) -> Progress:
     """Writes progress into the job's row, twice a second at most; notices there that the job was cancelled or lost."""
     last = 0.0
 
@@ -328,7 +353,7 @@ def _reporter(database: Database, job: Claimed) -> Progress:
 
 
 @contextlib.contextmanager
-def _workdir(settings: Settings) -> Iterator[Path]:
+def workdir_of(settings: Settings) -> Iterator[Path]:
     """A folder of its own for what the child writes, gone afterwards."""
     folder = (settings.work_folder / "imports" / secrets.token_hex(8)).absolute()
     folder.mkdir(mode=0o700, parents=True)

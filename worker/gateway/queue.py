@@ -11,6 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from backend import queue as bells
 from backend.errors import ConsiliumError as Refused
+from backend.interop import imports
 from backend.jobs import rules
 from backend.jobs.rules import Claimed, JobFailure, LeaseLost, Timing, seconds_left
 from backend.projects import rules as projects
@@ -100,7 +101,7 @@ def settle(gateway: Gateway, job: Claimed, *, stopping: bool) -> None:
 
 
 def tick(gateway: Gateway) -> int | None:
-    """Reaper, scheduler, and the sweeper of abandoned uploads; None when another worker is at the first two."""
+    """Reaper, scheduler, and the sweepers of uploads left behind; None when another worker is at the first two."""
     settings = gateway.settings
     timing = Timing(
         settings.personalise_after,
@@ -111,7 +112,10 @@ def tick(gateway: Gateway) -> int | None:
     with gateway.database.write() as db:
         projects.abandon_uploads(db, settings)
     with gateway.database.write() as db:
-        return rules.tick(db, timing)
+        touched = rules.tick(db, timing)
+    if touched is not None:
+        imports.sweep_quarantine(gateway.database, settings)
+    return touched
 
 
 def beat(gateway: Gateway, name: str, queue: str, device: str) -> None:

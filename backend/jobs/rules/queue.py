@@ -11,7 +11,7 @@ from uuid import UUID
 
 from backend import audit, events
 from backend.accounts.store import UserRow
-from backend.database import WriteSession
+from backend.database import AnySession, WriteSession
 from backend.errors import Conflict
 from backend.jobs.rules.decisions import JobFailure, after_loss, after_retry
 from backend.jobs.store import Job
@@ -196,6 +196,11 @@ def reap(db: WriteSession, rering_seconds: float) -> int:
     for job in unheard:
         ring_after_commit(db, job.id, job.queue)
     return len(lost) + len(unheard)
+
+
+def is_over(db: AnySession, job_id: UUID) -> bool:
+    """Whether this job has ended, in whatever way; True for one that never was."""
+    return store.state_of(db, job_id) not in ("queued", "running")
 
 
 def beat(db: WriteSession, name: str, queue: str, device: str, lease_seconds: float) -> None:

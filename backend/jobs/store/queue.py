@@ -221,6 +221,10 @@ def unheard(db: WriteSession, after_seconds: float) -> list[Job]:
     return list(rows)
 
 
+def state_of(db: AnySession, job_id: UUID) -> str | None:
+    return db.scalar(select(Job.state).where(Job.id == job_id))
+
+
 def positions(db: AnySession, job_ids: Sequence[UUID]) -> dict[UUID, int]:
     """How many jobs of the same queue stand before each queued one, plus one; by age, which is close to the truth."""
     if not job_ids:

@@ -67,6 +67,12 @@ def load_import(db: AnySession, import_id: UUID) -> Upload:
     return _view(row, store.import_files(db, import_id))
 
 
+def find_import(db: AnySession, import_id: UUID) -> Upload | None:
+    """An upload without its files, or None where it was forgotten."""
+    row = store.find_import(db, import_id)
+    return _view(row, []) if row else None
+
+
 def load_own_import(db: AnySession, actor: Actor, action: Literal["read", "update"], import_id: UUID) -> Upload:
     """An upload the actor began, or may read because they run its project. Raises NotFound, Forbidden."""
     upload = load_import(db, import_id)
@@ -103,14 +109,22 @@ def keep_file(db: WriteSession, import_id: UUID, path: str, size_bytes: int, sha
     return ReceivedFile(file.path, file.size_bytes, file.sha256)
 
 
-def commit_import(db: WriteSession, actor: Actor, import_id: UUID) -> Upload:
-    """Close an upload; the caller queues the job. Raises Invalid when nothing arrived, Conflict the second time."""
+def check_complete(db: AnySession, actor: Actor, import_id: UUID) -> Upload:
+    """An upload of the actor's that can be committed. Raises Invalid when nothing arrived, Conflict once it was committed."""
     upload = load_own_import(db, actor, "update", import_id)
-    row = store.lock_import(db, import_id)
-    if row is None or row.state != "receiving":
+    if upload.state != "receiving":
         raise Conflict("This import was committed already; its job has the same id.")
     if not upload.files:
         raise Invalid("No file has arrived yet; send at least one.")
+    return upload
+
+
+def commit_import(db: WriteSession, actor: Actor, import_id: UUID) -> Upload:
+    """Close an upload; the caller queues the job. Raises Invalid when nothing arrived, Conflict the second time."""
+    upload = check_complete(db, actor, import_id)
+    row = store.lock_import(db, import_id)
+    if row is None or row.state != "receiving":
+        raise Conflict("This import was committed already; its job has the same id.")
     store.close_import(db, import_id)
     total = sum(file.size_bytes for file in upload.files)
     new = {"files": len(upload.files), "bytes": total}

@@ -1,22 +1,23 @@
 /**
- * Drop a folder, files or a zip: progress per file, then the server's verdict for each.
+ * Drop a folder, files or a zip: progress per file, then what the server found in them, then, once asked to keep it,
+ * the verdict for each.
  * Lazily loaded; opened by managers only.
  */
-import { Alert, Badge, Button, Checkbox, FileButton, Group, Progress, Stack, Table, Text } from "@mantine/core";
-import { useQuery, useQueryClient } from "@tanstack/react-query";
+import { Button, Checkbox, FileButton, Group, Progress, Stack, Table, Text } from "@mantine/core";
 import { FolderUp, Upload } from "lucide-react";
-import { type DragEvent, useEffect, useRef, useState } from "react";
-import { Link } from "react-router";
-import { asProblem, commitImport, createImport, type JobOut, jobQuery, type VerdictOut } from "../../../api";
+import { type DragEvent, useRef, useState } from "react";
+import { asProblem, commitImport, createImport, inspectImport } from "../../../api";
 import { Problem, t } from "../../../ui";
 import { type Collected, collectFromDrop, collectFromInput } from "./collect";
-import { readVerdicts } from "./result";
+import { Inspection } from "./Inspection";
 import { type FileState, uploadAll } from "./upload";
+import { Following, Verdicts } from "./Verdicts";
 
 type Stage =
   | { name: "waiting" }
   | { name: "sending"; files: FileState[]; leftOut: number }
-  | { name: "reading"; jobId: string; files: FileState[] }
+  | { name: "looking"; importId: string; jobId: string; files: FileState[] }
+  | { name: "keeping"; jobId: string; files: FileState[] }
   | { name: "failed"; title: string; detail: string };
 
 export default function ImportTab({ projectId }: { projectId: string }) {
@@ -24,6 +25,10 @@ export default function ImportTab({ projectId }: { projectId: string }) {
   const [experts, setExperts] = useState(true);
   const abort = useRef<AbortController | null>(null);
 
+  const fail = (error: unknown) => {
+    const { title, detail } = asProblem(error);
+    setStage({ name: "failed", title, detail });
+  };
   const take = async (collected: Promise<Collected> | Collected) => {
     try {
       const { chosen, leftOut } = await collected;
@@ -39,13 +44,14 @@ export default function ImportTab({ projectId }: { projectId: string }) {
       };
       await uploadAll(id, chosen, onChange, abort.current.signal);
       if (abort.current.signal.aborted || files.every((file) => file.problem)) return;
-      const job = await commitImport(id);
-      setStage({ name: "reading", jobId: job.id, files });
+      const job = await inspectImport(id);
+      setStage({ name: "looking", importId: id, jobId: job.id, files });
     } catch (error) {
-      const { title, detail } = asProblem(error);
-      setStage({ name: "failed", title, detail });
+      fail(error);
     }
   };
+  const keep = (importId: string, files: FileState[]) =>
+    commitImport(importId).then((job) => setStage({ name: "keeping", jobId: job.id, files }), fail);
   const startOver = () => {
     abort.current?.abort();
     setStage({ name: "waiting" });
@@ -66,7 +72,23 @@ export default function ImportTab({ projectId }: { projectId: string }) {
         </>
       )}
       {stage.name === "sending" && <Sending files={stage.files} leftOut={stage.leftOut} onCancel={startOver} />}
-      {stage.name === "reading" && <Verdicts jobId={stage.jobId} files={stage.files} onAgain={startOver} />}
+      {stage.name === "looking" && (
+        <Following key={stage.jobId} jobId={stage.jobId} onAgain={startOver}>
+          {(result) => (
+            <Inspection
+              result={result}
+              files={stage.files}
+              onKeep={() => keep(stage.importId, stage.files)}
+              onForget={startOver}
+            />
+          )}
+        </Following>
+      )}
+      {stage.name === "keeping" && (
+        <Following key={stage.jobId} jobId={stage.jobId} onAgain={startOver}>
+          {(result) => <Verdicts result={result} files={stage.files} onAgain={startOver} />}
+        </Following>
+      )}
     </Stack>
   );
 }
@@ -191,124 +213,6 @@ function FileTable({ files }: { files: FileState[] }) {
               ) : (
                 <Progress value={100 * file.share} size="sm" aria-label={t.imports.progressOf(file.path)} />
               )}
-            </Table.Td>
-          </Table.Tr>
-        ))}
-      </Table.Tbody>
-    </Table>
-  );
-}
-
-function Verdicts({ jobId, files, onAgain }: { jobId: string; files: FileState[]; onAgain: () => void }) {
-  const job = useQuery({ ...jobQuery(jobId), refetchInterval: (query) => (isOver(query.state.data) ? false : 1500) });
-  const isDone = isOver(job.data);
-  const queries = useQueryClient();
-  useEffect(() => {
-    if (!isDone) return;
-    for (const kind of ["project", "projects", "images", "project-experts", "assignments"])
-      void queries.invalidateQueries({ queryKey: [kind] });
-  }, [isDone, queries]);
-  if (job.error) return <Problem problem={asProblem(job.error)} retry={() => void job.refetch()} />;
-  if (!job.data || !isOver(job.data))
-    return (
-      <Stack>
-        <Text role="status" className="sentence">
-          {job.data?.progress?.message || t.imports.reading}
-        </Text>
-        <Progress value={shareOf(job.data)} animated aria-label={t.imports.progress} />
-      </Stack>
-    );
-  if (job.data.error)
-    return <Problem problem={{ title: job.data.error.message, detail: job.data.error.remedy }} retry={onAgain} />;
-  const { images, readings, verdicts } = readVerdicts(job.data.result);
-  const unsent = files.flatMap((file) =>
-    file.problem ? [{ file: file.path, status: "refused", code: "not-received", message: file.problem }] : [],
-  );
-  return (
-    <Stack>
-      <Alert color={images > 0 ? "teal" : "yellow"} variant="outline" title={t.imports.doneTitle} role="status">
-        {t.imports.done(images, readings)}
-      </Alert>
-      <VerdictTable verdicts={[...unsent, ...verdicts]} />
-      <Group>
-        {images > 0 && (
-          <Button component={Link} to="?tab=images">
-            {t.imports.showImages}
-          </Button>
-        )}
-        <Button variant="default" onClick={onAgain}>
-          {t.imports.again}
-        </Button>
-      </Group>
-    </Stack>
-  );
-}
-
-function isOver(job: JobOut | undefined): boolean {
-  return job !== undefined && job.state !== "queued" && job.state !== "running";
-}
-
-function shareOf(job: JobOut | undefined): number {
-  return job?.progress && job.progress.steps > 0 ? (100 * job.progress.step) / job.progress.steps : 5;
-}
-
-const verdictColour: Record<string, string> = {
-  accepted: "teal",
-  warning: "yellow",
-  duplicate: "gray",
-  refused: "orange",
-  quarantined: "red",
-};
-
-/** A DICOM folder has hundreds of files that were simply accepted: they are counted, and listed when asked for. */
-function VerdictTable({ verdicts: all }: { verdicts: readonly VerdictOut[] }) {
-  const accepted = all.filter((verdict) => verdict.status === "accepted");
-  const [listed, setListed] = useState(accepted.length <= 20);
-  const verdicts = listed ? all : all.filter((verdict) => verdict.status !== "accepted");
-  return (
-    <>
-      {verdicts.length > 0 && <VerdictRows verdicts={verdicts} />}
-      {!listed && (
-        <Group gap="sm" data-testid="accepted-count">
-          <Text size="sm">{t.imports.allAccepted(accepted.length)}</Text>
-          <Button size="compact-sm" variant="default" onClick={() => setListed(true)}>
-            {t.imports.showAccepted}
-          </Button>
-        </Group>
-      )}
-    </>
-  );
-}
-
-function VerdictRows({ verdicts }: { verdicts: readonly VerdictOut[] }) {
-  const rank = ["refused", "quarantined", "warning", "duplicate", "accepted"];
-  const order = [...verdicts].sort((a, b) => rank.indexOf(a.status) - rank.indexOf(b.status));
-  return (
-    <Table verticalSpacing={4} data-testid="verdicts">
-      <Table.Thead>
-        <Table.Tr>
-          <Table.Th>{t.imports.file}</Table.Th>
-          <Table.Th w={150}>{t.imports.verdict}</Table.Th>
-          <Table.Th>{t.imports.reason}</Table.Th>
-        </Table.Tr>
-      </Table.Thead>
-      <Table.Tbody>
-        {order.map((verdict) => (
-          <Table.Tr key={`${verdict.file} ${verdict.code} ${verdict.message}`} data-testid="verdict-row">
-            <Table.Td>
-              <Text size="sm" ff="monospace" style={{ overflowWrap: "anywhere" }}>
-                <bdi>{verdict.file}</bdi>
-              </Text>
-            </Table.Td>
-            <Table.Td>
-              <Badge variant="light" color={verdictColour[verdict.status] ?? "gray"} tt="none">
-                {t.imports.verdicts[verdict.status] ?? verdict.status}
-              </Badge>
-            </Table.Td>
-            <Table.Td>
-              <Text size="sm" className="sentence">
-                {verdict.message === verdict.status ? "" : verdict.message}
-              </Text>
             </Table.Td>
           </Table.Tr>
         ))}
