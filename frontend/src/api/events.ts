@@ -23,11 +23,21 @@ const types: readonly EventType[] = ["job", "metric", "segmentation", "style", "
 const staleKinds: Record<EventType, readonly string[]> = {
   job: ["jobs", "job"],
   metric: [],
-  segmentation: ["assignments", "revisions"],
+  segmentation: ["assignments"],
   style: ["styles", "models", "assignments"],
   assignment: ["assignments", "project", "projects"],
-  reload: [],
+  reload: ["jobs", "job", "assignments", "revisions", "styles", "models", "project", "projects"],
 };
+
+/**
+ * Keys of what is to be asked again. A segmentation's event that says where it stands is a stroke or a revision of
+ * somebody's: its own history may be open here, and worklists follow by an event of their own when a read moves on.
+ * Twenty doctors make twenty of these a second, so nothing else may be asked for them.
+ */
+export function staleAfter(event: ServerEvent): (readonly string[])[] {
+  if (event.type === "segmentation" && event.editSeq !== null) return [["revisions", event.id]];
+  return staleKinds[event.type].map((kind) => [kind]);
+}
 
 const listeners = new Set<(event: ServerEvent) => void>();
 
@@ -63,23 +73,18 @@ export function readEvent(type: EventType, data: string): ServerEvent | null {
 export function listenToServer(queries: QueryClient): () => void {
   const source = new EventSource(`${base}/events`);
   let wasOpen = false;
-  const catchUp = () => {
-    for (const kind of new Set(Object.values(staleKinds).flat())) void queries.invalidateQueries({ queryKey: [kind] });
+  const hear = (event: ServerEvent) => {
+    for (const queryKey of staleAfter(event)) void queries.invalidateQueries({ queryKey });
+    tell(event);
   };
   source.onopen = () => {
-    if (wasOpen) {
-      catchUp();
-      tell({ type: "reload", id: "", projectId: null, editSeq: null, headRevisionId: null });
-    }
+    if (wasOpen) hear({ type: "reload", id: "", projectId: null, editSeq: null, headRevisionId: null });
     wasOpen = true;
   };
   for (const type of types) {
     source.addEventListener(type, (message: MessageEvent<string>) => {
       const event = readEvent(type, message.data);
-      if (!event) return;
-      if (type === "reload") catchUp();
-      for (const kind of staleKinds[type]) void queries.invalidateQueries({ queryKey: [kind] });
-      tell(event);
+      if (event) hear(event);
     });
   }
   return () => source.close();
