@@ -22,13 +22,14 @@ from backend.app import strict
 from backend.app.headers import new_nonce, secure
 from backend.app.problems import InternalError, problem_response
 from backend.errors import BadRequest, ConsiliumError, CrossSite, HeadersTooLarge, RequestTimeout, TooLarge, Unsupported
+from backend.segmentations.api.segmentations import EDIT_BYTES
+from backend.segmentations.rules import STEP_TOO_LARGE
 from backend.settings import LOOPBACK, Settings
 
 log = structlog.get_logger("consilium.requests")
 
 MIB: Final = 1024 * 1024
 JSON_LIMIT: Final = 1 * MIB
-EDIT_LIMIT: Final = 8 * MIB
 UPLOADS: Final = "/api/v1/imports"
 FORM_LIMIT: Final = 65 * MIB  # 64 MiB of files in one request, and the form around them
 HEADERS_BYTES: Final = 16 * 1024
@@ -119,7 +120,7 @@ class Edge:
         limit = self._limit(scope)
         length = headers.get("content-length")
         if length is not None and (not length.isdecimal() or int(length) > limit):
-            raise TooLarge(f"A request here has at most {limit // MIB} MiB.") if length.isdecimal() else BadRequest()
+            raise _too_large(limit) if length.isdecimal() else BadRequest()
         media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         if scope["method"] in SAFE or not (media_type == "application/json" or media_type.endswith("+json")):
             return _counting(receive, limit)
@@ -135,7 +136,7 @@ class Edge:
         path: str = scope["path"]
         if path.startswith(UPLOADS) and scope["method"] in ("PUT", "POST"):
             return min(FORM_LIMIT, self.upload_limit) if path == f"{UPLOADS}/upload" else self.upload_limit
-        return EDIT_LIMIT if path.endswith(("/edits", "/forks")) else JSON_LIMIT
+        return EDIT_BYTES if path.endswith(("/edits", "/forks")) else JSON_LIMIT
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
         """One log line and the metrics, by route template: a path may hold what a log may not."""
@@ -161,6 +162,10 @@ def _host_name(host: str) -> str:
         return ""
 
 
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(STEP_TOO_LARGE if limit == EDIT_BYTES else f"A request here has at most {limit // MIB} MiB.")
+
+
 def _route(scope: Scope) -> str:
     return getattr(scope.get("route"), "path", "unknown")
 
@@ -181,7 +186,7 @@ def _counting(receive: Receive, limit: int) -> Receive:
         received += len(message.get("body", b""))
         more = message.get("more_body", False)
         if received > limit:
-            raise TooLarge(f"A request here has at most {limit // MIB} MiB.")
+            raise _too_large(limit)
         return message
 
     return receive_counted
@@ -199,7 +204,7 @@ async def _read(receive: Receive, limit: int) -> bytes:
                 chunks += message.get("body", b"")
                 more = message.get("more_body", False)
                 if len(chunks) > limit:
-                    raise TooLarge(f"A request here has at most {limit // MIB} MiB.")
+                    raise _too_large(limit)
     except TimeoutError:
         raise RequestTimeout(f"The body did not arrive within {BODY_SECONDS:.0f} seconds.") from None
     return bytes(chunks)

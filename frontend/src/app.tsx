@@ -49,9 +49,15 @@ const UsersPage = lazy(async () => ({ default: (await import("./features/admin")
 const ExpertsPage = lazy(async () => ({ default: (await import("./features/admin")).ExpertsPage }));
 const SystemPage = lazy(async () => ({ default: (await import("./features/admin")).SystemPage }));
 
+// Whether the server can be reached is found out by asking it: the browser's own idea of being online is about the internet,
+// which a hospital's network may not have, and a question held back for it would wait without a word.
+const networkMode = "always";
+
 const queries = new QueryClient({
   defaultOptions: {
+    mutations: { networkMode },
     queries: {
+      networkMode,
       // Refusals are answers; only a server that cannot be reached or is in trouble is asked again.
       retry: (count, error) => count < 3 && (!isProblem(error) || error.status === 0 || error.status >= 500),
       staleTime: 5000,
@@ -90,6 +96,7 @@ function AppRoutes() {
       <Route path="/welcome" element={<WelcomePage />} />
       <Route element={<SignedIn />}>
         <Route path="/read/:assignment" element={<ReadPage />} />
+        <Route path="/look/:project/:image" element={<ReadPage />} />
         <Route element={<Framed />}>
           <Route path="/" element={<WorklistPage />} />
           <Route path="/projects" element={<ProjectsPage />} />
@@ -133,8 +140,12 @@ function WithSession({ session }: { session: SessionOut }) {
   const [ended, setEnded] = useState(false);
   useTheme(useQuery(preferencesQuery).data?.theme);
   useEffect(() => listenToServer(cache), [cache]);
-  // A report that fails changes nothing: the next request finds out by itself.
-  useEffect(() => watchPresence(() => void noteGesture().catch(() => undefined)), []);
+  const { idle_seconds: idle_s } = session;
+  useEffect(() => {
+    if (idle_s === null) return;
+    // A report that fails changes nothing: the next request finds out by itself.
+    return watchPresence(idle_s, (secondsAgo) => void noteGesture(secondsAgo).catch(() => undefined));
+  }, [idle_s]);
   useEffect(() => guardLeaving(), []);
   useEffect(() => onSignedOut(() => setEnded(true)), []);
   useEffect(() => void sendLeftovers(), []);

@@ -89,7 +89,7 @@ def sign_in(page: Page, url: str, name: str) -> None:
     page.get_by_role("textbox", name="Name").fill(name)
     page.locator("input[type=password]").fill(PASSWORD)
     page.locator("button[type=submit]").click()
-    expect(page).to_have_url(re.compile(r"/$"))
+    expect(page).to_have_url(re.compile(r"/$"), timeout=30_000)
 
 
 def open_case(page: Page, url: str, case: OneCase) -> None:

@@ -1,7 +1,11 @@
 """The pages around the viewer, worked in a real browser: worklist, first-case tour, everything an admin does, health."""
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -10,7 +14,8 @@ from tests.acceptance.conftest import Complaints
 from tests.acceptance.screens import api, wait_saved, welcome
 from tests.acceptance.test_keyboard import sign_in
 from tests.acceptance.test_screenshots import open_page
-from tests.running import PASSWORD, Running, eventually, running
+from tests.factories import affine, volume
+from tests.running import PASSWORD, ROOT, Running, eventually, running
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +90,14 @@ def test_a_doctors_first_case_by_keyboard_alone(server: Running, page: Page, com
     expect(page.get_by_test_id("tour")).to_have_count(0)
     eventually("the tour's end on the server", lambda: api(page, "/account/preferences")["seen"], 10)
     assert complaints.none(), complaints
+
+
+def consilium(server: Running, *arguments: str) -> None:
+    """A command on the server's shell."""
+    environment = {"PATH": os.environ["PATH"], "CONSILIUM_DATA": str(server.data)}
+    command = [sys.executable, "-m", "backend.cli", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def tab_to(page: Page, test_id: str) -> None:
@@ -181,8 +194,62 @@ def test_an_admin_runs_a_project_in_the_browser(server: Running, page: Page, com
     assert complaints.none(), complaints
 
 
-def test_the_health_page_names_the_real_device_and_checks_the_audit(
+def test_who_runs_a_project_checks_an_upload_looks_at_an_image_and_settles_who_reads_it(
     server: Running, page: Page, complaints: Complaints
+) -> None:
+    sign_in(page, server)
+    open_page(page, f"{server.url}/projects")
+    page.get_by_test_id("new-project").click()
+    page.get_by_role("dialog").get_by_label("Name").fill("Checked first")
+    page.get_by_role("dialog").get_by_role("button", name="New project").click()
+    page.get_by_role("tab", name="Import").click()
+    scan = volume("knee", (6, 24, 20), affine((0.7, 0.8, 2.5)))
+    sent = {"knee.nii.gz": scan.nifti(), "letter.nii.gz": b"Dear colleague"}
+    page.locator("input[type=file]").first.set_input_files(
+        [{"name": name, "mimeType": "application/octet-stream", "buffer": held} for name, held in sent.items()]
+    )
+    report = page.get_by_test_id("inspection")
+    expect(report).to_contain_text("1 new image", timeout=30_000)
+    found = report.get_by_test_id("found-image")
+    expect(found).to_contain_text(re.compile("knee.*20 × 24 × 6.*0.7 × 0.8 × 2.5 mm.*RAS"))
+    expect(report.get_by_test_id("verdict-row")).to_contain_text(re.compile("letter.nii.gz.*Refused"))
+    project = page.url.split("/projects/")[1].split("?")[0]
+    assert api(page, f"/images?project_id={project}")["items"] == []
+    page.get_by_test_id("keep-import").click()
+    page.get_by_role("link", name="Show the images").click(timeout=30_000)
+
+    page.get_by_test_id("image-card").get_by_role("button", name="Open knee").click()
+    expect(page).to_have_url(re.compile(f"/look/{project}/"), timeout=10_000)
+    expect(page.get_by_test_id("read-screen")).to_contain_text("Looking only", timeout=20_000)
+    expect(page.get_by_text("Loading image")).to_have_count(0, timeout=20_000)
+    expect(page.get_by_label("Brush", exact=True)).to_be_disabled()
+    expect(page.get_by_test_id("submit")).to_have_count(0)
+    page.get_by_role("link", name="Back to the project's images").click()
+
+    page.get_by_role("tab", name="Experts").click()
+    page.get_by_role("combobox", name="Add an expert").click()
+    page.get_by_role("option", name="Dr Blau").click()
+    page.get_by_role("button", name="Add", exact=True).click()
+    expert = page.get_by_test_id("expert-row")
+    expect(expert).to_contain_text("0 of 1")
+    page.get_by_role("tab", name="Progress").click()
+    page.get_by_role("button", name="Reads of knee").click()
+    page.get_by_role("menuitem", name="Withdraw reads").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Dr Blau").check()
+    dialog.get_by_label("Why").fill("on leave")
+    dialog.get_by_role("button", name="Withdraw", exact=True).click()
+    expect(page.get_by_test_id("progress-row")).to_contain_text("0 of 0")
+    page.get_by_role("tab", name="Experts").click()
+    page.get_by_role("button", name="More for Dr Blau").click()
+    page.get_by_role("menuitem", name="Take out of the project").click()
+    page.get_by_role("dialog").get_by_role("button", name="Take out of the project").click()
+    expect(expert).to_have_count(0)
+    assert complaints.none(), complaints
+
+
+def test_the_health_page_names_the_real_device_and_checks_the_audit(
+    server: Running, page: Page, complaints: Complaints, tmp_path: Path
 ) -> None:
     sign_in(page, server)
     eventually("both workers", lambda: len(api(page, "/system")["workers"]) == 2, 60)
@@ -192,7 +259,10 @@ def test_the_health_page_names_the_real_device_and_checks_the_audit(
     expect(rows).to_have_count(2)
     expect(rows.filter(has_text="auto")).to_have_count(0)
     expect(rows.filter(has_text=re.compile("on (cpu|cuda)"))).to_have_count(2)
-    expect(page.get_by_text("No backup recorded")).to_be_visible()
+    expect(page.get_by_text("Never", exact=True)).to_be_visible()
+    expect(page.get_by_text("consilium backup FOLDER")).to_be_visible()
+    consilium(server, "backup", str(tmp_path / "backups"))
+    expect(page.get_by_text(re.compile(r"^\d+ s ago$"))).to_be_visible(timeout=10_000)
     page.get_by_role("button", name="Check the chain").click()
     expect(page.get_by_test_id("audit-verdict")).to_contain_text("all as they were written")
     assert complaints.none(), complaints

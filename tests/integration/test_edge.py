@@ -18,7 +18,7 @@ from backend import audit
 from backend.accounts.api import POLICY, CurrentActor, Route, Router, policy
 from backend.accounts.rules import Policy
 from backend.app import API, create_app
-from backend.app.edge import EDIT_LIMIT, JSON_LIMIT
+from backend.app.edge import EDIT_BYTES, JSON_LIMIT
 from backend.app.headers import FIXED
 from backend.database import Writes, before_commit
 from backend.settings import Settings
@@ -205,10 +205,11 @@ class TestBodies:
         headers = {"Content-Type": "application/json", "If-Match": '"x"'}
 
         larger = client.post(f"{API}/segmentations/{NOBODY}/edits", content=body, headers=headers)
-        largest = client.post(f"{API}/segmentations/{NOBODY}/edits", content=b" " * (EDIT_LIMIT + 1), headers=headers)
+        largest = client.post(f"{API}/segmentations/{NOBODY}/edits", content=b" " * (EDIT_BYTES + 1), headers=headers)
 
         assert larger.status_code != 413
         assert largest.status_code == 413
+        assert "in parts" in largest.json()["detail"]
 
     @pytest.mark.parametrize("headers", [{"X-Long": "x" * 17_000}, {f"X-{n}": "x" for n in range(101)}])
     def test_too_many_or_too_long_headers_are_refused(self, client: TestClient, headers: dict[str, str]) -> None:

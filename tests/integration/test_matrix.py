@@ -78,6 +78,7 @@ MAY: Final[dict[str, tuple[str, ...]]] = {
     "import:update": ("manager",),
     "assignment:list": SIGNED_IN,
     "assignment:create": RUN,
+    "assignment:withdraw": RUN,
     "progress:read": (*RUN, "manager_reads_only"),
     "assignment:read": ("reader",),  # who runs a blinded project sees counts
     "assignment:open": ("reader",),
@@ -103,7 +104,7 @@ MAY: Final[dict[str, tuple[str, ...]]] = {
     "job:cancel": RUN,
 }  # fmt: skip
 
-GONE_AFTERWARDS: Final = ("member:delete", "token:delete", "session:delete", "user:sign_out")
+GONE_AFTERWARDS: Final = ("member:delete", "token:delete", "session:delete", "user:sign_out", "assignment:withdraw")
 
 
 @dataclass
@@ -221,6 +222,7 @@ def make_world(hospital: Hospital) -> World:
         "ComparisonIn": {"revision_a": reading.head, "revision_b": reading.head},
         "EditIn": reading.edit_body({4: 1}),
         "ForkIn": {"runs": reading.edit_body({4: 1})["runs"]},
+        "GestureIn": {"seconds_ago": 1},
         "ExpertIn": {"name": "Somebody"},
         "ExpertChangeIn": {"description": "changed"},
         "ImportIn": {"project_id": here},
@@ -244,6 +246,7 @@ def make_world(hospital: Hospital) -> World:
         "SubmitIn": {"checksums": []},
         "TokenIn": {"name": "one more", "scopes": ["read"]},
         "UserChangeIn": {"display_name": "Changed"},
+        "WithdrawalIn": {"project_id": here, "expert_ids": [ids["expert_id"]]},
         "UserIn": {"name": "given a new name each time", "role": "expert"},
     }  # fmt: skip
     told = ("project_id", "image_id", "assignment_id", "segmentation_id", "revision_id", "import_id", "job_id")

@@ -1,5 +1,6 @@
 """A reading from the first stroke to the signed revision: what is kept, what is refused, what happens twice."""
 
+import base64
 import threading
 import uuid
 
@@ -72,6 +73,23 @@ def test_a_repeated_edit_whose_answer_was_lost_is_not_a_conflict(reading: Readin
     assert again.json() == first.json()
     edits = reading.person.get(f"/segmentations/{reading.segmentation_id}/edits").json()["items"]
     assert [edit["seq"] for edit in edits] == [1, 2]
+
+
+def test_a_step_of_eight_mebibytes_is_saved_and_a_larger_one_is_refused_with_the_way_on(hospital: Hospital) -> None:
+    project = hospital.project(blinding="open")
+    hospital.images(project, shape_zyx=(5, 1024, 1024))
+    reading = hospital.open(hospital.reader(project), project)
+
+    def every_second_voxel(count: int) -> dict[str, object]:
+        runs = codec.encode(2 * np.arange(count), np.ones(count, np.uint8))
+        return {**reading.edit_body({}), "runs": base64.b64encode(runs).decode()}  # four bytes a voxel
+
+    saved = reading.send(every_second_voxel(2_090_000))
+    refused = reading.send(every_second_voxel(2_110_000))
+
+    assert saved.status_code == 201, saved.text
+    assert (refused.status_code, refused.json()["code"]) == (413, "too-large")
+    assert "in parts" in refused.json()["detail"]
 
 
 def test_an_edit_id_used_for_another_gesture_is_refused(reading: Reading) -> None:

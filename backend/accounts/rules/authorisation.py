@@ -152,6 +152,7 @@ MAY: Final[dict[tuple[str, str], Predicate]] = {
     ("assignment", "list"): _anyone,
     ("assignment", "create"): _runs_project,
     ("assignment", "update"): _runs_project,
+    ("assignment", "withdraw"): _runs_project,
     ("assignment", "open"): _owner,
     ("segmentation", "read"): _member,
     ("segmentation", "list"): _member,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import status
+from fastapi import Query, status
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.accounts.api import CurrentActor, Router, policy
@@ -178,6 +178,12 @@ class ProjectExpertIn(BaseModel):
     assign: bool = True
 
 
+class RemovedExpertOut(BaseModel):
+    """How many reads that were not submitted are withdrawn."""
+
+    withdrawn: int
+
+
 @router.get("", response_model=ProjectPageOut, openapi_extra=policy("project:list"))
 def list_projects(db: Reads, actor: CurrentActor, cursor: Cursor = None, limit: Limit = 100) -> Page[rules.ProjectView]:
     """The projects you belong to, for an admin all of them."""
@@ -247,3 +253,15 @@ def list_project_experts(
 def add_project_expert(db: Writes, actor: CurrentActor, project_id: UUID, body: ProjectExpertIn) -> rules.ExpertView:
     """Add an expert to the project; their user becomes a reader."""
     return rules.put_expert(db, actor, project_id, body.expert_id, body.assign)
+
+
+@router.delete("/{project_id}/experts/{expert_id}", openapi_extra=policy("assignment:withdraw"))
+def remove_project_expert(
+    db: Writes,
+    actor: CurrentActor,
+    project_id: UUID,
+    expert_id: UUID,
+    reason: Annotated[str, Query(max_length=1000, description="Why, for the audit.")] = "",
+) -> RemovedExpertOut:
+    """Take an expert out of the project: reads they have not submitted are withdrawn; what they drew and their styles stay."""
+    return RemovedExpertOut(withdrawn=rules.remove_expert(db, actor, project_id, expert_id, reason))

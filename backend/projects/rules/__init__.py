@@ -3,7 +3,6 @@
 from backend.projects.rules.images import (
     SeriesView,
     StudyView,
-    assign_images,
     attach_images,
     images_named,
     in_project,
@@ -45,14 +44,17 @@ from backend.projects.rules.projects import (
     load_project,
     set_labels,
 )
+from backend.projects.rules.reads import assign_images, remove_expert, withdraw_reads
 from backend.projects.rules.uploads import (
     ReceivedFile,
     Upload,
     abandon_uploads,
+    check_complete,
     check_name,
     check_receiving,
     commit_import,
     create_import,
+    find_import,
     keep_file,
     load_import,
     load_own_import,
@@ -75,6 +77,7 @@ __all__ = [
     "attach_images",
     "authorize_in",
     "change_project",
+    "check_complete",
     "check_name",
     "check_receiving",
     "commit_import",
@@ -82,6 +85,7 @@ __all__ = [
     "create_project",
     "create_token",
     "ensure_experts",
+    "find_import",
     "find_project_named",
     "images_named",
     "in_project",
@@ -105,9 +109,11 @@ __all__ = [
     "open_image",
     "put_expert",
     "put_images",
+    "remove_expert",
     "remove_image",
     "put_member",
     "quarantine",
     "remove_member",
     "set_labels",
+    "withdraw_reads",
 ]

@@ -164,31 +164,6 @@ def remove_image(db: WriteSession, actor: Actor, project_id: UUID, image_id: UUI
     notify(db, {"type": "assignment", "id": None, "project_id": project_id})
 
 
-def assign_images(
-    db: WriteSession, actor: Actor, project_id: UUID, image_ids: Sequence[UUID] | None, expert_ids: Sequence[UUID]
-) -> int:
-    """Ask experts of a project to read some of its images (None: all); returns how many assignments are new."""
-    authorize_in(db, actor, "create", "assignment", project_id)
-    for expert_id in expert_ids:
-        if not store.is_project_expert(db, project_id, expert_id):
-            raise Invalid(f"Expert {expert_id} does not belong to this project; add the expert first.")
-    for image_id in image_ids or ():
-        if not store.is_project_image(db, project_id, image_id):
-            raise Invalid(f"Image {image_id} does not belong to this project; add the image first.")
-    made = store.assign(db, project_id, image_ids, expert_ids)
-    audit.record(
-        db,
-        actor,
-        "C",
-        "assignment",
-        None,
-        project_id=project_id,
-        new={"experts": list(expert_ids), "assignments": made},
-    )
-    notify(db, {"type": "assignment", "id": None, "project_id": project_id})
-    return made
-
-
 def in_project(project_id: UUID) -> Filter:
     """The filter that leaves a project's images."""
     return store.in_project(project_id)

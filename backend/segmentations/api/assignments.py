@@ -19,6 +19,7 @@ from backend.segmentations import rules
 
 router = Router(tags=["assignments"])
 
+Reason = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")]
 State = Literal["assigned", "opened", "drafting", "submitted", "withdrawn"]
 
 
@@ -109,8 +110,20 @@ class AssignmentsIn(BaseModel):
     expert_ids: list[UUID] = Field(min_length=1, max_length=1000)
 
 
+class WithdrawalIn(AssignmentsIn):
+    """Which experts are no longer asked to read which images, and why; null means every image of the project."""
+
+    reason: Reason = ""
+
+
+class WithdrawnOut(BaseModel):
+    """How many reads were taken back; submitted ones stay."""
+
+    withdrawn: int
+
+
 class AssignedOut(BaseModel):
-    """How many assignments are new."""
+    """How many assignments are new, or asked for again."""
 
     created: int
 
@@ -162,9 +175,16 @@ def list_progress(
 
 @router.post("/assignments", openapi_extra=policy("assignment:create"))
 def create_assignments(db: Writes, actor: CurrentActor, body: AssignmentsIn) -> AssignedOut:
-    """Ask experts of a project to read images; those already asked stay as they are."""
+    """Ask experts of a project to read images; those asked now stay as they are, withdrawn ones are asked again."""
     made = projects.assign_images(db, actor, body.project_id, body.image_ids, body.expert_ids)
     return AssignedOut(created=made)
+
+
+@router.post("/assignments/withdrawals", openapi_extra=policy("assignment:withdraw"))
+def withdraw_assignments(db: Writes, actor: CurrentActor, body: WithdrawalIn) -> WithdrawnOut:
+    """No longer ask experts to read images. What they drew stays; submitted readings are not touched; asking again brings it back."""
+    taken = projects.withdraw_reads(db, actor, body.project_id, body.image_ids, body.expert_ids, body.reason)
+    return WithdrawnOut(withdrawn=taken)
 
 
 @router.get("/assignments/next", response_model=AssignmentOut | None, openapi_extra=policy("assignment:list"))

@@ -24,7 +24,7 @@ from backend.segmentations.api.revisions import RevisionOut, RevisionPageOut
 router = Router(prefix="/segmentations", tags=["segmentations"])
 
 IfMatch = Annotated[str | None, Header(description="The segmentation's ETag that this write builds on.")]
-MAX_RUNS_BASE64 = 8 * 1024 * 1024
+EDIT_BYTES = 11 * 1024 * 1024  # 8 MiB of runs in base64, and what stands beside them
 
 
 class SegmentationOut(BaseModel):
@@ -100,7 +100,7 @@ class EditIn(BaseModel):
     tool: str = Field(min_length=1, max_length=40, pattern="^[a-z][a-z0-9_-]*$")
     source_revision_id: UUID | None = None
     undoes: UUID | None = None
-    runs: str = Field(max_length=MAX_RUNS_BASE64)
+    runs: str = Field(max_length=EDIT_BYTES)
     checksums: list[ChecksumIn] = Field(default_factory=list, max_length=5000)
 
 
@@ -128,7 +128,7 @@ class ForkIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    runs: str = Field(max_length=MAX_RUNS_BASE64)
+    runs: str = Field(max_length=EDIT_BYTES)
     source_revision_ids: list[UUID] = Field(default_factory=list, max_length=100)
 
 

@@ -14,6 +14,7 @@ from backend.segmentations.rules.assignments import (
     open_assignment,
 )
 from backend.segmentations.rules.editing import (
+    STEP_TOO_LARGE,
     EditAccepted,
     NewEdit,
     add_edit,
@@ -55,6 +56,7 @@ from backend.segmentations.rules.sight import (
 )
 
 __all__ = [
+    "STEP_TOO_LARGE",
     "Asked",
     "CountView",
     "ProgressView",

@@ -30,6 +30,9 @@ BLINDED = (
 )
 
 
+ASKED = ("assigned", "opened", "drafting", "submitted")  # what a worklist shows unless asked for withdrawn reads
+
+
 @dataclass(frozen=True)
 class PredictionView:
     """The proposal a reader may begin from."""
@@ -125,7 +128,7 @@ def count_assignments(db: AnySession, actor: Actor, asked: Asked) -> list[CountV
     if actor.user_id is None:
         return []
     counted = store.count_assignments(db, _wanted(db, actor, asked))
-    return [CountView(*row) for row in counted if row[2] != "withdrawn" or asked.state == "withdrawn"]
+    return [CountView(*row) for row in counted]
 
 
 def list_progress(db: AnySession, actor: Actor, project_id: UUID, cursor: str | None, limit: int) -> Page[ProgressView]:
@@ -154,7 +157,7 @@ def _wanted(db: AnySession, actor: Actor, asked: Asked) -> store.Wanted:
         user_id=actor.user_id if is_own else None,
         expert_id=None if is_own else asked.expert_id,
         project_id=asked.project_id if asked.project_id is not None else actor.project_id,
-        states=[asked.state] if asked.state else [],
+        states=[asked.state] if asked.state else ASKED,
         modality=asked.modality,
         name=asked.name,
     )

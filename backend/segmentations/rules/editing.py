@@ -32,7 +32,11 @@ from backend.segmentations.rules.sight import SegmentationView, load_seen, make_
 from backend.studies.rules import find_image
 from backend.studies.store import Image
 
-MAX_RUNS_BYTES = 6 * 1024 * 1024
+MAX_RUNS_BYTES = 8 * 1024 * 1024
+STEP_TOO_LARGE = (
+    f"This step changes too much at once: its runs exceed {MAX_RUNS_BYTES >> 20} MiB. "
+    "Take it back, and accept or draw it in parts: one label, or some slices at a time."
+)
 MAX_EDITS_UNFOLDED = 20_000
 
 
@@ -61,12 +65,13 @@ class EditAccepted:
 
 @dataclass(frozen=True)
 class _Writing:
-    """A segmentation locked for writing, with its head, its image and the values it may hold."""
+    """A segmentation locked for writing, with its head, its image and the values it may hold; withdrawn: nobody asks for it now."""
 
     segmentation: store.Segmentation
     head: store.Revision
     image: Image
     allowed: frozenset[int]
+    withdrawn: bool
 
     @property
     def etag(self) -> str:
@@ -279,7 +284,8 @@ def _lock(db: WriteSession, actor: Actor, action: str, segmentation_id: UUID) ->
     if segmentation.author != "expert":
         raise Conflict("What a model drew is never changed; accept it in your own reading and correct it there.")
     allowed = frozenset(label.value for label in projects.load_labels(db, segmentation.project_id))
-    return _Writing(segmentation, store.head_of(db, segmentation), image.image, allowed)
+    withdrawn = store.is_withdrawn(db, segmentation_id)
+    return _Writing(segmentation, store.head_of(db, segmentation), image.image, allowed, withdrawn)
 
 
 def _same_etag(given: str, etag: str) -> bool:
@@ -298,6 +304,11 @@ def _check_writable(writing: _Writing, if_match: str | None) -> None:
         )
     if writing.segmentation.state != "draft":
         raise Conflict("This reading is submitted; reopen it to go on drawing.")
+    if writing.withdrawn:
+        raise Conflict(
+            "This read was withdrawn: what was saved stays, nothing more is. "
+            "Have the project's manager ask you again, then try again."
+        )
 
 
 def _unwrap(runs: str) -> bytes:
@@ -306,7 +317,7 @@ def _unwrap(runs: str) -> bytes:
     except (binascii.Error, ValueError) as problem:
         raise Invalid("runs is not base64.", reason="base64") from problem
     if len(content) > MAX_RUNS_BYTES:
-        raise TooLarge(f"An edit takes at most {MAX_RUNS_BYTES} bytes; split it.")
+        raise TooLarge(STEP_TOO_LARGE)
     return content
 
 

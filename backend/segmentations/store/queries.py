@@ -257,6 +257,12 @@ def find_assignment(db: AnySession, segmentation_id: UUID) -> UUID | None:
     return db.scalar(select(Assignment.id).where(Assignment.segmentation_id == segmentation_id))
 
 
+def is_withdrawn(db: AnySession, segmentation_id: UUID) -> bool:
+    """Whether its reader is no longer asked for it."""
+    state = select(Assignment.state).where(Assignment.segmentation_id == segmentation_id)
+    return db.scalar(state) == "withdrawn"
+
+
 # Checksum alarms
 
 

@@ -29,8 +29,9 @@ export const getSession = () => body(api.GET("/api/v1/session"));
 export const signOut = (keepStorage: boolean) =>
   body(api.DELETE("/api/v1/session", { params: { query: { keep_storage: keepStorage } } }));
 
-/** Tells the server that somebody is at work though nothing needed it. */
-export const noteGesture = () => body(api.POST("/api/v1/session/gestures"));
+/** Tells the server that somebody was at work, so many seconds ago, though nothing needed it. */
+export const noteGesture = (secondsAgo: number) =>
+  body(api.POST("/api/v1/session/gestures", { body: { seconds_ago: secondsAgo } }));
 
 export const redeemLink = (secret: string, password: string) =>
   body(api.POST("/api/v1/one-time-links/redeem", { body: { secret, password } }));
@@ -120,6 +121,21 @@ export const createAssignments = (projectId: string, imageIds: string[] | null, 
   body(
     api.POST("/api/v1/assignments", {
       body: { project_id: projectId, image_ids: imageIds, expert_ids: expertIds },
+    }),
+  );
+
+/** No longer ask these experts to read these images, or all of them (null); what they drew stays. */
+export const withdrawReads = (projectId: string, imageIds: string[] | null, expertIds: string[], reason: string) =>
+  body(
+    api.POST("/api/v1/assignments/withdrawals", {
+      body: { project_id: projectId, image_ids: imageIds, expert_ids: expertIds, reason },
+    }),
+  );
+
+export const removeProjectExpert = (projectId: string, expertId: string, reason: string) =>
+  body(
+    api.DELETE("/api/v1/projects/{project_id}/experts/{expert_id}", {
+      params: { path: { project_id: projectId, expert_id: expertId }, query: { reason } },
     }),
   );
 
@@ -299,6 +315,10 @@ export const listJobMetrics = (jobId: string, after: number) =>
 
 export const createImport = (projectId: string, experts: boolean) =>
   body(api.POST("/api/v1/imports", { body: { project_id: projectId, experts } }));
+
+/** Have what arrived looked at; the job's result tells what an import would keep. */
+export const inspectImport = (importId: string) =>
+  body(api.POST("/api/v1/imports/{import_id}/inspection", { params: { path: { import_id: importId } } }));
 
 export const commitImport = (importId: string) =>
   body(api.POST("/api/v1/imports/{import_id}/commit", { params: { path: { import_id: importId } } }));

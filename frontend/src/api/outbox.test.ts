@@ -276,6 +276,23 @@ describe("the outbox", () => {
     expect(keeper.kept.size).toBe(0);
   });
 
+  test("a stroke that will never be taken is skipped, and those drawn after it arrive", async () => {
+    const server = new FakeServer();
+    const keeper = new FakeKeeper();
+    server.weather = ["refuse"];
+    const outbox = outboxFor(server, [], keeper);
+    for (const editId of ["too large", "b", "c"]) outbox.add(stroke(editId));
+    await expect(outbox.drain()).rejects.toThrow();
+
+    await outbox.skip();
+    expect(outbox.state.kind).toBe("refused");
+    outbox.retry();
+    await outbox.drain();
+
+    expect(server.kept).toEqual(["b", "c"]);
+    expect(keeper.kept.size).toBe(0);
+  });
+
   test("a closed outbox takes no strokes and names the remedy", () => {
     const outbox = outboxFor(new FakeServer());
 

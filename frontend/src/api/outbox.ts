@@ -6,7 +6,7 @@
  * before it judges `If-Match`; a true 412, or an event that tells of another window's work, means that this window is
  * behind: the owner is asked to `rebase` (bring in what was missed, keep mine on top) and what still waits is sent on
  * the new position. Fails closed: an edit the server refuses for good stops the queue and says so; nothing behind it is
- * sent, because later strokes assume the earlier ones. It goes on by `retry` or ends by `giveUp`.
+ * sent, because later strokes assume the earlier ones. It goes on by `retry` or by `skip`, or ends by `giveUp`.
  */
 
 export type OutgoingEdit = {
@@ -150,6 +150,15 @@ export class Outbox {
     if (this.#state.kind !== "refused") return;
     this.#publish({ kind: "saving", waiting: this.#waiting.length });
     this.refresh();
+  }
+
+  /** After a refusal: forget the one edit that was refused; what came after it waits for `retry`. */
+  async skip(): Promise<void> {
+    const [refused, ...after] = this.#waiting;
+    if (this.#state.kind !== "refused" || !refused) return;
+    this.#waiting = after;
+    this.#publish({ ...this.#state, waiting: after.length });
+    await this.#forget(refused.editId);
   }
 
   /** After a refusal: what waits is kept elsewhere (as a revision of its own); go on from `position` with nothing waiting. */

@@ -43,7 +43,7 @@ export interface paths {
         put?: never;
         /**
          * Create Assignments
-         * @description Ask experts of a project to read images; those already asked stay as they are.
+         * @description Ask experts of a project to read images; those asked now stay as they are, withdrawn ones are asked again.
          */
         post: operations["create_assignments"];
         delete?: never;
@@ -86,6 +86,26 @@ export interface paths {
         get: operations["get_next_assignment"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/assignments/withdrawals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Withdraw Assignments
+         * @description No longer ask experts to read images. What they drew stays; submitted readings are not touched; asking again brings it back.
+         */
+        post: operations["withdraw_assignments"];
         delete?: never;
         options?: never;
         head?: never;
@@ -440,6 +460,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/imports/{import_id}/inspection": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Inspect Import
+         * @description Have what arrived looked at, and nothing kept: the job's result tells each image's grid, and one verdict per file.
+         */
+        post: operations["inspect_import"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/jobs": {
         parameters: {
             query?: never;
@@ -671,6 +711,26 @@ export interface paths {
          */
         post: operations["add_project_expert"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project_id}/experts/{expert_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove Project Expert
+         * @description Take an expert out of the project: reads they have not submitted are withdrawn; what they drew and their styles stay.
+         */
+        delete: operations["remove_project_expert"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1157,7 +1217,7 @@ export interface paths {
         put?: never;
         /**
          * Note Gesture
-         * @description Say that somebody is at work though nothing needed the server; like every unsafe request it keeps the session awake.
+         * @description Say that somebody was at work though nothing needed the server; keeps the session awake from that moment on.
          */
         post: operations["note_gesture"];
         delete?: never;
@@ -1572,7 +1632,7 @@ export interface components {
         };
         /**
          * AssignedOut
-         * @description How many assignments are new.
+         * @description How many assignments are new, or asked for again.
          */
         AssignedOut: {
             /** Created */
@@ -1941,6 +2001,17 @@ export interface components {
             runs: string;
             /** Source Revision Ids */
             source_revision_ids?: string[];
+        };
+        /**
+         * GestureIn
+         * @description When the last gesture was made: so many seconds before this report.
+         */
+        GestureIn: {
+            /**
+             * Seconds Ago
+             * @default 0
+             */
+            seconds_ago?: number;
         };
         /**
          * HealthOut
@@ -3004,6 +3075,14 @@ export interface components {
             display_name?: string | null;
         };
         /**
+         * RemovedExpertOut
+         * @description How many reads that were not submitted are withdrawn.
+         */
+        RemovedExpertOut: {
+            /** Withdrawn */
+            withdrawn: number;
+        };
+        /**
          * RestoreIn
          * @description Which earlier revision becomes the newest one.
          */
@@ -3544,6 +3623,34 @@ export interface components {
             high: number;
         };
         /**
+         * WithdrawalIn
+         * @description Which experts are no longer asked to read which images, and why; null means every image of the project.
+         */
+        WithdrawalIn: {
+            /**
+             * Project Id
+             * Format: uuid
+             */
+            project_id: string;
+            /** Image Ids */
+            image_ids?: string[] | null;
+            /** Expert Ids */
+            expert_ids: string[];
+            /**
+             * Reason
+             * @default
+             */
+            reason?: string;
+        };
+        /**
+         * WithdrawnOut
+         * @description How many reads were taken back; submitted ones stay.
+         */
+        WithdrawnOut: {
+            /** Withdrawn */
+            withdrawn: number;
+        };
+        /**
          * WorkCountsOut
          * @description Images, and assignments with those submitted: of the whole project for who runs it, else your own.
          */
@@ -3867,6 +3974,60 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AssignmentOut"] | null;
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    withdraw_assignments: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Send the same key to try again safely. */
+                "idempotency-key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WithdrawalIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WithdrawnOut"];
                 };
             };
             /** @description The request is understood but cannot be right. */
@@ -4839,6 +5000,58 @@ export interface operations {
             };
         };
     };
+    inspect_import: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Send the same key to try again safely. */
+                "idempotency-key"?: string | null;
+            };
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_jobs: {
         parameters: {
             query?: {
@@ -5604,6 +5817,59 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ProjectExpertOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_project_expert: {
+        parameters: {
+            query?: {
+                /** @description Why, for the audit. */
+                reason?: string;
+            };
+            header?: never;
+            path: {
+                project_id: string;
+                expert_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RemovedExpertOut"];
                 };
             };
             /** @description The request is understood but cannot be right. */
@@ -7176,7 +7442,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["GestureIn"] | null;
+            };
+        };
         responses: {
             /** @description Successful Response */
             204: {

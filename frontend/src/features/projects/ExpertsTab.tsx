@@ -3,7 +3,8 @@ import { Badge, Button, Checkbox, Group, Progress, Select, Stack, Table, Text } 
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { addProjectExpert, asProblem, expertsQuery, type ProjectOut, projectExpertsQuery, useAction } from "../../api";
-import { EmptyState, Problem, t, Waiting } from "../../ui";
+import { ActionsHead, EmptyState, Problem, t, Waiting } from "../../ui";
+import { ExpertMenu } from "./ExpertMenu";
 
 export function ExpertsTab({ project, manages }: { project: ProjectOut; manages: boolean }) {
   const experts = useQuery(projectExpertsQuery(project.id));
@@ -20,6 +21,7 @@ export function ExpertsTab({ project, manages }: { project: ProjectOut; manages:
                 <Table.Th>{t.project.expert}</Table.Th>
                 <Table.Th>{t.project.kind}</Table.Th>
                 <Table.Th>{t.project.reads}</Table.Th>
+                {manages && <ActionsHead width={48} />}
               </Table.Tr>
             </Table.Thead>
             <Table.Tbody>
@@ -44,6 +46,11 @@ export function ExpertsTab({ project, manages }: { project: ProjectOut; manages:
                       </Text>
                     </Group>
                   </Table.Td>
+                  {manages && (
+                    <Table.Td>
+                      <ExpertMenu project={project} expert={{ id: expert.expert_id, name: expert.name }} />
+                    </Table.Td>
+                  )}
                 </Table.Tr>
               ))}
             </Table.Tbody>

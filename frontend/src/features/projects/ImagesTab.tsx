@@ -75,7 +75,8 @@ function ImageCard({ project, image, manages }: CardProps) {
   const open = useAction(findOwnAssignment, {
     onDone: (found) => {
       if (found) void navigate(`/read/${found.id}`);
-      else say(manages ? t.project.notMineManager : t.project.notMine);
+      else if (manages) void navigate(`/look/${project.id}/${image.id}`);
+      else say(t.project.notMine);
     },
   });
   return (

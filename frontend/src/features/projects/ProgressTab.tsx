@@ -13,7 +13,8 @@ import {
   projectExpertsQuery,
   thumbnailAddress,
 } from "../../api";
-import { EmptyState, Problem, Thumbnail, t, Waiting } from "../../ui";
+import { ActionsHead, EmptyState, Problem, Thumbnail, t, Waiting } from "../../ui";
+import { ImageReadsMenu, type Reader } from "./ImageReads";
 
 /** Shape as well as colour, so that a column can be read by anybody. */
 const signs: Readonly<Record<AssignmentOut["state"], ReactNode>> = {
@@ -47,11 +48,18 @@ export function ProgressTab({ project }: { project: ProjectOut }) {
                   <bdi>{expert.name}</bdi>
                 </Table.Th>
               ))}
+              <ActionsHead width={48} />
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
             {rows.map((row) => (
-              <Row key={row.image_id} row={row} experts={columns.map((expert) => expert.expert_id)} />
+              <Row
+                key={row.image_id}
+                project={project}
+                row={row}
+                columns={columns.map((expert) => expert.expert_id)}
+                experts={experts.map((expert) => ({ id: expert.expert_id, name: expert.name }))}
+              />
             ))}
           </Table.Tbody>
         </Table>
@@ -65,7 +73,9 @@ export function ProgressTab({ project }: { project: ProjectOut }) {
   );
 }
 
-function Row({ row, experts }: { row: ImageProgressOut; experts: readonly string[] }) {
+type RowProps = { project: ProjectOut; row: ImageProgressOut; columns: readonly string[]; experts: readonly Reader[] };
+
+function Row({ project, row, columns, experts }: RowProps) {
   return (
     <Table.Tr data-testid="progress-row">
       <Table.Td w={52}>
@@ -85,7 +95,7 @@ function Row({ row, experts }: { row: ImageProgressOut; experts: readonly string
           aria-label={t.project.progressOf(row.image_name)}
         />
       </Table.Td>
-      {experts.map((expertId) => {
+      {columns.map((expertId) => {
         const reading = row.readings?.find((one) => one.expert_id === expertId);
         return (
           <Table.Td key={expertId}>
@@ -103,6 +113,9 @@ function Row({ row, experts }: { row: ImageProgressOut; experts: readonly string
           </Table.Td>
         );
       })}
+      <Table.Td>
+        <ImageReadsMenu project={project} image={{ id: row.image_id, name: row.image_name }} experts={experts} />
+      </Table.Td>
     </Table.Tr>
   );
 }

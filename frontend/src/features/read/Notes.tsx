@@ -35,25 +35,40 @@ export function Remedies() {
   const mismatch = useRead((state) => state.mismatch);
   const [busy, setBusy] = useState(false);
   const differs = mismatch !== null || (save.kind === "refused" && save.code === "checksum-mismatch");
-  const fork = () => {
+  const go = (way: Promise<void>, done: string) => {
     setBusy(true);
-    session
-      .saveAsRevision()
-      .then(() => say(t.save.forked, "good"))
+    way
+      .then(() => say(done, "good"))
       .catch((error: unknown) => say(asProblem(error).detail, "error"))
       .finally(() => setBusy(false));
   };
   if (differs)
     return (
-      <Button size="compact-xs" loading={busy} onClick={fork} data-testid="save-as-revision">
+      <Button
+        size="compact-xs"
+        loading={busy}
+        onClick={() => go(session.saveAsRevision(), t.save.forked)}
+        data-testid="save-as-revision"
+      >
         {t.save.fork}
       </Button>
     );
   if (save.kind !== "refused") return null;
   return (
-    <Button size="compact-xs" variant="default" onClick={() => session.sendAgain()}>
-      {t.save.again}
-    </Button>
+    <>
+      <Button size="compact-xs" variant="default" onClick={() => session.sendAgain()}>
+        {t.save.again}
+      </Button>
+      <Button
+        size="compact-xs"
+        variant="default"
+        loading={busy}
+        onClick={() => go(session.takeBackRefused(), t.save.takenBack)}
+        data-testid="take-back-refused"
+      >
+        {t.save.takeBack}
+      </Button>
+    </>
   );
 }
 

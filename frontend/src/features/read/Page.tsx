@@ -26,9 +26,9 @@ import { Views } from "./Views";
 import { WindowOptions } from "./WindowOptions";
 
 export function ReadPage() {
-  const { assignment = "" } = useParams();
+  const address = useParams();
   const [attempt, setAttempt] = useState(0);
-  const session = useOpenRead(assignment, attempt);
+  const session = useOpenRead(address, attempt);
   const reopenCase = useCallback(() => setAttempt((n) => n + 1), []);
   const submit = useSubmit(session);
   const phase = useRead((state) => state.phase);
@@ -76,8 +76,11 @@ export function ReadPage() {
   );
 }
 
+/** A read, or an image of a project that is only looked at. */
+type Address = { assignment?: string; project?: string; image?: string };
+
 /** Opens the case and leaves the former one; null while it is on its way. */
-function useOpenRead(assignmentId: string, attempt: number): ReadSession | null {
+function useOpenRead({ assignment, project = "", image = "" }: Address, attempt: number): ReadSession | null {
   const [session, setSession] = useState<ReadSession | null>(null);
   // biome-ignore lint/correctness/useExhaustiveDependencies: `attempt` is the wish to open the same case again
   useEffect(() => {
@@ -85,7 +88,7 @@ function useOpenRead(assignmentId: string, attempt: number): ReadSession | null 
     let opened: ReadSession | null = null;
     useRead.setState(emptyRead);
     const fail = (error: unknown) => !left && useRead.setState({ phase: "failed", problem: asProblem(error) });
-    ReadSession.open(assignmentId)
+    (assignment ? ReadSession.open(assignment) : ReadSession.look(project, image))
       .then((next) => {
         if (left) return next.leave();
         opened = next;
@@ -98,7 +101,7 @@ function useOpenRead(assignmentId: string, attempt: number): ReadSession | null 
       setSession(null);
       opened?.leave();
     };
-  }, [assignmentId, attempt]);
+  }, [assignment, project, image, attempt]);
   return session;
 }
 
@@ -125,16 +128,19 @@ function TopBar({ session, onSubmit, onReopened }: TopBarProps) {
   const { assignment, image, project, readOnly } = session.facts;
   const submitting = useRead((state) => state.submitting);
   const canSubmit = useRead((state) => Boolean(state.view?.canDraw));
+  const [back, backWords] = assignment
+    ? ["/", t.errors.backToReads]
+    : [`/projects/${project.id}?tab=images`, t.read.backToProject];
   const reopen = () => session.reopen().then(onReopened, (error: unknown) => say(asProblem(error).detail, "error"));
   return (
     <header className={classes.top}>
-      <Tooltip label={t.errors.backToReads}>
-        <ActionIcon component={Link} to="/" variant="subtle" color="gray" aria-label={t.errors.backToReads}>
+      <Tooltip label={backWords}>
+        <ActionIcon component={Link} to={back} variant="subtle" color="gray" aria-label={backWords}>
           <ArrowLeft size={18} />
         </ActionIcon>
       </Tooltip>
       <Text component="h1" size="sm" fw={600} truncate maw={240}>
-        <bdi>{assignment.image_name}</bdi>
+        <bdi>{image.name}</bdi>
       </Text>
       <Text size="xs" c="dimmed" truncate maw={220} visibleFrom="md">
         <bdi>{project.name}</bdi>
@@ -142,7 +148,7 @@ function TopBar({ session, onSubmit, onReopened }: TopBarProps) {
       {(project.simulated || image.simulated) && <SimulatedBadge />}
       {readOnly && (
         <Badge variant="light" color="gray" tt="none">
-          {t.states[assignment.state]}
+          {assignment ? t.states[assignment.state] : t.read.lookOnly}
         </Badge>
       )}
       <div style={{ flex: 1 }} />
@@ -167,7 +173,7 @@ function TopBar({ session, onSubmit, onReopened }: TopBarProps) {
       >
         <Keyboard size={18} />
       </ActionIcon>
-      {readOnly && assignment.state === "submitted" && (
+      {readOnly && assignment?.state === "submitted" && (
         <Button size="xs" variant="default" data-testid="reopen" onClick={() => void reopen()}>
           {t.read.reopen}
         </Button>

@@ -40,8 +40,9 @@ export function CompareSection() {
 function Comparing({ groups, onClose }: { groups: CandidateGroup[]; onClose: () => void }) {
   const session = useSession();
   const candidates = groups.flatMap((group) => group.items);
-  const [a, setA] = useState<string | null>(drawing);
-  const [b, setB] = useState<string | null>(candidates.find((one) => one.value !== drawing)?.value ?? null);
+  const [first, ...others] = candidates;
+  const [a, setA] = useState<string | null>(first?.value ?? null);
+  const [b, setB] = useState<string | null>(others.find((one) => one.value !== drawing)?.value ?? null);
   const [label, setLabel] = useState<number | null>(null);
   const sideA = useSide(session, candidates, a);
   const sideB = useSide(session, candidates, b);

@@ -153,12 +153,19 @@ export class Reading implements Screen {
     this.show({ note: { text: t.read.replaced(this.outbox.waiting.length), at: null, merged: null } });
   }
 
-  async #reload(): Promise<void> {
-    const loaded = await fillMap(this.id, this.viewer, () => this.outbox.waiting);
+  async #reload(waiting: () => readonly OutgoingEdit[] = () => this.outbox.waiting): Promise<void> {
+    const loaded = await fillMap(this.id, this.viewer, waiting);
     if (!loaded) return;
     this.#port.noteLoaded(loaded.seq, loaded.segmentation.head_revision_id);
     this.show({ parentVoxels: parentVoxels(loaded.parent) });
     this.onChange();
+  }
+
+  /** The server will never take the first edit that waits: undo it on the screen, and send what was drawn after it. */
+  async takeBackRefused(): Promise<void> {
+    await this.#reload(() => this.outbox.waiting.slice(1));
+    await this.outbox.skip();
+    this.outbox.retry();
   }
 
   // --- when browser and server differ -------------------------------------------------------------------------------

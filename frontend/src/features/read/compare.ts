@@ -15,17 +15,18 @@ const unseen: LayerLook = { kind: "outline", colour: null, dash: "solid", opacit
 
 /** Newest first; my own drawing before everything. */
 export async function listCandidates(session: ReadSession): Promise<CandidateGroup[]> {
-  const { assignment } = session.facts;
-  const { items } = await listSegmentations(assignment.image_id, assignment.project_id);
+  const { image, project } = session.facts;
+  const { items } = await listSegmentations(image.id, project.id);
   const groups = await Promise.all(
     items.map(async (segmentation) => {
       const revisions = await listRevisions(segmentation.id);
-      const group = titleOf(segmentation, assignment.segmentation_id);
+      const group = titleOf(segmentation, session.segmentationId);
       return { group, items: revisions.map((revision) => candidateOf(group, revision)).reverse() };
     }),
   );
   const now = { value: drawing, label: t.compare.drawing, dtype: "uint8" } as const;
-  return [{ group: t.compare.title, items: [now] }, ...groups.filter((group) => group.items.length > 0)];
+  const drawn = session.segmentationId ? [{ group: t.compare.title, items: [now] }] : [];
+  return [...drawn, ...groups.filter((group) => group.items.length > 0)];
 }
 
 function titleOf(segmentation: SegmentationOut, mine: string | null): string {

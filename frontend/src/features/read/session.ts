@@ -89,6 +89,12 @@ export class ReadSession {
     return new ReadSession({ assignment, image, project, readOnly });
   }
 
+  /** Look at an image of a project without a read of it, with whatever readings this person may see. Throws an `ApiProblem`. */
+  static async look(projectId: string, imageId: string): Promise<ReadSession> {
+    const [image, project] = await Promise.all([getImage(imageId), getProject(projectId)]);
+    return new ReadSession({ assignment: null, image, project, readOnly: true });
+  }
+
   /** Load the reading and the layers, and follow the server's events. */
   async start(): Promise<void> {
     const { assignment, project } = this.facts;
@@ -102,9 +108,9 @@ export class ReadSession {
     if (habits.brush) this.viewer.setBrush(habits.brush.radiusMm, { ball: habits.brush.ball });
     this.setOpacity(habits.fill, habits.overlays);
     this.#leavers.push(onServerEvent((event) => this.#hear(event)));
-    if (assignment.segmentation_id) await this.#loadReading(assignment.segmentation_id);
+    if (assignment?.segmentation_id) await this.#loadReading(assignment.segmentation_id);
     if (this.#left) return;
-    await this.#loadProposal(assignment.prediction);
+    await this.#loadProposal(assignment?.prediction ?? null);
     // Outlines that nobody has asked for yet do not hold up the image.
     await this.viewer.imageArrived;
     if (this.#left) return;
@@ -189,7 +195,7 @@ export class ReadSession {
   /** Drain the outbox, submit, and say which read comes next (null = none). Throws an `ApiProblem`. */
   async submit(): Promise<AssignmentOut | null> {
     const { assignment } = this.facts;
-    if (!this.#reading) throw new Error(t.read.notLoadedYet);
+    if (!this.#reading || !assignment) throw new Error(t.read.notLoadedYet);
     const { id, outbox } = this.#reading;
     this.#show({ submitting: true });
     try {
@@ -206,7 +212,7 @@ export class ReadSession {
   }
 
   async reopen(): Promise<void> {
-    const id = this.facts.assignment.segmentation_id;
+    const id = this.segmentationId;
     if (id) await reopenSegmentation(id);
   }
 
@@ -220,6 +226,11 @@ export class ReadSession {
     this.#reading?.outbox.retry();
   }
 
+  /** Give up the one step that the server refuses; what was drawn after it stays. Throws an `ApiProblem`. */
+  async takeBackRefused(): Promise<void> {
+    await this.#reading?.takeBackRefused();
+  }
+
   /** Keep what is on the screen as a revision of its own. Throws an `ApiProblem`. */
   async saveAsRevision(): Promise<void> {
     await this.#reading?.saveAsRevision();
@@ -228,7 +239,7 @@ export class ReadSession {
   // --- earlier revisions --------------------------------------------------------------------------------------------
 
   get segmentationId(): string | null {
-    return this.facts.assignment.segmentation_id;
+    return this.facts.assignment?.segmentation_id ?? null;
   }
 
   /** Lay an earlier revision over the image; null takes it away. Resolves when all of it is there. */
@@ -259,7 +270,7 @@ export class ReadSession {
 
   async askForPrediction(): Promise<void> {
     const { assignment, image } = this.facts;
-    await createPrediction(image.id, assignment.project_id, assignment.expert_id);
+    if (assignment) await createPrediction(image.id, assignment.project_id, assignment.expert_id);
   }
 
   async showNewerProposal(): Promise<void> {
@@ -323,10 +334,11 @@ export class ReadSession {
   }
 
   async #loadExperts(): Promise<void> {
-    const { assignment } = this.facts;
-    const { items } = await listSegmentations(assignment.image_id, assignment.project_id);
+    const { image, project } = this.facts;
+    if (project.role === null) return; // an admin who is no member sees no readings
+    const { items } = await listSegmentations(image.id, project.id);
     const others = items
-      .filter((other) => other.author !== "model" && other.id !== assignment.segmentation_id && other.head_revision_id)
+      .filter((other) => other.author !== "model" && other.id !== this.segmentationId && other.head_revision_id)
       .sort((a, b) => (a.expert_name ?? "").localeCompare(b.expert_name ?? "", "en", { numeric: true }));
     await Promise.all(
       others.map((other, n) =>
@@ -354,15 +366,17 @@ export class ReadSession {
 
   #hear(event: ServerEvent): void {
     if (!this.facts.readOnly) this.#reading?.hear(event);
-    if (event.type !== "style" && event.type !== "assignment" && event.id === this.segmentationId) return;
-    if (event.type !== "segmentation" && event.type !== "style" && event.type !== "assignment") return;
+    // Somebody's stroke brings no prediction, and twenty doctors make twenty a second.
+    const isStroke = event.type === "segmentation" && event.editSeq !== null;
+    if (isStroke || (event.type !== "segmentation" && event.type !== "style" && event.type !== "assignment")) return;
     void this.#lookForPrediction().catch(() => undefined);
   }
 
   /** A prediction that arrives before the first stroke is shown; later ones are offered. */
   async #lookForPrediction(): Promise<void> {
-    if (this.facts.readOnly) return;
-    const { prediction } = await getAssignment(this.facts.assignment.id);
+    const { assignment, readOnly } = this.facts;
+    if (readOnly || !assignment) return;
+    const { prediction } = await getAssignment(assignment.id);
     if (this.#left || !prediction || prediction.revision_id === this.#proposalRevisionId) return;
     if (this.viewer.state.undoDepth === 0) await this.#loadProposal(prediction);
     else this.#show({ newerProposal: prediction });
@@ -370,9 +384,10 @@ export class ReadSession {
 
   /** The next case's middle slab and prediction into the browser's cache while this one is drawn. */
   async #prefetchNext(): Promise<void> {
-    if (this.facts.readOnly) return;
+    const { assignment, readOnly } = this.facts;
+    if (readOnly || !assignment) return;
     try {
-      const next = await nextAssignment(this.facts.assignment.id, this.facts.assignment.project_id);
+      const next = await nextAssignment(assignment.id, assignment.project_id);
       if (!next) return;
       const image = await getImage(next.image_id);
       const middle = Math.floor(image.nz / 2 / image.slab_depth);

@@ -20,7 +20,8 @@ export type Heat = "uncertainty" | "disagreement" | "difference";
 
 /** What a read is about, fixed while it is on the screen. */
 export type ReadFacts = {
-  assignment: AssignmentOut;
+  /** Null where an image is only looked at: nobody's read of it is open. */
+  assignment: AssignmentOut | null;
   image: ImageOut;
   project: ProjectOut;
   /** Submitted: shown, but not to be drawn on until it is reopened. */

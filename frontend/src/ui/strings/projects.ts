@@ -36,13 +36,34 @@ export const project = {
   removeImageWhat:
     "The image stays in Consilium, and can be added again. Reads of it that nobody has begun disappear from the worklists. Once somebody has begun, it stays.",
   notMine: "You are not asked to read this image. The project's manager asks you under Experts.",
-  notMineManager:
-    "You are not asked to read this image. To open it, add yourself as an expert under Experts and ask yourself to read.",
   blindedProgress:
     "This project is blinded: until the readings are shown, those who run it see how many are submitted.",
   progressOf: (name: string) => `Readings submitted of ${name}`,
   notAsked: "Not asked",
   lookAtReading: (image: string, state: string) => `Look at the reading of ${image}: ${state}`,
+  reason: "Why",
+  reasonHint: "Kept in the audit.",
+  readsOf: (image: string) => `Reads of ${image}`,
+  askReads: "Ask experts to read it",
+  askTitle: (image: string) => `Ask to read ${image}`,
+  askWhat: "It appears on their lists. Who is asked already stays so; a withdrawn read comes back with what was drawn.",
+  ask: "Ask",
+  asked: (n: number) => (n === 0 ? "Everybody was asked already." : `${plural(n, "read", "reads")} asked for.`),
+  withdrawReads: "Withdraw reads",
+  withdrawTitle: (image: string) => `Withdraw reads of ${image}`,
+  withdrawAllTitle: (expert: string) => `Withdraw all unfinished reads of ${expert}`,
+  withdrawUnfinished: "Withdraw unfinished reads",
+  withdrawWhat:
+    "Reads that are not submitted leave the list. What was drawn stays, and comes back when the expert is asked again. Submitted readings are not touched.",
+  withdrawBlinded:
+    "This project is blinded: readings are shown once everybody who is still asked has submitted, so this can show them.",
+  withdraw: "Withdraw",
+  withdrawn: (n: number) =>
+    n === 0 ? "Nothing was withdrawn: what is submitted stays." : `${plural(n, "read was", "reads were")} withdrawn.`,
+  removeExpert: "Take out of the project",
+  removeExpertTitle: (name: string) => `Take ${name} out of the project`,
+  removeExpertWhat:
+    "Reads that are not submitted are withdrawn, and nobody asks this expert for new images. Submitted readings, drafts and styles stay. The account stays a member until removed under Members.",
   changeRoleOf: (name: string) => `Role of ${name} in the project`,
   removeMemberWhat: "They no longer see this project. What they drew stays.",
   removeMemberAct: "Remove",
@@ -131,6 +152,25 @@ export const imports = {
   cancel: "Cancel",
   again: "Import more",
   reading: "Reading the files…",
+  lookTitle: "Nothing is kept yet",
+  found: (images: number, readings: number) =>
+    images + readings === 0
+      ? "There is nothing new in these files. Why is said below."
+      : `${plural(images, "new image", "new images")}${readings > 0 ? ` and ${plural(readings, "reading", "readings")}` : ""}. Check sizes and orientation, then import.`,
+  readingsOf: (expert: string, count: number) => `${expert}: ${plural(count, "reading", "readings")}`,
+  keep: "Import these",
+  forget: "Do not import",
+  forgetHint: "What is not imported is deleted from the server a week after it was sent.",
+  voxels: "Voxels",
+  spacing: "Spacing",
+  orientation: "Orientation",
+  remarks: "Remarks",
+  madeOf: (modality: string, files: number) =>
+    [modality === "OT" ? "" : modality, plural(files, "file", "files")].filter(Boolean).join(" · "),
+  spacingOf: (spacing: readonly number[]) => `${spacing.map((mm) => Number(mm.toPrecision(3))).join(" × ")} mm`,
+  noSpacing: "Unknown",
+  noOrientation: "Unknown: no left and right on the screen",
+  axesOf: (axes: string, tilt: number) => (tilt >= 1 ? `${axes}, tilted ${Math.round(tilt)}°` : axes),
   doneTitle: "Import finished",
   done: (images: number, readings: number) =>
     `${plural(images, "new image", "new images")}${readings > 0 ? `, ${plural(readings, "reading", "readings")}` : ""}. What happened to each file is below.`,

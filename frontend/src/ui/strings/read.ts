@@ -204,6 +204,8 @@ export const read = {
       ? "This reading was set to another revision in another window; here it is."
       : `This reading was set to another revision in another window. Your ${plural(waiting, "unsent stroke is", "unsent strokes are")} on top of it.`,
   showPlace: "Show",
+  lookOnly: "Looking only",
+  backToProject: "Back to the project's images",
   leftUnsaved: (why: string) => `The case you left has strokes the server refused: ${why}`,
 } as const;
 
@@ -213,13 +215,18 @@ export const save = {
   saving: (n: number) => `Saving ${plural(n, "stroke", "strokes")}…`,
   offline: (n: number) => `${plural(n, "stroke", "strokes")} waiting: offline, trying again`,
   signedOut: (n: number) => `${plural(n, "stroke", "strokes")} waiting: please sign in again`,
-  refused: (n: number, why: string) => `${plural(n, "stroke", "strokes")} not saved: ${why}`,
+  refused: (n: number, why: string) =>
+    n === 1
+      ? `1 step not saved: ${why}`
+      : `1 step was refused, and ${plural(n - 1, "step after it waits", "steps after it wait")}: ${why}`,
   unprotected: "Unsent strokes do not survive a crash on this connection",
   recovered: (n: number) => `${plural(n, "stroke", "strokes")} from before are here again and are being sent.`,
   unreadable: (n: number) =>
     `${plural(n, "unsent stroke", "unsent strokes")} in this browser cannot be read any more: its key was forgotten at a sign-out.`,
   leftover: (why: string) => `Strokes from before could not be sent: ${why}`,
   again: "Try again",
+  takeBack: "Take that step back",
+  takenBack: "The step that could not be saved is taken back; what you drew after it is on its way.",
   fork: "Save mine as new revision",
   forked: "What you see is saved as a revision of its own. What the server held is in the history.",
   unsentTitle: "Not everything is on the server",

@@ -1,0 +1,110 @@
+/** Who is asked to read one image: asking more experts, and taking back reads that nobody submitted. */
+import { ActionIcon, Button, Checkbox, Group, Menu, Modal, Stack, Text } from "@mantine/core";
+import { EllipsisVertical } from "lucide-react";
+import { useState } from "react";
+import { createAssignments, type ProjectOut, useAction, withdrawReads } from "../../api";
+import { Problem, say, t } from "../../ui";
+import { ReasonDialog } from "./ReasonDialog";
+
+export type Reader = { id: string; name: string };
+type Image = { id: string; name: string };
+type Props = { project: ProjectOut; image: Image; experts: readonly Reader[] };
+
+const stale = ["assignments", "project", "projects", "project-experts"];
+
+export function ImageReadsMenu({ project, image, experts }: Props) {
+  const [open, setOpen] = useState<"ask" | "withdraw" | null>(null);
+  const close = () => setOpen(null);
+  return (
+    <>
+      <Menu position="bottom-end">
+        <Menu.Target>
+          <ActionIcon variant="subtle" color="gray" aria-label={t.project.readsOf(image.name)}>
+            <EllipsisVertical size={16} />
+          </ActionIcon>
+        </Menu.Target>
+        <Menu.Dropdown>
+          <Menu.Item onClick={() => setOpen("ask")}>{t.project.askReads}</Menu.Item>
+          <Menu.Item onClick={() => setOpen("withdraw")}>{t.project.withdrawReads}</Menu.Item>
+        </Menu.Dropdown>
+      </Menu>
+      {open === "ask" && <AskReads project={project} image={image} experts={experts} onClose={close} />}
+      {open === "withdraw" && <WithdrawReads project={project} image={image} experts={experts} onClose={close} />}
+    </>
+  );
+}
+
+function AskReads({ project, image, experts, onClose }: Props & { onClose: () => void }) {
+  const [chosen, setChosen] = useState<string[]>([]);
+  const ask = useAction(createAssignments, {
+    stale,
+    shownInPlace: true,
+    onDone: ({ created }) => {
+      say(t.project.asked(created), "good");
+      onClose();
+    },
+  });
+  return (
+    <Modal opened onClose={onClose} title={t.project.askTitle(image.name)}>
+      <Stack>
+        <Text size="sm">{t.project.askWhat}</Text>
+        <ChooseExperts experts={experts} chosen={chosen} onChange={setChosen} />
+        {ask.problem && <Problem problem={ask.problem} />}
+        <Group>
+          <Button
+            loading={ask.busy}
+            disabled={chosen.length === 0}
+            onClick={() => ask.run(project.id, [image.id], chosen)}
+          >
+            {t.project.ask}
+          </Button>
+          <Button variant="default" onClick={onClose}>
+            {t.shell.cancel}
+          </Button>
+        </Group>
+      </Stack>
+    </Modal>
+  );
+}
+
+function WithdrawReads({ project, image, experts, onClose }: Props & { onClose: () => void }) {
+  const [chosen, setChosen] = useState<string[]>([]);
+  const withdraw = useAction(withdrawReads, {
+    stale,
+    shownInPlace: true,
+    onDone: ({ withdrawn }) => {
+      say(t.project.withdrawn(withdrawn), withdrawn > 0 ? "good" : undefined);
+      onClose();
+    },
+  });
+  const isBlinded = project.policy.blinding !== "open";
+  return (
+    <ReasonDialog
+      title={t.project.withdrawTitle(image.name)}
+      consequence={isBlinded ? `${t.project.withdrawWhat} ${t.project.withdrawBlinded}` : t.project.withdrawWhat}
+      act={t.project.withdraw}
+      busy={withdraw.busy}
+      problem={withdraw.problem}
+      ready={chosen.length > 0}
+      onConfirm={(reason) => withdraw.run(project.id, [image.id], chosen, reason)}
+      onClose={onClose}
+    >
+      <ChooseExperts experts={experts} chosen={chosen} onChange={setChosen} />
+    </ReasonDialog>
+  );
+}
+
+type ChooseProps = { experts: readonly Reader[]; chosen: string[]; onChange: (chosen: string[]) => void };
+
+function ChooseExperts({ experts, chosen, onChange }: ChooseProps) {
+  if (experts.length === 0) return <Text size="sm">{t.project.noExpertsNext}</Text>;
+  return (
+    <Checkbox.Group label={t.project.tabs.experts} value={chosen} onChange={onChange}>
+      <Stack gap={6} mt={6}>
+        {experts.map((expert) => (
+          <Checkbox key={expert.id} value={expert.id} label={expert.name} />
+        ))}
+      </Stack>
+    </Checkbox.Group>
+  );
+}
