@@ -1,7 +1,6 @@
 """Imports end to end below the worker: a verdict for every file, nothing half stored, readings on exactly the right grid."""
 
 import io
-import os
 import time
 import zipfile
 from collections import Counter
@@ -24,7 +23,7 @@ from backend.jobs import rules as jobs
 from backend.projects import rules as projects
 from backend.settings import Settings
 from backend.studies.store import Image, Patient, PatientIdentity, Study
-from tests.factories import Volume, affine, data_set_folder, dicom_bytes, dicom_series, nifti_bytes, odd_spacing, volume
+from tests.factories import Volume, data_set_folder, dicom_bytes, dicom_series, nifti_bytes, odd_spacing, volume
 from tests.hospital import API, Hospital, Person, pages
 
 
@@ -413,59 +412,6 @@ def test_an_upload_nobody_commits_is_forgotten_after_a_week_with_its_files(hospi
     with database.read() as db:
         event = db.execute(text("SELECT * FROM audit WHERE kind = 'import' AND action = 'D'")).mappings().one()
     assert (event["object_id"], event["actor_name"]) == (begun[0], "consilium")
-
-
-def test_an_upload_is_looked_at_before_anything_of_it_is_kept(hospital: Hospital) -> None:
-    project = hospital.project(labels=1)
-    tilted = volume("tilted", (6, 8, 10), affine((0.7, 0.8, 2.5)))
-    files = {
-        "images/tilted.nii.gz": tilted.nifti(),
-        "images/broken.nii.gz": b"no volume",
-        "segmentations/Exp1/tilted.nii.gz": nifti_bytes(np.ones((6, 8, 10), np.uint8), tilted.affine_ras),
-        "segmentations/Exp2/tilted.nii.gz": nifti_bytes(np.ones((6, 8, 9), np.uint8), tilted.affine_ras),
-    }
-    admin = hospital.admin
-    import_id = admin.post("/imports", {"project_id": project, "experts": True}).json()["id"]
-    for path, content in files.items():
-        admin.browser.put(f"{API}/imports/{import_id}/files", params={"path": path}, content=content)
-
-    job = admin.post(f"/imports/{import_id}/inspection").json()
-    run_waiting_import(hospital)
-    report = admin.get(f"/jobs/{job['id']}").json()["result"]
-
-    assert [(one["name"], one["dims"], one["spacing_mm"]) for one in report["images"]] == [
-        ("tilted", [10, 8, 6], [0.7, 0.8, 2.5])
-    ]
-    assert len(report["images"][0]["axes"]) == 3
-    assert report["readings"] == {"Exp1": 1}
-    verdicts = {one["file"]: one["code"] for one in report["verdicts"]}
-    assert verdicts["segmentations/Exp2/tilted.nii.gz"] == "grid_mismatch"
-    assert {one["status"] for one in report["verdicts"]} == {"accepted", "refused"}
-    assert admin.get("/images", project_id=project).json()["items"] == []
-    admin.post(f"/imports/{import_id}/commit")
-    run_waiting_import(hospital)
-    assert len(admin.get("/images", project_id=project).json()["items"]) == 1
-    assert admin.post(f"/imports/{import_id}/inspection").status_code == 409
-
-
-def test_what_a_failed_import_left_is_swept_a_week_after_its_end(hospital: Hospital) -> None:
-    gateway, project = gateway_of(hospital), hospital.project()
-    ended, waiting, opened = (
-        hospital.admin.post("/imports", {"project_id": project, "experts": False}).json()["id"] for _ in range(3)
-    )
-    folders = [projects.quarantine(gateway.settings, UUID(one)) for one in (ended, waiting, opened)]
-    for import_id, folder in zip((ended, waiting, opened), folders, strict=True):
-        path = f"{API}/imports/{import_id}/files"
-        hospital.admin.browser.put(path, params={"path": "a.nii"}, content=b"x").raise_for_status()
-        os.utime(folder, (time.time() - 8 * 86400,) * 2)
-    for import_id in (ended, waiting):
-        hospital.admin.post(f"/imports/{import_id}/commit")
-    with gateway.database.write() as db:
-        db.execute(text("UPDATE jobs SET state = 'failed' WHERE id = :id"), {"id": ended})
-
-    assert imports.sweep_quarantine(gateway.database, gateway.settings) == 1
-
-    assert [folder.exists() for folder in folders] == [False, True, True]
 
 
 def test_everything_in_one_request(hospital: Hospital) -> None:

@@ -18,7 +18,7 @@ export function JobCard({ job }: { job: JobOut }) {
       <Stack gap={8}>
         <Group justify="space-between">
           <Group gap={10}>
-            <Text fw={600}>{t.jobs.kinds[job.kind]}</Text>
+            <Text fw={600}>{"inspect" in job.params ? t.jobs.inspection : t.jobs.kinds[job.kind]}</Text>
             <Badge variant="light" color={stateColour[job.state]} tt="none">
               {t.jobs.states[job.state]}
             </Badge>

@@ -9,6 +9,7 @@ export const jobs = {
     propagate: "Propagation",
     interact: "Interactive segmentation",
   },
+  inspection: "Look at an upload",
   states: { queued: "Waiting", running: "Running", done: "Done", failed: "Failed", cancelled: "Cancelled" },
   none: "No jobs",
   noneNext: "Imports, pretraining, style learning and predictions appear here when they begin.",
