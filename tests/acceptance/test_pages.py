@@ -158,7 +158,7 @@ def test_an_admin_runs_a_project_in_the_browser(server: Running, page: Page, com
     expect(page.get_by_role("heading", level=1)).to_have_text("Second look")
     project = page.url.split("/projects/")[1].split("?")[0]
 
-    page.get_by_role("tab", name="Name").click()
+    page.get_by_role("tab", name="Settings").click()
     page.get_by_label("Name", exact=False).nth(-1).wait_for()
     page.get_by_role("textbox", name="Name").fill("Third look")
     page.get_by_role("button", name="Save").click()

@@ -2,17 +2,22 @@
 import { ActionIcon, Button, Checkbox, Group, Menu, Modal, Stack, Text } from "@mantine/core";
 import { EllipsisVertical } from "lucide-react";
 import { useState } from "react";
-import { createAssignments, type ProjectOut, useAction, withdrawReads } from "../../api";
+import { createAssignments, type ImageProgressOut, type ProjectOut, useAction, withdrawReads } from "../../api";
 import { Problem, say, t } from "../../ui";
 import { ReasonDialog } from "./ReasonDialog";
 
 export type Reader = { id: string; name: string };
 type Image = { id: string; name: string };
 type Props = { project: ProjectOut; image: Image; experts: readonly Reader[] };
+/** readings: null in a blinded project, where nobody learns whose reading is how far. */
+type MenuProps = Props & { readings: ImageProgressOut["readings"] };
 
 const stale = ["assignments", "project", "projects", "project-experts"];
 
-export function ImageReadsMenu({ project, image, experts }: Props) {
+export function ImageReadsMenu({ project, image, experts, readings }: MenuProps) {
+  const stateOf = (expert: Reader) => readings?.find((one) => one.expert_id === expert.id)?.state;
+  const unasked = experts.filter((expert) => stateOf(expert) === undefined);
+  const unfinished = experts.filter((expert) => ![undefined, "submitted"].includes(stateOf(expert)));
   const [open, setOpen] = useState<"ask" | "withdraw" | null>(null);
   const close = () => setOpen(null);
   return (
@@ -28,8 +33,12 @@ export function ImageReadsMenu({ project, image, experts }: Props) {
           <Menu.Item onClick={() => setOpen("withdraw")}>{t.project.withdrawReads}</Menu.Item>
         </Menu.Dropdown>
       </Menu>
-      {open === "ask" && <AskReads project={project} image={image} experts={experts} onClose={close} />}
-      {open === "withdraw" && <WithdrawReads project={project} image={image} experts={experts} onClose={close} />}
+      {open === "ask" && (
+        <AskReads project={project} image={image} experts={readings ? unasked : experts} onClose={close} />
+      )}
+      {open === "withdraw" && (
+        <WithdrawReads project={project} image={image} experts={readings ? unfinished : experts} onClose={close} />
+      )}
     </>
   );
 }
@@ -48,7 +57,7 @@ function AskReads({ project, image, experts, onClose }: Props & { onClose: () =>
     <Modal opened onClose={onClose} title={t.project.askTitle(image.name)}>
       <Stack>
         <Text size="sm">{t.project.askWhat}</Text>
-        <ChooseExperts experts={experts} chosen={chosen} onChange={setChosen} />
+        <ChooseExperts experts={experts} chosen={chosen} onChange={setChosen} none={t.project.nobodyToAsk} />
         {ask.problem && <Problem problem={ask.problem} />}
         <Group>
           <Button
@@ -89,15 +98,21 @@ function WithdrawReads({ project, image, experts, onClose }: Props & { onClose: 
       onConfirm={(reason) => withdraw.run(project.id, [image.id], chosen, reason)}
       onClose={onClose}
     >
-      <ChooseExperts experts={experts} chosen={chosen} onChange={setChosen} />
+      <ChooseExperts experts={experts} chosen={chosen} onChange={setChosen} none={t.project.nothingToWithdraw} />
     </ReasonDialog>
   );
 }
 
-type ChooseProps = { experts: readonly Reader[]; chosen: string[]; onChange: (chosen: string[]) => void };
+type ChooseProps = {
+  experts: readonly Reader[];
+  chosen: string[];
+  onChange: (chosen: string[]) => void;
+  /** What is said where there is nobody to choose. */
+  none: string;
+};
 
-function ChooseExperts({ experts, chosen, onChange }: ChooseProps) {
-  if (experts.length === 0) return <Text size="sm">{t.project.noExpertsNext}</Text>;
+function ChooseExperts({ experts, chosen, onChange, none }: ChooseProps) {
+  if (experts.length === 0) return <Text size="sm">{none}</Text>;
   return (
     <Checkbox.Group label={t.project.tabs.experts} value={chosen} onChange={onChange}>
       <Stack gap={6} mt={6}>

@@ -114,7 +114,12 @@ function Row({ project, row, columns, experts }: RowProps) {
         );
       })}
       <Table.Td>
-        <ImageReadsMenu project={project} image={{ id: row.image_id, name: row.image_name }} experts={experts} />
+        <ImageReadsMenu
+          project={project}
+          image={{ id: row.image_id, name: row.image_name }}
+          experts={experts}
+          readings={row.readings}
+        />
       </Table.Td>
     </Table.Tr>
   );

@@ -62,8 +62,8 @@ function ProjectTabs({ project }: { project: ProjectOut }) {
       }
       actions={manages && <PretrainButton projectId={project.id} />}
     >
-      {project.description && <Text c="dimmed">{project.description}</Text>}
-      {project.simulated && (
+      {tab === "images" && project.description && <Text c="dimmed">{project.description}</Text>}
+      {tab === "images" && project.simulated && (
         <Alert color="yellow" variant="outline" py={6}>
           {t.simulated.hint}
         </Alert>

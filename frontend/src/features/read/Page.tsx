@@ -57,7 +57,7 @@ export function ReadPage() {
       <div className={classes.screen} data-testid="read-screen">
         <div className={classes.bannerRow}>
           <Banner />
-          <Tour />
+          {session.facts.assignment && <Tour />}
         </div>
         <TopBar session={session} onSubmit={submit} onReopened={reopenCase} />
         <main style={{ display: "contents" }}>

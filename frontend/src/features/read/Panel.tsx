@@ -6,11 +6,13 @@ import { LabelsSection } from "./PanelLabels";
 import { MeasuresSection } from "./PanelMeasures";
 import { ProposalSection } from "./PanelProposal";
 import classes from "./read.module.css";
+import { useRead } from "./store";
 
 export function Panel() {
+  const isRead = useRead((state) => Boolean(state.facts?.assignment));
   return (
     <aside className={classes.panel} aria-label={t.read.panel}>
-      <ProposalSection />
+      {isRead && <ProposalSection />}
       <LabelsSection />
       <ExpertsSection />
       <MeasuresSection />

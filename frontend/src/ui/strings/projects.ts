@@ -23,7 +23,7 @@ export const project = {
     policy: "Policy",
     models: "Models and styles",
     jobs: "Jobs",
-    settings: "Name",
+    settings: "Settings",
   },
   addImages: "Add images from Consilium",
   addImagesHint:
@@ -49,6 +49,8 @@ export const project = {
   askWhat: "It appears on their lists. Who is asked already stays so; a withdrawn read comes back with what was drawn.",
   ask: "Ask",
   asked: (n: number) => (n === 0 ? "Everybody was asked already." : `${plural(n, "read", "reads")} asked for.`),
+  nobodyToAsk: "Every expert of this project is asked already. Add more under Experts.",
+  nothingToWithdraw: "Nobody has an unfinished read of this image.",
   withdrawReads: "Withdraw reads",
   withdrawTitle: (image: string) => `Withdraw reads of ${image}`,
   withdrawAllTitle: (expert: string) => `Withdraw all unfinished reads of ${expert}`,
@@ -164,6 +166,8 @@ export const imports = {
   voxels: "Voxels",
   spacing: "Spacing",
   orientation: "Orientation",
+  axesHint:
+    "Orientation: the side of the patient to which the voxels count up along x, y and z. R right, L left, A front, P back, S head, I feet.",
   remarks: "Remarks",
   madeOf: (modality: string, files: number) =>
     [modality === "OT" ? "" : modality, plural(files, "file", "files")].filter(Boolean).join(" · "),

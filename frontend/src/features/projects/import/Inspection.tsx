@@ -29,6 +29,11 @@ export function Inspection({ result, files, onKeep, onForget }: Props) {
         {t.imports.found(wanted, maps)}
       </Alert>
       {images.length > 0 && <FoundImages images={images} />}
+      {images.some((image) => image.axes) && (
+        <Text size="xs" c="dimmed">
+          {t.imports.axesHint}
+        </Text>
+      )}
       {readings.length > 0 && (
         <Text size="sm">
           <bdi>{readings.map(([expert, count]) => t.imports.readingsOf(expert, count)).join(" · ")}</bdi>
