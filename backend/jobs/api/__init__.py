@@ -1,7 +1,7 @@
-"""Routes of jobs, and of the prompts that jobs answer."""
+"""Routes of jobs, and of the prompts and propagations that jobs answer."""
 
 from backend.accounts.api import Router
-from backend.jobs.api import jobs, prompts
+from backend.jobs.api import jobs, prompts, propagations
 from backend.jobs.api.jobs import JobOut
 
 __all__ = ["JobOut", "router"]
@@ -9,3 +9,4 @@ __all__ = ["JobOut", "router"]
 router = Router()
 router.include_router(jobs.router)
 router.include_router(prompts.router)
+router.include_router(propagations.router)

@@ -13,7 +13,7 @@ MAX_LOST: Final = 2
 MAX_RETRIES: Final = 3
 IMAGES_PER_JOB: Final = 16
 LONGEST_WAIT_SECONDS: Final = 300.0
-NOT_IN_THIS_RELEASE: Final = ("export", "evaluate", "propagate")
+NOT_IN_THIS_RELEASE: Final = ("export", "evaluate")
 
 
 @dataclass(frozen=True)
@@ -160,6 +160,8 @@ def refusal(kind: str) -> str | None:
         return "Imports begin with POST /imports, which makes their job when the files have arrived."
     if kind == "interact":
         return "Prompts begin with POST /segmentations/{id}/prompts, which makes their job."
+    if kind == "propagate":
+        return "Propagation begins with POST /segmentations/{id}/propagations, which makes its job."
     if kind in NOT_IN_THIS_RELEASE:
         return f"Jobs of kind {kind} are not part of this release; pretrain, personalise and predict are."
     return None

@@ -89,7 +89,7 @@ class Sieve:
             return True
         if self._is_about_me(event) and project_id in self.sight.own_projects:
             return True
-        tells_how_a_reading_goes_on = event["type"] == "segmentation" or event.get("kind") == "interact"
+        tells_how_a_reading_goes_on = event["type"] == "segmentation" or event.get("kind") in store.OF_ONE_READING
         return project_id in self.sight.whole_projects and not (tells_how_a_reading_goes_on and self._hides(event))
 
     def shown(self, event: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, func, or_, select, tuple_
 
 from backend.database import AnySession
+from backend.jobs.store.queue import OF_ONE_READING
 from backend.jobs.store.tables import Job, JobMetric, WorkerHeartbeat
 from backend.models.store import LiveStyle
 from backend.projects.store import Assignment
@@ -36,7 +37,8 @@ class JobSight:
             Job.project_id.in_(self.own_projects), Job.expert_id.is_not(None), Job.expert_id == self.own_expert_id
         )
         whole = and_(
-            Job.project_id.in_(self.whole_projects), or_(Job.kind != "interact", Job.project_id.not_in(self.blinded))
+            Job.project_id.in_(self.whole_projects),
+            or_(Job.kind.not_in(OF_ONE_READING), Job.project_id.not_in(self.blinded)),
         )
         return or_(whole, mine, own)
 
@@ -62,7 +64,7 @@ def jobs(
     """Jobs within sight, newest first, older than `before`."""
     query = select(Job).where(sight.predicate())
     if kind is None:
-        query = query.where(Job.kind != "interact")  # one for every prompt: shown to who asks for them
+        query = query.where(Job.kind.not_in(OF_ONE_READING))  # one for every prompt: shown to who asks for them
     for column, value in ((Job.project_id, project_id), (Job.state, state), (Job.kind, kind)):
         if value is not None:
             query = query.where(column == value)

@@ -17,6 +17,9 @@ from backend.jobs.store.tables import Job, JobMetric, WorkerHeartbeat
 # Any constant does, as long as nothing else of ours locks with it: "jobs" in ASCII.
 TICK_LOCK = 0x6A6F6273
 
+# Jobs that tell how one reading goes on: hidden wherever that reading is.
+OF_ONE_READING = ("interact", "propagate")
+
 
 def seconds(value: float) -> ColumnElement[Any]:
     """A span of time on the database's clock."""
@@ -189,7 +192,16 @@ def supersede(db: WriteSession, project_id: UUID, expert_id: UUID) -> list[Job]:
 
 def jobs_of_segmentation(db: AnySession, segmentation_id: UUID, prompt_id: UUID | None = None) -> list[Job]:
     """The jobs that answer this segmentation's prompts (or one of them), newest first."""
-    query = select(Job).where(Job.kind == "interact", Job.params["segmentation_id"].astext == str(segmentation_id))
+    return _jobs_of(db, "interact", segmentation_id, prompt_id)
+
+
+def propagations_of(db: AnySession, segmentation_id: UUID) -> list[Job]:
+    """The jobs that propagate this segmentation's drawn slices, newest first."""
+    return _jobs_of(db, "propagate", segmentation_id)
+
+
+def _jobs_of(db: AnySession, kind: str, segmentation_id: UUID, prompt_id: UUID | None = None) -> list[Job]:
+    query = select(Job).where(Job.kind == kind, Job.params["segmentation_id"].astext == str(segmentation_id))
     if prompt_id is not None:
         query = query.where(Job.params["prompt_id"].astext == str(prompt_id))
     return list(db.scalars(query.order_by(Job.created_at.desc(), Job.id.desc()).limit(20)))

@@ -32,7 +32,7 @@ class RevisionOut(BaseModel):
     number: int
     dtype: Literal["uint8", "uint16"]
     label_volumes: dict[str, int]
-    origin: Literal["blank", "import", "fold", "predict", "restore", "fork"]
+    origin: Literal["blank", "import", "fold", "predict", "restore", "fork", "propagate"]
     assisted: bool
     style_id: UUID | None
     created_at: datetime
@@ -126,7 +126,8 @@ def get_uncertainty_slab(
 ) -> Response:
     """Slab k of how unsure the model was: the slices of the image's slab k, one byte a voxel; 404 where nobody measured it.
 
-    The byte is 255 · (1 - p) · K / (K - 1), p the probability of the likeliest of the K classes, background included.
+    The byte is 255 · (1 - p) · K / (K - 1), p the probability of the likeliest of the K classes, background included; of a
+    proxy, 255 · (1 - its confidence).
     """
     return _slab(request, rules.load_uncertainty_slab(db, actor, request.app.state.blobs, revision_id, slab))
 

@@ -30,9 +30,11 @@ from backend.segmentations.rules.keeping import (
     keep_prediction,
     put_imported_reading,
     put_prediction,
+    put_proxy,
     read_labels,
 )
 from backend.segmentations.rules.lineage import Lineage, load_lineage
+from backend.segmentations.rules.provenance import Provenance, load_provenance
 from backend.segmentations.rules.revisions import (
     Comparison,
     LabelAgreement,
@@ -73,6 +75,7 @@ __all__ = [
     "Lineage",
     "NewEdit",
     "PredictionView",
+    "Provenance",
     "RevisionView",
     "SegmentationView",
     "add_edit",
@@ -88,6 +91,7 @@ __all__ = [
     "load_assignment",
     "load_label_slab",
     "load_lineage",
+    "load_provenance",
     "load_revision",
     "load_segmentation",
     "load_uncertainty_slab",
@@ -96,6 +100,7 @@ __all__ = [
     "open_assignment",
     "put_imported_reading",
     "put_prediction",
+    "put_proxy",
     "read_labels",
     "reopen",
     "restore",

@@ -27,6 +27,7 @@ from backend.imaging.labels import BadEdit, BadLabels, LabelArray, Runs
 from backend.projects import rules as projects
 from backend.segmentations import store
 from backend.segmentations.rules.keeping import keep_labels, read_labels
+from backend.segmentations.rules.provenance import load_provenance
 from backend.segmentations.rules.revisions import RevisionView, made_view
 from backend.segmentations.rules.sight import SegmentationView, load_seen, make_etag, view_of, visible
 from backend.studies.rules import find_image
@@ -101,7 +102,9 @@ def add_edit(
     if edit.base_revision_id != writing.head.id:
         raise Invalid(f"base_revision_id must be the head revision {writing.head.id} that If-Match names.")
     runs = _decode(writing, runs_bytes)
-    _check_source(db, actor, writing, edit.source_revision_id)
+    source = _check_source(db, actor, writing, edit.source_revision_id)
+    if source is not None and source.segmentation.author == "proxy" and edit.undoes is None:
+        _check_overwrites_nothing_drawn(db, blobs, writing, runs)
     _check_undone(db, writing, edit.undoes)
     if writing.segmentation.edit_seq - writing.head.folded_seq >= MAX_EDITS_UNFOLDED:
         raise Conflict(f"{MAX_EDITS_UNFOLDED} edits wait to be folded; submit the reading and reopen it.")
@@ -230,7 +233,7 @@ def fork(
         dtype=kept.dtype,
         label_volumes=kept.volumes,
         origin="fork",
-        assisted=parent.assisted or any(s.segmentation.author == "model" or s.revision.assisted for s in sources),
+        assisted=parent.assisted or any(s.segmentation.author != "expert" or s.revision.assisted for s in sources),
         style_id=parent.style_id,
     )
 
@@ -346,6 +349,17 @@ def _check_source(
     ):
         raise Invalid("source_revision_id names no revision of this image that you may see.")
     return source
+
+
+def _check_overwrites_nothing_drawn(db: WriteSession, blobs: Blobs, writing: _Writing, runs: Runs) -> None:
+    """Raises Conflict where a proxy would change a voxel that was drawn by hand, before it was made or since."""
+    now = load_provenance(db, blobs, writing.segmentation, writing.shape_zyx, 0)
+    indices = runs.indices()
+    changes = now.labels_zyx.reshape(-1)[indices] != runs.values
+    if bool((now.by_hand_zyx.reshape(-1)[indices] & changes).any()):
+        raise Conflict(
+            "You drew there since this was propagated, and a proxy never overwrites drawing; propagate again."
+        )
 
 
 def _check_undone(db: WriteSession, writing: _Writing, undone_id: UUID | None) -> None:

@@ -145,6 +145,36 @@ def put_prediction(
     return revision.id
 
 
+def put_proxy(db: WriteSession, reading: store.Segmentation, kept: KeptLabels, style_id: UUID | None) -> UUID:
+    """Keep what was propagated from a reading's drawn slices as its proxy's newest revision, and return that.
+
+    A proxy is a segmentation of its own: its reader alone sees it, nothing learns from it and nothing is measured by it.
+    style_id: whose network had a part in it.
+    """
+    _check_grid(db, reading.image_id, kept)
+    proxy = store.find_proxy(db, reading)
+    if proxy is None:
+        proxy = store.add_segmentation(
+            db, project_id=reading.project_id, image_id=reading.image_id, author="proxy", expert_id=reading.expert_id
+        )
+    revision = store.add_revision(
+        db,
+        segmentation_id=proxy.id,
+        parent_id=proxy.head_revision_id,
+        labels_sha256=kept.sha256,
+        uncertainty_sha256=kept.uncertainty_sha256,
+        dtype=kept.dtype,
+        label_volumes=kept.volumes,
+        origin="propagate",
+        assisted=True,
+        style_id=style_id,
+        folded_seq=0,
+    )
+    store.move_head(db, proxy.id, revision.id, "draft")
+    audit.record(db, None, "C", "segmentation", proxy.id, project_id=reading.project_id, new={"proxy_of": reading.id})
+    return revision.id
+
+
 def _check_grid(db: WriteSession, image_id: UUID, kept: KeptLabels) -> None:
     row = find_image(db, image_id)
     if row is None:

@@ -120,6 +120,18 @@ def find_reading(db: AnySession, project_id: UUID, image_id: UUID, expert_id: UU
     )
 
 
+def find_proxy(db: AnySession, reading: Segmentation) -> Segmentation | None:
+    """What was propagated from the slices that this reading's expert drew."""
+    return db.scalar(
+        select(Segmentation).where(
+            Segmentation.author == "proxy",
+            Segmentation.project_id == reading.project_id,
+            Segmentation.image_id == reading.image_id,
+            Segmentation.expert_id == reading.expert_id,
+        )
+    )
+
+
 def find_prediction(db: AnySession, image_id: UUID, style_id: UUID) -> Segmentation | None:
     """What this style drew on this image."""
     return db.scalar(
@@ -235,7 +247,7 @@ def edits_on(db: AnySession, segmentation_id: UUID, revision_id: UUID) -> Sequen
 def sources_of(db: AnySession, segmentation_id: UUID, revision_id: UUID) -> list[Source]:
     """What edits on top of one revision were taken from: revisions in the order of the edits, then proposals."""
     query = (
-        select(Segmentation.author == "model", Revision.assisted, Segmentation.style_id, Revision.style_id)
+        select(Segmentation.author != "expert", Revision.assisted, Segmentation.style_id, Revision.style_id)
         .join(Segmentation, Segmentation.id == Revision.segmentation_id)
         .join(Edit, Edit.source_revision_id == Revision.id)
         .where(Edit.segmentation_id == segmentation_id, Edit.base_revision_id == revision_id)
@@ -250,6 +262,17 @@ def sources_of(db: AnySession, segmentation_id: UUID, revision_id: UUID) -> list
         .order_by(Edit.seq, Prompt.seq)
     )
     return sources + [Source(True, style_id) for style_id in db.scalars(answered)]
+
+
+def edits_from_models(db: AnySession, segmentation_id: UUID) -> set[UUID]:
+    """The edits whose voxels were taken from a prediction or a proxy."""
+    query = (
+        select(Edit.id)
+        .join(Revision, Revision.id == Edit.source_revision_id)
+        .join(Segmentation, Segmentation.id == Revision.segmentation_id)
+        .where(Edit.segmentation_id == segmentation_id, Segmentation.author != "expert")
+    )
+    return set(db.scalars(query))
 
 
 def find_assignment(db: AnySession, segmentation_id: UUID) -> UUID | None:

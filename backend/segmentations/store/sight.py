@@ -3,7 +3,8 @@
 Every list, get and aggregate filters by it, so counts and cursors cannot leak; what it hides answers 404 like what
 does not exist. Fails closed: an unknown policy value unblinds nothing, and no membership means nothing at all.
 
-Of others' readings (and predictions in others' styles, consensus, proxies) a member sees:
+A proxy, what was propagated from a reading not finished yet, is for its reader alone, whatever the policy.
+Of others' readings (and predictions in others' styles, consensus) a member sees:
     open                  all
     until_own_submitted   submitted ones, once their own reading of that image is submitted (who reads nothing there:
                           once all asked are)
@@ -58,12 +59,13 @@ def visible() -> ColumnElement[bool]:
     own = Segmentation.expert_id.in_(_own_experts())
     unblinded = _unblinded()
     seen = or_(
-        and_(own, Segmentation.author == "expert"),
+        and_(own, Segmentation.author.in_(("expert", "proxy"))),
         and_(own, Segmentation.author == "model", _prefill(), or_(unblinded, ~_learned_from_others())),
         and_(~own, unblinded, or_(_blinding() == "open", Segmentation.state == "submitted")),
         and_(Segmentation.expert_id.is_(None), unblinded),
     )
-    return and_(_member(), or_(ONLY.is_(None), Segmentation.project_id == ONLY), seen)
+    private = and_(Segmentation.author == "proxy", ~own)
+    return and_(_member(), or_(ONLY.is_(None), Segmentation.project_id == ONLY), seen, ~private)
 
 
 def _own_experts() -> Any:

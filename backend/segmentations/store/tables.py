@@ -50,6 +50,14 @@ class Segmentation(Base):
             unique=True,
             postgresql_where="author = 'model'",
         ),
+        Index(
+            "uq_segmentations_proxy",
+            "project_id",
+            "image_id",
+            "expert_id",
+            unique=True,
+            postgresql_where="author = 'proxy'",
+        ),
         Index("ix_segmentations_image_id", "image_id", "project_id"),
         Index("ix_segmentations_expert_id", "project_id", "expert_id", "author"),
     )
@@ -78,7 +86,9 @@ class Revision(Base):
     __table_args__ = (
         UniqueConstraint("segmentation_id", "number"),
         CheckConstraint("dtype IN ('uint8', 'uint16')", name="dtype"),
-        CheckConstraint("origin IN ('blank', 'import', 'fold', 'predict', 'restore', 'fork')", name="origin"),
+        CheckConstraint(
+            "origin IN ('blank', 'import', 'fold', 'predict', 'restore', 'fork', 'propagate')", name="origin"
+        ),
         Index("ix_revisions_submitted_at", "submitted_at"),
     )
 
@@ -90,7 +100,7 @@ class Revision(Base):
     uncertainty_sha256: Mapped[str | None] = mapped_column(String(64))
     dtype: Mapped[str] = mapped_column(String(6))
     label_volumes: Mapped[dict[str, int]] = mapped_column(JSONB)
-    origin: Mapped[str] = mapped_column(String(8))
+    origin: Mapped[str] = mapped_column(String(12))
     assisted: Mapped[bool] = mapped_column()
     style_id: Mapped[UUID | None] = mapped_column(ForeignKey("styles.id"))
     folded_seq: Mapped[int] = mapped_column(Integer)

@@ -11,6 +11,7 @@ import type {
   PolicyOut,
   PreferencesOut,
   PromptIn,
+  PropagationOut,
   RevisionOut,
   TokenOut,
   UserOut,
@@ -213,6 +214,22 @@ export async function listEdits(segmentationId: string, after: number): Promise<
   }
   return edits;
 }
+
+/** Has the drawn slices carried through the volume, across one voxel axis. */
+export const startPropagation = (segmentationId: string, axis: PropagationOut["axis"]) =>
+  body(
+    api.POST("/api/v1/segmentations/{segmentation_id}/propagations", {
+      params: { path: { segmentation_id: segmentationId } },
+      body: { axis, strategy: "fixed_interval" },
+    }),
+  );
+
+/** The newest propagation of a reading, null before the first. */
+export const newestPropagation = async (segmentationId: string): Promise<PropagationOut | null> => {
+  const path = { segmentation_id: segmentationId };
+  const { items } = await body(api.GET("/api/v1/segmentations/{segmentation_id}/propagations", { params: { path } }));
+  return items[0] ?? null;
+};
 
 export const sendPrompt = (segmentationId: string, prompt: PromptIn) =>
   body(

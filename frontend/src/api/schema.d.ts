@@ -955,7 +955,8 @@ export interface paths {
          * Get Uncertainty Slab
          * @description Slab k of how unsure the model was: the slices of the image's slab k, one byte a voxel; 404 where nobody measured it.
          *
-         *     The byte is 255 · (1 - p) · K / (K - 1), p the probability of the likeliest of the K classes, background included.
+         *     The byte is 255 · (1 - p) · K / (K - 1), p the probability of the likeliest of the K classes, background included; of a
+         *     proxy, 255 · (1 - its confidence).
          */
         get: operations["get_uncertainty_slab"];
         put?: never;
@@ -1093,6 +1094,30 @@ export interface paths {
          * @description Take the newest prompt back; the proposal before it stands again. It stays in the history as withdrawn.
          */
         delete: operations["withdraw_prompt"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/segmentations/{segmentation_id}/propagations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Propagations
+         * @description What was propagated from this reading, the newest first.
+         */
+        get: operations["list_propagations"];
+        put?: never;
+        /**
+         * Propagate
+         * @description Carry the slices drawn so far through the volume; a request before this one that is not done is cancelled.
+         */
+        post: operations["propagate"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1842,6 +1867,16 @@ export interface components {
             passed: boolean;
         };
         /**
+         * DrawnSlicesOut
+         * @description Slices of one label drawn by hand, as the journal says; a proxy never changes them.
+         */
+        DrawnSlicesOut: {
+            /** Label */
+            label: number;
+            /** Slices */
+            slices: number[];
+        };
+        /**
          * EditAcceptedOut
          * @description An edit is on disk under this sequence number; `etag` is the segmentation's after it.
          */
@@ -2573,6 +2608,24 @@ export interface components {
             link: components["schemas"]["LinkOut"];
         };
         /**
+         * NextSliceOut
+         * @description A slice worth drawing next. voxels: about how many are wrong there; null where nothing says so.
+         *
+         *     reason: `first` nothing is drawn yet; `unsure` the proxy is; `differs` proxy and network disagree; `changed` much changed since the last
+         *     proxy; `far` the middle of the widest gap; `random`.
+         */
+        NextSliceOut: {
+            /** Slice */
+            slice: number;
+            /**
+             * Reason
+             * @enum {string}
+             */
+            reason: "first" | "unsure" | "differs" | "changed" | "far" | "random";
+            /** Voxels */
+            voxels: number | null;
+        };
+        /**
          * PolicyIn
          * @description A reading policy; what is left out keeps its value, in a new project the default.
          */
@@ -2977,6 +3030,75 @@ export interface components {
             failure: components["schemas"]["JobErrorOut"] | null;
         };
         /**
+         * PropagationIn
+         * @description axis: the voxel axis across the slices that were drawn. strategy: how the next slice is chosen.
+         */
+        PropagationIn: {
+            /**
+             * Axis
+             * @enum {string}
+             */
+            axis: "i" | "j" | "k";
+            /**
+             * Strategy
+             * @default fixed_interval
+             * @enum {string}
+             */
+            strategy?: "model_guided" | "fixed_interval" | "random";
+        };
+        /**
+         * PropagationOut
+         * @description One propagation of a reading's drawn slices.
+         *
+         *     revision_id: the proxy, a revision like any other (`/revisions/{id}/slabs/{k}`; its confidence as `…/uncertainty/slabs/{k}`), null
+         *     until the job is done and where nothing was drawn. Accept it by an edit whose source_revision_id it is. is_current: nothing
+         *     was drawn since it was made.
+         */
+        PropagationOut: {
+            /**
+             * Job Id
+             * Format: uuid
+             */
+            job_id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "queued" | "running" | "done" | "failed" | "cancelled";
+            /**
+             * Axis
+             * @enum {string}
+             */
+            axis: "i" | "j" | "k";
+            /**
+             * Strategy
+             * @enum {string}
+             */
+            strategy: "model_guided" | "fixed_interval" | "random";
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Revision Id */
+            revision_id: string | null;
+            /** Is Current */
+            is_current: boolean;
+            /** Drawn */
+            drawn: components["schemas"]["DrawnSlicesOut"][];
+            /** Next Slices */
+            next_slices: components["schemas"]["NextSliceOut"][];
+            failure: components["schemas"]["JobErrorOut"] | null;
+        };
+        /**
+         * PropagationsOut
+         * @description A reading's propagations, newest first, at most twenty.
+         */
+        PropagationsOut: {
+            /** Items */
+            items: components["schemas"]["PropagationOut"][];
+        };
+        /**
          * ProposalOut
          * @description The answer up to one prompt of the open round.
          *
@@ -3129,7 +3251,7 @@ export interface components {
              * Origin
              * @enum {string}
              */
-            origin: "blank" | "import" | "fold" | "predict" | "restore" | "fork";
+            origin: "blank" | "import" | "fold" | "predict" | "restore" | "fork" | "propagate";
             /** Assisted */
             assisted: boolean;
             /** Style Id */
@@ -7031,6 +7153,111 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PromptPageOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_propagations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                segmentation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PropagationsOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    propagate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Send the same key to try again safely. */
+                "idempotency-key"?: string | null;
+            };
+            path: {
+                segmentation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PropagationIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PropagationOut"];
                 };
             };
             /** @description The request is understood but cannot be right. */

@@ -19,6 +19,7 @@ export type SegmentationOut = Schemas["SegmentationOut"];
 export type RevisionOut = Schemas["RevisionOut"];
 export type EditOut = Schemas["EditOut"];
 export type PromptIn = Schemas["PromptIn"];
+export type PropagationOut = Schemas["PropagationOut"];
 export type PromptPageOut = Schemas["PromptPageOut"];
 export type ModelOut = Schemas["ModelOut"];
 export type LearningCurveOut = Schemas["LearningCurveOut"];

@@ -96,6 +96,8 @@ export interface LayerSource {
   readonly dtype: LabelType;
   readonly fetchSlab: FetchSlab;
   readonly look: LayerLook;
+  /** uint8 slabs, 0–255 = 0–1: how unsure of each voxel. Given, labels are filled, the fainter the less sure. */
+  readonly fetchUnsure?: FetchSlab;
 }
 
 /**
@@ -328,6 +330,10 @@ export interface ViewerDoor {
   setActiveLabel(value: number): void;
   /** `plane`: the view meant by a tool that begins at once (the interpolation's preview). */
   setTool(tool: ToolName, plane?: Plane): void;
+  /** Takes up the interpolation with its preview; false, and nothing said, where there is no gap to fill. */
+  previewInterpolation(plane: Plane): boolean;
+  /** the voxel axis across a plane's slices */
+  sliceAxis(plane: Plane): "i" | "j" | "k";
   setBrush(radiusMm: number, options?: { readonly ball: boolean }): void;
   setPaintLimits(limits: PaintLimits): void;
   setToolOptions(change: Partial<ToolOptions>): void;

@@ -22,6 +22,8 @@ import type { ReferenceMaps } from "./ReferenceMaps";
 import type { MutableScene } from "./Scene";
 import type { ViewSet } from "./ViewSet";
 
+const AXIS_NAMES = ["i", "j", "k"] as const;
+
 export abstract class LayerViewer {
   protected abstract readonly scene: MutableScene;
   protected abstract readonly references: ReferenceMaps;
@@ -48,6 +50,10 @@ export abstract class LayerViewer {
   setHidden(hidden: boolean): void {
     this.scene.isHidden = hidden;
     this.views.invalidate();
+  }
+
+  sliceAxis(plane: Plane): "i" | "j" | "k" {
+    return AXIS_NAMES[this.scene.orientation.planes[plane].sliceAxis as 0 | 1 | 2];
   }
 
   async addLayer(source: LayerSource): Promise<void> {

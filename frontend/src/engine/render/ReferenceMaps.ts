@@ -31,6 +31,7 @@ interface Reference {
   readonly runs: RowRuns;
   readonly revisionId: string;
   readonly feed: Feed;
+  readonly unsureFeed: Feed | null;
 }
 
 interface LoadedHeat {
@@ -72,18 +73,26 @@ export class ReferenceMaps {
       arrived: () => this.update(source.id, {}),
       failed: (sentence) => this.listener.failed(sentence),
     });
-    const map: ReferenceMap = { id: source.id, labels: runs, look: source.look, version: 0 };
-    this.references.set(source.id, { map, runs, revisionId: source.revisionId, feed });
-    await feed.finished;
+    const unsure = source.fetchUnsure === undefined ? null : new ShareVolume(...this.size, this.slabDepth);
+    const unsureFeed =
+      unsure && source.fetchUnsure
+        ? feedShares(unsure, source.fetchUnsure, focusSlice, this.decoder, {
+            arrived: () => this.update(source.id, {}),
+            failed: (sentence) => this.listener.failed(sentence),
+          })
+        : null;
+    const map: ReferenceMap = { id: source.id, labels: runs, unsure, look: source.look, version: 0 };
+    this.references.set(source.id, { map, runs, revisionId: source.revisionId, feed, unsureFeed });
+    await Promise.all([feed.finished, unsureFeed?.finished]);
   }
 
   /** A map in run form, here at once; replaces one of the same id. */
   addRuns(id: string, runs: Runs, look: LayerLook): void {
     this.remove(id);
     const labels = runsToRows(runs, ...this.size, this.slabDepth, "uint8");
-    const map: ReferenceMap = { id, labels, look, version: 0 };
+    const map: ReferenceMap = { id, labels, unsure: null, look, version: 0 };
     const feed = { finished: Promise.resolve(), focus: () => undefined, stop: () => undefined };
-    this.references.set(id, { map, runs: labels, revisionId: id, feed });
+    this.references.set(id, { map, runs: labels, revisionId: id, feed, unsureFeed: null });
     this.publish();
   }
 
@@ -102,6 +111,7 @@ export class ReferenceMaps {
     const reference = this.references.get(id);
     if (reference === undefined) return;
     reference.feed.stop();
+    reference.unsureFeed?.stop();
     this.references.delete(id);
     this.listener.removed(reference.runs);
     this.publish();
@@ -119,7 +129,9 @@ export class ReferenceMaps {
     const version = (this.consensus?.version ?? 0) + 1;
     if (this.consensus !== null) this.listener.removed(this.consensus.labels);
     this.consensus =
-      look === null ? null : { id: CONSENSUS_ID, labels: new Votes(this.collectRuns(ids)), look, version };
+      look === null
+        ? null
+        : { id: CONSENSUS_ID, labels: new Votes(this.collectRuns(ids)), unsure: null, look, version };
     this.publish();
   }
 

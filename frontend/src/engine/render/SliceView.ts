@@ -24,6 +24,7 @@ import type { Sample, Sketch } from "../tools/Gesture";
 import type { Plane, Point3 } from "../types";
 import { getContext } from "./canvas";
 import { ActiveLayer } from "./layers/ActiveLayer";
+import { CONFIDENCE_OPACITY, ConfidenceLayer } from "./layers/ConfidenceLayer";
 import {
   type BrushShape,
   CROSSHAIR_GAP_PX,
@@ -61,6 +62,7 @@ export class SliceView {
   private readonly image: ImageLayer;
   private readonly references: ReferenceLayers;
   private heat: HeatLayer | null = null;
+  private confidence: ConfidenceLayer | null = null;
   private fillDue: ReturnType<typeof setTimeout> | null = null;
   private active: ActiveLayer | null = null;
   private activeLabels: Scene["labels"] = null;
@@ -305,6 +307,7 @@ export class SliceView {
       context.globalAlpha = scene.overlayOpacity;
       active.strokeOutlines(context, view, scene.colours);
     }
+    this.drawConfidence(slice);
     const device = { width: this.canvas.width, height: this.canvas.height, ratio: this.ratio };
     const picture = this.references.update(scene.references, slice, view, device, scene.colours);
     if (picture !== null) {
@@ -313,6 +316,21 @@ export class SliceView {
       context.drawImage(picture, 0, 0);
       context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     }
+    context.globalAlpha = 1;
+  }
+
+  private drawConfidence(slice: number): void {
+    const { scene, context } = this;
+    const map = scene.references.find((one) => one.unsure !== null && one.look.visible);
+    if (map === undefined) {
+      this.confidence = null;
+      return;
+    }
+    this.confidence ??= new ConfidenceLayer(this.axes);
+    const picture = this.confidence.update(map, slice, scene.colours);
+    if (picture === null) return;
+    context.globalAlpha = CONFIDENCE_OPACITY * scene.overlayOpacity;
+    this.drawCells(picture, false);
     context.globalAlpha = 1;
   }
 

@@ -209,6 +209,10 @@ export class Viewer extends LayerViewer implements ViewerDoor {
     this.showCrosshairLines();
   }
 
+  previewInterpolation(plane: Plane): boolean {
+    return this.toolbox.previewInterpolation(plane);
+  }
+
   private showCrosshairLines(isSteered = false): void {
     const wanted = isSteered || this.toolbox.tool === "crosshair" || this.scene.orientation.shown.length > 1;
     if (wanted === this.scene.hasCrosshairLines) return;

@@ -126,6 +126,18 @@ export class Toolbox {
       this.begin(tool, this.host.locate(plane), null);
   }
 
+  previewInterpolation(plane: Plane): boolean {
+    this.giveUpStaged();
+    const sample = this.host.locate(plane);
+    const gesture = this.board?.begin("interpolate", sample) ?? null;
+    if (gesture === null || gesture instanceof ToolRefusal) return false;
+    this.tool = "interpolate";
+    this.staged = { gesture, tool: "interpolate", plane };
+    this.drag([sample]);
+    this.host.changed();
+    return true;
+  }
+
   setActiveLabel(value: number): void {
     this.settings.activeLabel = value;
     this.previewAgain();

@@ -1,15 +1,18 @@
-/** The slice bar: where I am, which slices carry something drawn, where the prediction is unsure. A real range input, so keyboard and reader can use it. */
+/** The slice bar: where I am, which slices carry something drawn, where the prediction is unsure, which are proposed next. A real range input, so keyboard and reader can use it. */
 import { heatColour, type Plane } from "../../engine";
 import { t } from "../../ui";
 import classes from "./read.module.css";
 import { useSession } from "./SessionContext";
 import { useRead } from "./store";
 
+const noSlices: readonly number[] = [];
+
 export function SliceBar({ plane }: { plane: Plane }) {
   const session = useSession();
   const position = useRead((state) => state.view?.slices[plane]);
   const drawn = useRead((state) => state.drawnSlices[plane]);
   const unsure = useRead((state) => (state.heat === "uncertainty" ? state.unsureSlices[plane] : null));
+  const proposed = useRead((state) => (state.proposed?.plane === plane ? state.proposed.slices : noSlices));
   if (!position) return null;
   const { index, count } = position;
   const top = (slice: number) => `${(100 * (count - 1 - slice)) / Math.max(1, count)}%`;
@@ -26,6 +29,15 @@ export function SliceBar({ plane }: { plane: Plane }) {
       )}
       {drawn.map((slice) => (
         <div key={slice} className={classes.sliceMark} style={{ top: top(slice) }} />
+      ))}
+      {proposed.map((slice) => (
+        <div
+          key={slice}
+          className={classes.sliceProposed}
+          style={{ top: top(slice) }}
+          title={t.propagation.mark(slice + 1)}
+          data-testid="proposed-slice"
+        />
       ))}
       <div className={classes.sliceHere} style={{ top: top(index) }} />
       <input

@@ -4,6 +4,7 @@ import type { DrawingTool, ToolOptions as Options, PaintLimits, SliceReach, Tool
 import { t } from "../../ui";
 import { AskOptions, AskStatus } from "./AskOptions";
 import { Act, Apply, Choice, Figure, Switch } from "./optionParts";
+import { PropagationStatus } from "./PropagationStatus";
 import classes from "./read.module.css";
 import { useSession } from "./SessionContext";
 import { useRead } from "./store";
@@ -70,6 +71,7 @@ export function ToolOptions() {
         {isDrawing && <InRange />}
         {tool === "ask" && !readOnly && <AskOptions />}
         <AskStatus />
+        <PropagationStatus />
       </div>
       <span className={classes.optionsHint} aria-live="polite" title={hint}>
         {hint}

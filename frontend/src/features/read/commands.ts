@@ -13,6 +13,8 @@ export type Command =
   | {
       do:
         | "ask"
+        | "propagate"
+        | "next-proposed"
         | "swap-tools"
         | "previous-label"
         | "next-label"
@@ -66,6 +68,7 @@ export const commands = [
   { id: "grow", command: { do: "tool", tool: "grow" }, keys: ["+"], group: "tools" },
   { id: "shrink", command: { do: "tool", tool: "shrink" }, keys: ["-"], group: "tools" },
   { id: "interpolate", command: { do: "tool", tool: "interpolate" }, keys: ["N"], group: "tools" },
+  { id: "propagate", command: { do: "propagate" }, keys: ["Shift+N"], group: "tools" },
   { id: "ask", command: { do: "ask" }, keys: ["A"], group: "tools" },
   { id: "copy-to-next", command: { do: "copy-slice", direction: 1 }, keys: ["Shift+PageUp"], group: "tools" },
   { id: "copy-to-previous", command: { do: "copy-slice", direction: -1 }, keys: ["Shift+PageDown"], group: "tools" },
@@ -123,6 +126,7 @@ export const commands = [
     group: "views",
     repeats: true,
   },
+  { id: "next-proposed", command: { do: "next-proposed" }, keys: ["Space"], group: "views" },
   { id: "zoom", command: { do: "zoom-while-held" }, keys: ["Z"], group: "views", held: true },
   { id: "reset", command: { do: "reset" }, keys: ["R"], group: "views" },
   { id: "maximise", command: { do: "maximise" }, keys: ["M"], group: "views" },

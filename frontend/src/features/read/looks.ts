@@ -35,6 +35,9 @@ export const consensusLook: LayerLook = {
 /** The answer to prompts, drawn like any proposal. */
 export const askedLook: LayerLook = { ...proposalLook, opacity: 0.9 };
 
+/** What was propagated from drawn slices: filled by its confidence, with a dotted outline. */
+export const propagatedLook: LayerLook = { kind: "outline", colour: null, dash: "dots", opacity: 0.9, visible: true };
+
 /** SVG stroke pattern of a dash, for the legend. */
 export const dashPattern: Record<Dash, string> = { solid: "", long: "7 3", dots: "1.5 3", "dash-dot": "7 3 1.5 3" };
 

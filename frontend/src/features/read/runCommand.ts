@@ -34,6 +34,8 @@ const handlers: Handlers = {
     if (tool !== "ask") chooseTool(session, "ask", state.activePlane);
     else session.viewer.setToolOptions({ ask: { ...toolOptions.ask, shape: nextShape[toolOptions.ask.shape] } });
   },
+  propagate: ({ session, state }) => session.propagate(state.activePlane),
+  "next-proposed": ({ session, state }) => session.goToProposed(state.activePlane),
   "swap-tools": ({ session, state }) => chooseTool(session, formerTool, state.activePlane),
   "copy-slice": ({ session, state }, { direction }) => {
     if (session.facts.readOnly) say(t.read.readOnlyHint);

@@ -33,6 +33,7 @@ import { say, t } from "../../ui";
 import { Asking } from "./asking";
 import { byAuthorAndTitle, describeLayer, hideHeat } from "./layers";
 import { imageInfo, proposalLook } from "./looks";
+import { Propagating } from "./propagating";
 import { Reading } from "./Reading";
 import { revisionSlabs } from "./slabs";
 import { emptyRead, type Layer, type ReadFacts, type ReadState, useRead } from "./store";
@@ -52,6 +53,7 @@ export class ReadSession {
   readonly viewer: Viewer;
   #reading: Reading | null = null;
   #asking: Asking | null = null;
+  #propagating: Propagating | null = null;
   #left = false;
   /** The prediction shown or on its way, so that two events cannot load it twice. */
   #proposalRevisionId: string | null = null;
@@ -147,8 +149,9 @@ export class ReadSession {
 
   /** Take the proposal for one label or for all; an ordinary edit, so undoable. */
   accept(scope: "active" | "all"): void {
-    if (scope === "active" && this.#asking?.isOpen) {
-      this.#asking.accept();
+    const open = [this.#asking, this.#propagating].find((one) => one?.isOpen);
+    if (scope === "active" && open) {
+      open.accept();
       return;
     }
     if (this.facts.readOnly || !useRead.getState().proposal) return;
@@ -158,11 +161,23 @@ export class ReadSession {
     else if (scope === "all") this.setLayerLook(proposalId, { visible: false });
   }
 
-  /** Give up the gesture under way, else the open proposal of Ask AI. */
+  /** Give up the gesture under way, else the open proposal of Ask AI, else what was propagated. */
   cancel(): void {
     const { staged } = this.viewer.state;
     if (staged === null && this.#asking?.isOpen) this.#asking.withdrawAll();
+    else if (staged === null || this.#propagating?.isPreviewing) this.#propagating?.discard();
     this.viewer.cancel();
+  }
+
+  /** Carry the slices drawn in this plane through the volume. */
+  propagate(plane: Plane): void {
+    if (this.facts.readOnly) say(t.read.readOnlyHint);
+    else this.#propagating?.start(plane);
+  }
+
+  goToProposed(plane: Plane): void {
+    if (this.facts.readOnly) say(t.read.readOnlyHint);
+    else this.#propagating?.goToNext(plane);
   }
 
   setLabels(labels: ReturnType<typeof useRead.getState>["labels"]): void {
@@ -313,11 +328,15 @@ export class ReadSession {
     const asking = new Asking(segmentationId, this.viewer, drain, (state) => this.#show({ asking: state }));
     this.#asking = asking;
     this.#leavers.push(() => asking.close());
-    await asking.refresh();
+    const propagating = new Propagating(segmentationId, this.viewer, drain, (change) => this.#show(change));
+    this.#propagating = propagating;
+    this.#leavers.push(() => propagating.close());
+    await Promise.all([asking.refresh(), propagating.refresh()]);
   }
 
   #send(edit: Edit): void {
     this.#reading?.send(edit);
+    this.#propagating?.noteEdit(edit);
     clearTimeout(this.#volumesDue);
     this.#volumesDue = setTimeout(() => this.#measure(), 120);
   }
@@ -338,7 +357,10 @@ export class ReadSession {
     if (project.role === null) return; // an admin who is no member sees no readings
     const { items } = await listSegmentations(image.id, project.id);
     const others = items
-      .filter((other) => other.author !== "model" && other.id !== this.segmentationId && other.head_revision_id)
+      .filter(
+        ({ author, id, head_revision_id: head }) =>
+          !privateAuthors.includes(author) && id !== this.segmentationId && head,
+      )
       .sort((a, b) => (a.expert_name ?? "").localeCompare(b.expert_name ?? "", "en", { numeric: true }));
     await Promise.all(
       others.map((other, n) =>
@@ -397,6 +419,9 @@ export class ReadSession {
     }
   }
 }
+
+/** What is shown elsewhere: a prediction as the proposal, a proxy by propagation. */
+const privateAuthors: readonly SegmentationOut["author"][] = ["model", "proxy"];
 
 function slabPath({ id, sha256 }: ImageOut, slab: number): string {
   return `/images/${id}/slabs/${slab}?v=${sha256}`;

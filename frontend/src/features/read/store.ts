@@ -36,6 +36,17 @@ export type AskState = {
   problem: string | null;
 };
 
+/** What was propagated from the drawn slices, on its way or on the screen. */
+export type PropagationState = {
+  pending: boolean;
+  /** How many slices it began from. */
+  drawn: number;
+  /** A proxy lies over the image. */
+  isShown: boolean;
+  /** Why there is none. */
+  problem: string | null;
+};
+
 export type ReadState = {
   phase: "loading" | "ready" | "failed";
   problem: ApiProblem | null;
@@ -72,6 +83,10 @@ export type ReadState = {
   sheetOpen: boolean;
   /** The open round of prompts; null when nothing is asked. */
   asking: AskState | null;
+  /** Null while nothing is propagated. */
+  propagation: PropagationState | null;
+  /** Slices proposed to be drawn next, the best first, in one plane; null before the first propagation. */
+  proposed: { plane: Plane; slices: readonly number[] } | null;
   /** What the engine asks before it goes on; null when it asks nothing. */
   question: Question | null;
   /** False where unsent strokes do not survive a crash: no encryption or no storage in this browser. */
@@ -119,6 +134,8 @@ export const emptyRead: ReadState = {
   submitting: false,
   sheetOpen: false,
   asking: null,
+  propagation: null,
+  proposed: null,
   question: null,
   isProtected: true,
   note: null,

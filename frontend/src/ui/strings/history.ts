@@ -15,6 +15,7 @@ export const history = {
     predict: "Predicted",
     restore: "Restored",
     fork: "Saved from a browser that differed",
+    propagate: "Propagated",
   },
   submitted: "Submitted",
   assisted: "Assisted",

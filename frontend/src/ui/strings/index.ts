@@ -15,6 +15,7 @@ import { login, welcome } from "./login";
 import { measures } from "./measures";
 import { models } from "./models";
 import { imports, labels, policy, project, projects } from "./projects";
+import { propagation } from "./propagation";
 import { read, save } from "./read";
 import { errors, nav, shell, simulated } from "./shell";
 import { tour } from "./tour";
@@ -36,6 +37,7 @@ const en = {
   read,
   history,
   ask,
+  propagation,
   save,
   keys,
   layers,

@@ -5,7 +5,7 @@
 import type { PlaneAxes } from "../../geometry/planes";
 import type { ViewTransform } from "../../geometry/viewTransform";
 import { makeLabelArray } from "../../labels/editCodec";
-import type { LabelSlices } from "../../labels/LabelSlices";
+import type { LabelSlices, ShareSlices } from "../../labels/LabelSlices";
 import type { LabelArray, LayerLook } from "../../types";
 import { getContext, makeCanvas } from "../canvas";
 import type { LabelColours } from "./ActiveLayer";
@@ -15,6 +15,8 @@ import { choosePen, type LabelPath, makePaths, type Pen, placePaths, strokeOutli
 export interface ReferenceMap {
   readonly id: string;
   readonly labels: LabelSlices;
+  /** how unsure of each voxel; null: nobody says, and labels are not filled by it */
+  readonly unsure: ShareSlices | null;
   readonly look: LayerLook;
   readonly version: number;
 }

@@ -1,0 +1,177 @@
+"""Propagation: from the slices a doctor drew to a proxy of the whole volume, and which slice to draw next.
+
+The routes name segmentations, but segmentations know nothing of jobs, so they live here. Which slices were drawn is read from the
+journal when the job runs, so nothing a browser says can pass machine-made voxels for drawn ones. Fails closed: only the
+reading's owner may ask, only while it is a draft; the network has a part only where a prediction in this expert's style would
+be shown. A newer request supersedes an older one; a proxy is published once, fenced by the job's attempt.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from backend import audit
+from backend.accounts.rules import Actor
+from backend.blobs import Blobs
+from backend.database import AnySession, WriteSession
+from backend.errors import Conflict, Invalid, NotFound
+from backend.jobs.rules.creation import add_job
+from backend.jobs.rules.queue import Claimed, finish, hold, tell
+from backend.jobs.rules.work import ImageFacts, StyleFacts, VersionFacts, image_facts, style_for_reading
+from backend.jobs.store import Job, learning
+from backend.jobs.store import queue as store
+from backend.segmentations import store as segmentations
+from backend.segmentations.rules import KeptLabels, Provenance, load_provenance, put_proxy
+from backend.segmentations.rules.sight import load_seen
+from backend.studies.store import find_image
+
+AXES: Final = ("k", "j", "i")  # across the slices, as axes of an array [z, y, x]
+
+
+@dataclass(frozen=True)
+class NextSlice:
+    """A slice worth drawing next. reason: why, as a code; voxels: how many are thought to be wrong there, None where unknown."""
+
+    slice: int
+    reason: str
+    voxels: int | None
+
+
+@dataclass(frozen=True)
+class DrawnSlices:
+    """The slices of one label that were drawn by hand, along the propagation's axis."""
+
+    label: int
+    slices: list[int]
+
+
+@dataclass(frozen=True)
+class PropagationView:
+    """One propagation. is_current: nothing was drawn since it began; revision_id: its proxy, None where nothing was drawn yet."""
+
+    job_id: UUID
+    state: str
+    axis: str
+    strategy: str
+    created_at: datetime
+    revision_id: UUID | None
+    is_current: bool
+    drawn: list[DrawnSlices]
+    next_slices: list[NextSlice]
+    failure: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class PropagatePlan:
+    """What a worker needs. axis: of the array [z, y, x]; former: the proxy before this one, by its blob; drawing: None where no network may help."""
+
+    segmentation_id: UUID
+    image: ImageFacts
+    axis: int
+    strategy: str
+    label_values: list[int]
+    provenance: Provenance
+    former: tuple[str, str] | None
+    drawing: tuple[VersionFacts, StyleFacts] | None
+
+
+def add_propagation(db: WriteSession, actor: Actor, segmentation_id: UUID, axis: str, strategy: str) -> PropagationView:
+    """Queue a propagation of the actor's own draft. Those before it that are not done are cancelled: the newer says more.
+
+    Raises Conflict on a submitted reading, Invalid on an image of one slice along this axis.
+    """
+    load_seen(db, actor, "update", segmentation_id)
+    segmentation = segmentations.lock_segmentation(db, segmentation_id)
+    found = find_image(db, segmentation.image_id) if segmentation else None
+    if segmentation is None or found is None:
+        raise NotFound
+    _check_draft(segmentation)
+    if (found.image.nz, found.image.ny, found.image.nx)[AXES.index(axis)] == 1:
+        raise Invalid(f"The image has one slice along {axis}; there is nothing to propagate to.")
+    for job in store.propagations_of(db, segmentation_id):
+        tell(db, store.request_cancel(db, job.id))
+    params = {"segmentation_id": str(segmentation_id), "axis": axis, "strategy": strategy}
+    about = {"project_id": segmentation.project_id, "expert_id": segmentation.expert_id}
+    job = add_job(db, "propagate", **about, owner=actor, params=params)
+    new = {"propagated": job.id, "axis": axis}
+    audit.record(db, actor, "U", "segmentation", segmentation_id, project_id=segmentation.project_id, new=new)
+    return _view(job, segmentation)
+
+
+def list_propagations(db: AnySession, actor: Actor, segmentation_id: UUID) -> list[PropagationView]:
+    """A segmentation's propagations, newest first, the last twenty. Raises NotFound."""
+    row = load_seen(db, actor, "read", segmentation_id)
+    return [_view(job, row.segmentation) for job in store.propagations_of(db, segmentation_id)]
+
+
+def load_propagate(db: AnySession, blobs: Blobs, job: Claimed) -> PropagatePlan:
+    """What to propagate, as the reading stands now. Raises Conflict when it was submitted meanwhile."""
+    segmentation_id = UUID(job.params["segmentation_id"])
+    row = segmentations.find_segmentation(db, segmentation_id, None)
+    if row is None:
+        raise NotFound("The segmentation to propagate does not exist.")
+    segmentation = row.segmentation
+    _check_draft(segmentation)
+    image, patient_id = learning.images(db, [segmentation.image_id])[0]
+    facts = image_facts(image, patient_id)
+    axis = AXES.index(job.params["axis"])
+    proxy = segmentations.find_proxy(db, segmentation)
+    former = segmentations.head_of(db, proxy) if proxy is not None else None
+    style = None
+    if segmentation.expert_id is not None:
+        style = style_for_reading(db, segmentation.project_id, segmentation.expert_id, patient_id)
+    return PropagatePlan(
+        segmentation_id,
+        facts,
+        axis,
+        job.params["strategy"],
+        learning.label_values(db, segmentation.project_id),
+        load_provenance(db, blobs, segmentation, facts.shape_zyx, axis),
+        (former.labels_sha256, former.dtype) if former is not None else None,
+        style,
+    )
+
+
+def publish_proxy(
+    db: WriteSession, job: Claimed, plan: PropagatePlan, kept: KeptLabels | None, next_slices: Sequence[NextSlice]
+) -> None:
+    """Keep the proxy, if there is one, and end the job, once. Raises LeaseLost when a newer request came meanwhile."""
+    hold(db, job)
+    reading = segmentations.lock_segmentation(db, plan.segmentation_id)
+    if reading is None:
+        raise NotFound("The segmentation that was propagated does not exist any more.")
+    style_id = plan.drawing[1].style_id if plan.drawing else None
+    revision_id = None if kept is None else put_proxy(db, reading, kept, style_id)
+    result = {
+        "revision_id": None if revision_id is None else str(revision_id),
+        "edit_seq": plan.provenance.edit_seq,
+        "drawn": [{"label": label, "slices": slices} for label, slices in plan.provenance.slices.items()],
+        "next_slices": [{"slice": one.slice, "reason": one.reason, "voxels": one.voxels} for one in next_slices],
+    }
+    finish(db, job, result)
+
+
+def _check_draft(segmentation: segmentations.Segmentation) -> None:
+    if segmentation.author != "expert":
+        raise Conflict("Only a reading is propagated; open your own and draw there.")
+    if segmentation.state != "draft":
+        raise Conflict("This reading is submitted; reopen it to go on drawing.")
+
+
+def _view(job: Job, segmentation: segmentations.Segmentation) -> PropagationView:
+    result = job.result or {}
+    revision_id = result.get("revision_id")
+    return PropagationView(
+        job.id,
+        job.state,
+        job.params["axis"],
+        job.params["strategy"],
+        job.created_at,
+        None if revision_id is None else UUID(revision_id),
+        result.get("edit_seq") == segmentation.edit_seq,
+        [DrawnSlices(**one) for one in result.get("drawn", [])],
+        [NextSlice(**one) for one in result.get("next_slices", [])],
+        job.error,
+    )

@@ -1,0 +1,88 @@
+"""Which part of a reading its reader drew, from the journal: what propagation starts from and may never overwrite."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
+
+from backend.blobs import Blobs
+from backend.database import AnySession
+from backend.imaging import labels as codec
+from backend.imaging.drawn import History
+from backend.imaging.labels import LabelArray
+from backend.segmentations import store
+from backend.segmentations.rules.keeping import read_labels
+from backend.segmentations.store import Edit
+
+MACHINE_TOOLS = frozenset({"interpolate"})
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """A reading as it is now, `labels_zyx`; the slices drawn by hand, by label, across one axis; the voxels drawn by hand."""
+
+    edit_seq: int
+    labels_zyx: LabelArray
+    slices: Mapping[int, list[int]]
+    by_hand_zyx: npt.NDArray[np.bool_]
+
+
+def load_provenance(
+    db: AnySession, blobs: Blobs, segmentation: store.Segmentation, shape_zyx: tuple[int, int, int], axis: int
+) -> Provenance:
+    """Replay the whole journal. axis: of the array [z, y, x], 0 = z. Raises CorruptBlob."""
+    revisions = {row.id: row for row in store.list_revisions(db, segmentation.id, None, segmentation.edit_seq + 10_000)}
+    edits = store.edits_after(db, segmentation.id, 0, segmentation.edit_seq)
+    from_models = store.edits_from_models(db, segmentation.id)
+    standing = standing_ids(edits)
+    first = min(revisions.values(), key=lambda row: row.number)
+    history = History(read_labels(blobs, first.labels_sha256, first.dtype, shape_zyx))
+    base = first.id
+    for edit in edits:
+        base = _follow(history, blobs, revisions, base, edit.base_revision_id, shape_zyx)
+        if edit.id not in standing:
+            continue
+        by_hand = edit.tool not in MACHINE_TOOLS and edit.id not in from_models
+        itemsize = 1 if revisions[base].dtype == "uint8" else 2
+        history.apply(codec.decode(edit.runs, history.labels_zyx.size, itemsize), by_hand=by_hand)
+    history.jump(_current(blobs, store.head_of(db, segmentation), edits, shape_zyx))
+    return Provenance(segmentation.edit_seq, history.labels_zyx, history.slices(axis), history.by_hand_zyx)
+
+
+def _follow(
+    history: History,
+    blobs: Blobs,
+    revisions: Mapping[UUID, store.Revision],
+    base: UUID,
+    wanted: UUID,
+    shape_zyx: tuple[int, int, int],
+) -> UUID:
+    """Move on to a later revision: one folded from edits is where the history is already, others are read."""
+    if wanted != base and revisions[wanted].origin in ("restore", "fork"):
+        history.jump(read_labels(blobs, revisions[wanted].labels_sha256, revisions[wanted].dtype, shape_zyx))
+    return wanted
+
+
+def _current(blobs: Blobs, head: store.Revision, edits: Sequence[Edit], shape_zyx: tuple[int, int, int]) -> LabelArray:
+    """What is on the screen: the head revision and every edit on it. What the replay missed of it was a person's act."""
+    labels_zyx = read_labels(blobs, head.labels_sha256, head.dtype, shape_zyx)
+    for edit in edits:
+        if edit.base_revision_id == head.id:
+            codec.apply(labels_zyx, codec.decode(edit.runs, labels_zyx.size, labels_zyx.dtype.itemsize))
+    return labels_zyx
+
+
+def standing_ids(edits: Sequence[Edit]) -> set[UUID]:
+    """Edits that still count: neither taken back nor taking back. Undoing an undoing brings the first one back."""
+    taken_back: set[UUID] = set()
+    standing: set[UUID] = set()
+    for edit in reversed(edits):
+        if edit.id in taken_back:
+            continue
+        if edit.undoes is None:
+            standing.add(edit.id)
+        else:
+            taken_back.add(edit.undoes)
+    return standing

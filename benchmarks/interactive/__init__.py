@@ -1,0 +1,1 @@
+"""The dynamic interactive method on real volumes: what a few drawn slices are worth. `python -m benchmarks.interactive`."""

@@ -1,0 +1,91 @@
+"""What a few drawn slices are worth: `python -m benchmarks.interactive [--small | --full]`.
+
+B1, B2, B6 of LEARNING.md section 10. Every value of the table there is a limit here. `--small` (default, two minutes on two cores) takes
+12 of the 40 test hippocampi, `--full` all of them. Rows of every case go to `--out` as JSON lines.
+"""
+
+import argparse
+import json
+import os
+from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.figures import Figure, report, say
+from benchmarks.interactive import propagation, sets
+
+# LEARNING.md section 4: nearest copy, preview rule, demons (the better of its two columns). (set, every) → (preview, refined)
+TABLE = {
+    ("hippocampus", 4): (89.8, 91.1),
+    ("hippocampus", 8): (83.6, 87.2),
+    ("hippocampus", 12): (75.9, 82.6),
+    ("brain T1 white matter", 5): (86.9, 90.3),
+    ("brain T1 white matter", 10): (76.3, 85.7),
+    ("brain T1 ventricles", 10): (65.1, 85.6),
+    ("aorta CT", 8): (96.2, 97.4),
+}
+LESIONS = {"ctlesion_000001_02_01": (51.8, 93.6), "ctlesion_000009_03_01": (43.5, 82.4)}
+WAITS_MS = {
+    "volume 64x256x256, preview": 100.0,
+    "volume 64x256x256, refined": 10_000.0,
+    "gap of 8 slices, 60x50, preview": 100.0,
+    "gap of 8 slices, 60x50, refined": 300.0,
+}
+
+
+def main() -> int:
+    """Measure what is lent; without any, say so and measure nothing but times."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.interactive", description=__doc__)
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--small", action="store_true")
+    parser.add_argument("--out", type=Path, help="a file for the rows of every case")
+    asked = parser.parse_args()
+    for missing in {"msd-hippocampus", "volumes3d"} - set(sets.names()):
+        say(f"SKIPPED {missing}: not under {sets.PACK}")
+    os.environ["OMP_NUM_THREADS"] = "1"
+    with ProcessPoolExecutor(os.cpu_count() or 1) as pool:
+        tasks = list(sets.tasks(40 if asked.full else 12))
+        rows = [
+            {"set": task.set, "case": task.case, "every": task.every, **found}
+            for task, found in zip(tasks, pool.map(propagation.score, tasks), strict=True)
+            if found is not None
+        ]
+    if asked.out:
+        asked.out.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    waits = [
+        Figure(f"B6 {name}", round(1000 * seconds, 1), "ms", WAITS_MS[name])
+        for name, seconds in propagation.seconds(propagation.timed()).items()
+    ]
+    return report("interactive", [*proxy_figures(rows), *waits], cases=len(rows))
+
+
+def proxy_figures(rows: list[dict[str, float | str | int]]) -> list[Figure]:
+    """B1 and B2: means over cases, beside the table's values; the preview also against copying on the same cases."""
+    grouped: dict[tuple[str, int], list[dict[str, float]]] = defaultdict(list)
+    for row in rows:
+        name = str(row["case"]) if row["set"] == "CT lesion" else str(row["set"])
+        grouped[name, int(row["every"])].append(row)  # type: ignore[arg-type]
+    figures: list[Figure] = []
+    for (name, every), group in grouped.items():
+        means = {way: round(float(np.mean([row[way] for row in group])), 1) for way in ("copy", "preview", "refined")}
+        say(f"{name}, 1 in {every}, {len(group)} cases: {means}")
+        preview, refined = TABLE.get((name, every), LESIONS.get(name, (None, None)))
+        where = f"{name}, 1 in {every}"
+        figures += [
+            Figure(f"B1 {where}: nearest copy", means["copy"], "points"),
+            Figure(f"B1 {where}: preview", means["preview"], "points", preview, "at least"),
+            Figure(
+                f"B1 {where}: preview over copy", round(means["preview"] - means["copy"], 1), "points", -1.0, "at least"
+            ),
+            Figure(f"B1 {where}: refined", means["refined"], "points", refined, "at least"),
+        ]
+        if (name, every) == ("hippocampus", 8):
+            area = round(float(np.nanmean([row["auroc"] for row in group])), 3)
+            figures.append(Figure(f"B2 {where}: AUROC of the confidence", area, "share", 0.92, "at least"))
+    return figures
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,120 @@
+"""A doctor annotates a hippocampus with real mouse strokes on three slices, propagates, follows two proposals, accepts, submits."""
+
+import re
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.acceptance.conftest import Complaints
+from tests.acceptance.one_case import sign_in
+from tests.acceptance.screens import Glass, api, correct, wait_saved
+from tests.conftest import shared_data
+from tests.running import Client, Running, dice, eventually, running
+
+CASE = "hippocampus_367"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory):
+    shared_data("msd-hippocampus")
+    with running(tmp_path_factory.mktemp("propagation") / "data") as started:
+        yield started
+
+
+def a_case() -> tuple[bytes, np.ndarray]:
+    """The last test volume's file and its truth [z, y, x] as one label."""
+    folder = shared_data("msd-hippocampus")
+    file = sorted((folder / "images").glob("*.nii.gz"))[-1]
+    truth = np.asarray(nibabel.load(folder / "labels" / file.name).dataobj).T > 0
+    return file.read_bytes(), truth
+
+
+def go_to_slice(page: Page, index: int) -> None:
+    page.keyboard.press("Home")
+    for _ in range(index):
+        page.keyboard.press("ArrowUp")
+    assert slice_shown(page) == index
+
+
+def slice_shown(page: Page) -> int:
+    title = page.locator("section[aria-label]").filter(has=page.get_by_test_id("view-axial")).inner_text()
+    found = re.search(r"(\d+) / \d+", title)
+    assert found, title
+    return int(found.group(1)) - 1
+
+
+def test_three_slices_by_mouse_become_a_volume(
+    server: Running, page: Page, complaints: Complaints, tmp_path: Path
+) -> None:
+    content, truth = a_case()
+    admin = Client(server.url).redeem(str(server.link))
+    project = admin.post("/projects", {
+        "name": "Hippocampi", "description": "", "labels": [{"value": 1, "name": "Hippocampus", "colour": "#e69f00"}],
+        "policy": {"blinding": "open", "prefill": "never", "reads_per_image": 1, "personalise": False},
+    })  # fmt: skip
+    admin.upload(project["id"], {f"{CASE}.nii.gz": content})
+    made = admin.post("/users", {"name": "ana", "display_name": "Dr Ana", "role": "expert"})
+    expert = admin.post("/experts", {"name": "Dr Ana", "description": "", "user_id": made["user"]["id"]})
+    admin.post(f"/projects/{project['id']}/members", {"user_id": made["user"]["id"], "role": "reader"})
+    admin.post(f"/projects/{project['id']}/experts", {"expert_id": expert["id"], "assign": True})
+    Client(server.url).redeem(made["link"]["url"])
+    sign_in(page, server.url, "ana")
+    page.get_by_test_id("start-reading").click()
+    expect(page.get_by_test_id("submit")).to_be_enabled(timeout=30_000)
+    view = page.get_by_test_id("view-axial")
+    state = page.get_by_test_id("propagation-state")
+    segmentation_id = api(page, f"/assignments/{page.url.rsplit('/', 1)[1]}")["segmentation_id"]
+    view.hover()
+    glass = Glass.calibrate(page)
+
+    present = np.flatnonzero(truth.any((1, 2)))
+    drawn = [int(present[0]) + 2, int(present.mean()), int(present[-1]) - 2]
+    for k in drawn:
+        view.hover()
+        go_to_slice(page, k)
+        correct(page, glass, np.zeros(truth.shape[1:], bool), truth[k])
+    wait_saved(page)
+
+    view.hover()
+    page.keyboard.press("Shift+N")
+    expect(state).to_be_visible(timeout=2000)
+    expect(state).to_have_attribute("data-state", "shown", timeout=30_000)
+    go_to_slice(page, (drawn[0] + drawn[1]) // 2)
+    page.screenshot(path=tmp_path / "propagated.png")
+    assert api(page, f"/segmentations/{segmentation_id}/propagations")["items"][0]["drawn"] == [
+        {"label": 1, "slices": drawn}
+    ]
+
+    page.reload()
+    expect(state).to_have_attribute("data-state", "shown", timeout=30_000)
+    view.hover()
+    visited = []
+    for _ in range(2):
+        before = slice_shown(page)
+        page.keyboard.press("Space")
+        eventually("the proposed slice", lambda: slice_shown(page) != before, 10)
+        visited.append(slice_shown(page))
+    expect(page.get_by_text(re.compile(r"Slice \d+ next: the middle of the widest gap")).first).to_be_visible()
+    page.screenshot(path=tmp_path / "proposed.png")
+    assert len(set(visited)) == 2 and not set(visited) & set(drawn)
+
+    page.keyboard.press("Enter")
+    expect(state).to_have_count(0)
+    wait_saved(page)
+    page.screenshot(path=tmp_path / "accepted.png")
+    page.get_by_test_id("submit").click()
+    eventually("the submission", lambda: api(page, f"/segmentations/{segmentation_id}")["state"] == "submitted", 30)
+
+    now = api(page, f"/segmentations/{segmentation_id}")
+    revision = api(page, f"/revisions/{now['head_revision_id']}")
+    labels = admin.labels(now["head_revision_id"], api(page, f"/images/{now['image_id']}"))
+    between = [k for k in range(drawn[0], drawn[-1]) if k not in drawn]
+    assert all(((labels[k] == 1) == truth[k]).all() for k in drawn), "a drawn slice was changed"
+    assert dice(labels[between] == 1, truth[between]) > 0.8
+    assert revision["assisted"] is True and revision["submitted_at"]
+    edits = api(page, f"/segmentations/{segmentation_id}/edits")["items"]
+    assert edits[-1]["source_revision_id"] is not None
+    assert complaints.none(), complaints

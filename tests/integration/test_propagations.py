@@ -1,0 +1,250 @@
+"""Propagation over the wire and in the worker's own code: what was drawn stays, a proxy is no truth, and nobody else sees it.
+
+Most jobs are done in this process, by what the worker calls; the killed one by real worker processes.
+"""
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import text
+
+from backend import queue
+from backend.database import Database
+from backend.jobs.store import learning
+from backend.settings import Settings
+from tests.hospital import SHAPE_ZYX, Hospital, Reading
+from tests.integration.test_worker import Workers
+from tests.running import eventually
+from worker import propagation
+from worker.desk import Held
+from worker.gateway import Gateway
+from worker.gateway import queue as jobs
+from worker.inference import Inference
+
+DEPTH = 9
+SHAPE = (DEPTH, SHAPE_ZYX[1], SHAPE_ZYX[2])
+NX, NY = SHAPE[2], SHAPE[1]
+
+
+@pytest.fixture
+def reading(hospital: Hospital) -> Reading:
+    project = hospital.project(blinding="open")
+    hospital.images(project, shape_zyx=SHAPE)
+    made = hospital.open(hospital.reader(project), project)
+    made.labels_zyx = np.zeros(SHAPE, np.uint8)
+    return made
+
+
+@pytest.fixture
+def gateway(hospital: Hospital) -> Gateway:
+    state = hospital.app.state
+    return Gateway(state.database, state.blobs, state.settings)
+
+
+@pytest.fixture
+def worker(settings: Settings, hospital: Hospital) -> Iterator[Workers]:
+    queue.connect(settings)
+    started = Workers(settings)
+    yield started
+    started.stop()
+
+
+def block(k: int, label: int = 1, left: int = 2) -> dict[int, int]:
+    """A rectangle on slice k."""
+    return {i + NX * (j + NY * k): label for j in range(2, 6) for i in range(left, left + 5)}
+
+
+def post(reading: Reading, **body: Any) -> Any:
+    return reading.person.post(f"/segmentations/{reading.segmentation_id}/propagations", {"axis": "k", **body})
+
+
+def newest(reading: Reading) -> Any:
+    return reading.person.get(f"/segmentations/{reading.segmentation_id}/propagations").json()["items"][0]
+
+
+def propagated(reading: Reading, gateway: Gateway, **body: Any) -> Any:
+    """Ask, and the answer once it is there."""
+    asked = post(reading, **body)
+    assert asked.status_code == 202, asked.text
+
+    job = jobs.claim(gateway, "interactive", "test")
+    assert job is not None and str(job.id) == asked.json()["job_id"]
+    propagation.run(gateway, Inference(gateway), Held(job))
+    return newest(reading)
+
+
+def proxy_labels(hospital: Hospital, reading: Reading, found: Any) -> np.ndarray:
+    labels: np.ndarray = hospital.labels_of(reading.person, found["revision_id"], SHAPE)
+    return labels
+
+
+def accept(reading: Reading, labels: np.ndarray, revision_id: str) -> dict[str, Any]:
+    """The edit that takes a proxy over, not yet sent."""
+    differs = np.flatnonzero(labels.reshape(-1) != reading.labels_zyx.reshape(-1))
+    voxels = {int(index): int(labels.reshape(-1)[index]) for index in differs}
+    return reading.edit_body(voxels, tool="accept", source_revision_id=revision_id)
+
+
+# Without a worker
+
+
+def test_a_request_that_cannot_be_is_refused_in_words(hospital: Hospital, reading: Reading) -> None:
+    project = hospital.project()
+    hospital.images(project, shape_zyx=(1, 8, 10))
+    flat = hospital.open(hospital.reader(project), project)
+
+    assert post(flat).status_code == 422
+    assert "one slice along k" in post(flat).json()["detail"]
+    assert post(reading, axis="z").status_code == 422
+    assert post(reading, strategy="best").status_code == 422
+    assert post(reading, x=1).status_code == 422
+
+
+def test_a_submitted_reading_is_not_propagated(reading: Reading) -> None:
+    assert reading.submit().status_code == 200
+
+    answer = post(reading)
+
+    assert answer.status_code == 409 and "reopen" in answer.json()["detail"]
+
+
+def test_a_newer_request_cancels_the_one_that_waits(reading: Reading) -> None:
+    first, second = post(reading).json(), post(reading).json()
+
+    items = reading.person.get(f"/segmentations/{reading.segmentation_id}/propagations").json()["items"]
+
+    assert [(one["job_id"], one["state"]) for one in items] == [
+        (second["job_id"], "queued"),
+        (first["job_id"], "cancelled"),
+    ]
+
+
+# Through the worker
+
+
+def test_drawn_slices_are_carried_through_and_accepting_is_an_edit_that_can_be_undone(
+    hospital: Hospital, reading: Reading, gateway: Gateway, database: Database
+) -> None:
+    reading.draw(block(1) | block(1, 2, 8))
+    reading.draw(block(7) | block(7, 2, 8))
+
+    found = propagated(reading, gateway)
+    labels = proxy_labels(hospital, reading, found)
+
+    assert found["drawn"] == [{"label": 1, "slices": [1, 7]}, {"label": 2, "slices": [1, 7]}]
+    assert found["is_current"] is True
+    assert [one["slice"] for one in found["next_slices"]][0] == 4
+    assert {one["reason"] for one in found["next_slices"]} == {"far"}
+    assert (labels[[1, 7]] == reading.labels_zyx[[1, 7]]).all()
+    for k in range(2, 7):
+        assert (labels[k] == 1).sum() > 10 and (labels[k] == 2).sum() > 2
+    assert nothing_to_learn_from(database, reading)
+
+    body = accept(reading, labels, found["revision_id"])
+    assert reading.send(body).status_code == 201
+    assert newest(reading)["is_current"] is False
+    drawn_still = propagated(reading, gateway)["drawn"]
+    assert drawn_still == found["drawn"], "what was accepted is not drawn"
+
+    undone = {int(index): 0 for index in np.flatnonzero(labels.reshape(-1) != reading.labels_zyx.reshape(-1))}
+    undo = reading.edit_body(undone, tool="accept", source_revision_id=found["revision_id"], undoes=body["edit_id"])
+    assert reading.send(undo).status_code == 201
+    submitted = reading.submit().json()
+    assert submitted["assisted"] is True
+    assert submitted["label_volumes"] == {str(label): int((reading.labels_zyx == label).sum()) for label in (1, 2)}
+
+
+def nothing_to_learn_from(database: Database, reading: Reading) -> bool:
+    """A proxy is there, and neither training nor evaluation would read it."""
+    with database.read() as db:
+        project_id = db.execute(text("SELECT project_id FROM segmentations WHERE author = 'proxy'")).scalar_one()
+        return learning.readings(db, project_id) == []
+
+
+def test_a_proxy_never_overwrites_what_was_drawn_since(
+    hospital: Hospital, reading: Reading, gateway: Gateway, database: Database
+) -> None:
+    reading.draw(block(1))
+    reading.draw(block(7))
+    found = propagated(reading, gateway)
+    labels = proxy_labels(hospital, reading, found)
+    elsewhere = {i + NX * (0 + NY * 4): 2 for i in range(3)}
+    reading.draw(elsewhere)
+
+    refused = reading.send(accept(reading, labels, found["revision_id"]))
+
+    assert refused.status_code == 409 and "propagate again" in refused.json()["detail"]
+    again = propagated(reading, gateway)
+    after = proxy_labels(hospital, reading, again)
+    assert all(after.reshape(-1)[index] == 2 for index in elsewhere)
+    assert reading.send(accept(reading, after, again["revision_id"])).status_code == 201
+
+
+def test_one_drawn_slice_is_enough_and_none_proposes_where_to_begin(reading: Reading, gateway: Gateway) -> None:
+    nothing = propagated(reading, gateway)
+    assert (nothing["revision_id"], nothing["drawn"]) == (None, [])
+    assert nothing["next_slices"] == [{"slice": DEPTH // 2, "reason": "first", "voxels": None}]
+
+    reading.draw(block(4))
+    one = propagated(reading, gateway, strategy="model_guided")
+
+    assert one["revision_id"] is not None
+    assert {each["reason"] for each in one["next_slices"]} <= {"unsure", "changed"}
+
+
+def test_nobody_else_asks_or_sees_propagation_whatever_the_blinding(
+    hospital: Hospital, reading: Reading, gateway: Gateway
+) -> None:
+    reading.draw(block(1))
+    found = propagated(reading, gateway)
+    project = reading.person.get(f"/segmentations/{reading.segmentation_id}").json()["project_id"]
+    path = f"/segmentations/{reading.segmentation_id}/propagations"
+
+    for other in (hospital.reader(project), hospital.admin):
+        assert other.get(f"/revisions/{found['revision_id']}").status_code == 404
+        assert other.get(f"/revisions/{found['revision_id']}/slabs/0").status_code == 404
+        authors = [one["author"] for one in other.get("/segmentations", project_id=project).json()["items"]]
+        assert "proxy" not in authors
+        assert other.post(path, {"axis": "k"}).status_code in (403, 404)
+    assert reading.person.get(f"/revisions/{found['revision_id']}").status_code == 200
+
+
+def test_a_worker_killed_while_it_propagates_leaves_it_done_once_by_the_next(
+    reading: Reading, worker: Workers, database: Database
+) -> None:
+    reading.draw(block(1))
+    reading.draw(block(7))
+    first = worker.start("interactive")
+    eventually("a heartbeat", lambda: count(database, "worker_heartbeats") > 0, 60)
+    post(reading)
+    first.kill()
+    first.wait()
+    worker.start("interactive")
+
+    eventually("the proxy", lambda: newest(reading)["state"] == "done", 60)
+
+    assert newest(reading)["drawn"] == [{"label": 1, "slices": [1, 7]}]
+    with database.read() as db:
+        proxies = db.execute(text("SELECT count(*) FROM revisions WHERE origin = 'propagate'")).scalar_one()
+    assert proxies == 1
+
+
+def count(database: Database, table: str) -> int:
+    with database.read() as db:
+        return int(db.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
+
+
+def test_what_was_interpolated_or_taken_back_is_not_drawn(reading: Reading, gateway: Gateway) -> None:
+    reading.draw(block(1))
+    reading.draw(block(4), tool="interpolate")
+    mistake = reading.draw(block(6))
+    reading.draw(dict.fromkeys(block(6), 0), undoes=mistake)
+    again = reading.draw(block(8))
+    undo = reading.edit_body(dict.fromkeys(block(8), 0), undoes=again)
+    reading.send(undo)
+    reading.send(reading.edit_body(block(8), undoes=undo["edit_id"], edit_id=str(uuid.uuid4())))
+
+    assert propagated(reading, gateway)["drawn"] == [{"label": 1, "slices": [1, 8]}]
