@@ -11,7 +11,7 @@ from worker.gateway import Gateway, propagations
 from worker.gateway.images import LabelArray
 from worker.gateway.propagations import NextSlice, PropagatePlan
 from worker.inference import Inference
-from worker.learning.propagate import Drawn, Proxy, propagate
+from worker.learning.propagate import Drawn, Proxy, left_out, propagate
 from worker.learning.propose import first_slice, propose, weigh
 
 MOST_THREADS: Final = 4
@@ -33,14 +33,13 @@ def run(gateway: Gateway, inference: Inference, held: Held) -> None:
             raise Interrupted
 
     threads = max(1, min(MOST_THREADS, os.cpu_count() or 1))
-    proxy = propagate(
-        volume.image_CDHW.mean(0), drawn, volume.spacing_mm, axis=plan.axis, threads=threads, on_slices=stop_if_asked
-    )
-    labels_DHW = lay_around(plan, proxy)
-    former_DHW = propagations.load_former(gateway, plan)
-    propagations.publish(
-        gateway, held.job, plan, (labels_DHW, uncertainty_of(proxy)), next_slices(plan, proxy, former_DHW)
-    )
+    image_DHW = volume.image_CDHW.mean(0)
+    proxy = propagate(image_DHW, drawn, volume.spacing_mm, axis=plan.axis, threads=threads, on_slices=stop_if_asked)
+    found_again = left_out(image_DHW, drawn, volume.spacing_mm, axis=plan.axis, register=False)
+    shown = lay_around(plan, proxy), uncertainty_of(proxy)
+    proposed = next_slices(plan, proxy, propagations.load_former(gateway, plan))
+    quality = round(sum(found_again) / len(found_again), 3) if found_again else None
+    propagations.publish(gateway, held.job, plan, shown, proposed, quality)
 
 
 def masks_of(plan: PropagatePlan) -> Drawn:

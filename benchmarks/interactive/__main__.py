@@ -1,6 +1,6 @@
 """What a few drawn slices are worth: `python -m benchmarks.interactive [--small | --full]`.
 
-B1, B2, B6 of LEARNING.md section 10. Every value of the table there is a limit here. `--small` (default, two minutes on two cores) takes
+B1, B2, B4, B6, B7 of LEARNING.md section 10. Every value of the table there is a limit here. `--small` (default, two minutes on two cores) takes
 12 of the 40 test hippocampi, `--full` all of them. Rows of every case go to `--out` as JSON lines.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.figures import Figure, report, say
-from benchmarks.interactive import propagation, sets
+from benchmarks.interactive import propagation, sets, strategies
 
 # LEARNING.md section 4: nearest copy, preview rule, demons (the better of its two columns). (set, every) → (preview, refined)
 TABLE = {
@@ -27,6 +27,7 @@ TABLE = {
     ("aorta CT", 8): (96.2, 97.4),
 }
 LESIONS = {"ctlesion_000001_02_01": (51.8, 93.6), "ctlesion_000009_03_01": (43.5, 82.4)}
+SEEDS = range(5)
 WAITS_MS = {
     "volume 64x256x256, preview": 100.0,
     "volume 64x256x256, refined": 10_000.0,
@@ -52,13 +53,36 @@ def main() -> int:
             for task, found in zip(tasks, pool.map(propagation.score, tasks), strict=True)
             if found is not None
         ]
+        read = [task for task in tasks if task.set == "hippocampus" and task.every == 8]
+        sessions = [(task, name, seed) for task in read for name in strategies.STRATEGIES for seed in SEEDS]
+        steps = [step for found in pool.map(strategies.session, *zip(*sessions, strict=True)) for step in found]
     if asked.out:
         asked.out.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     waits = [
         Figure(f"B6 {name}", round(1000 * seconds, 1), "ms", WAITS_MS[name])
         for name, seconds in propagation.seconds(propagation.timed()).items()
     ]
-    return report("interactive", [*proxy_figures(rows), *waits], cases=len(rows))
+    return report("interactive", [*proxy_figures(rows), *strategy_figures(steps), *waits], cases=len(rows))
+
+
+def strategy_figures(steps: list[strategies.Step]) -> list[Figure]:
+    """B4: Dice after so many slices, and every strategy against fixed interval; B7: the band's coverage."""
+    figures = []
+    for name, curve in strategies.curves(steps).items():
+        say(f"B4 {name}: { {drawn: round(value, 1) for drawn, value in curve.items()} }")
+        figures += [Figure(f"B4 {name}, {drawn} slices", round(value, 2), "points") for drawn, value in curve.items()]
+    for name in strategies.STRATEGIES[1:]:
+        for budget in (5, 8):
+            mean, low, high = strategies.difference(steps, name, "fixed_interval", budget)
+            say(f"B4 {name} - fixed interval, {budget} slices: {mean:+.2f} [{low:+.2f}, {high:+.2f}]")
+            figures.append(Figure(f"B4 {name} - fixed interval, {budget} slices", round(mean, 2), "points"))
+            figures.append(Figure(f"B4 {name} - fixed interval, {budget} slices, low", round(low, 2), "points"))
+            figures.append(Figure(f"B4 {name} - fixed interval, {budget} slices, high", round(high, 2), "points"))
+    covered, width = strategies.coverage(steps)
+    missed = round(abs(100 * covered - 100 * strategies.NOMINAL), 1)
+    figures.append(Figure("B7 coverage of the 90 % band, distance from nominal", missed, "points", 5.0))
+    figures.append(Figure("B7 half width of the band", round(width, 1), "points"))
+    return figures
 
 
 def proxy_figures(rows: list[dict[str, float | str | int]]) -> list[Figure]:

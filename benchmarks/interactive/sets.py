@@ -1,6 +1,7 @@
 """The volumes that are measured on, all lent under `../shared/data` and none of it committed; what is absent is skipped loudly.
 
-One object is one binary mask to be drawn on every k-th slice. FreeSurfer's label values for the brain; `whole` joins both hippocampus labels.
+One object is one binary mask to be drawn on every k-th slice. FreeSurfer's label values for the brain. The hippocampi are
+drawn on coronal slices, across their long axis, as doctors do; both labels as one. Everything else on axial ones.
 """
 
 import os
@@ -64,8 +65,9 @@ def tasks(volumes: int) -> Iterator[Task]:
     """Everything of B1. volumes: how many hippocampi."""
     if HIPPOCAMPI.is_dir():
         for name, image, labels, spacing in hippocampi(volumes):
+            coronal = np.ascontiguousarray(np.moveaxis(image, 1, 0)), np.moveaxis(labels > 0, 1, 0)
             for every in (4, 8, 12):
-                yield Task("hippocampus", name, image, labels > 0, spacing, every)
+                yield Task("hippocampus", name, *coronal, spacing, every)
     if VOLUMES.is_dir():
         image, labels, spacing = _volume("vxm_brain_mr")
         for name, (parts, steps) in BRAIN.items():

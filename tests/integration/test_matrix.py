@@ -231,6 +231,7 @@ def make_world(hospital: Hospital) -> World:
         "MemberIn": {"user_id": peer.user_id, "role": "reader"},
         "PredictionIn": {"project_id": here, "expert_id": ids["expert_id"]},
         "PreferencesIn": {"theme": "light"},
+        "PropagationIn": {"axis": "k"},
         "PromptIn": {
             "round_id": str(uuid.uuid4()), "type": "point", "points": [[1, 1, 1]], "label": 1, "sign": "include",
             "slice_axis": "k",

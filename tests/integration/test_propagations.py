@@ -137,6 +137,7 @@ def test_drawn_slices_are_carried_through_and_accepting_is_an_edit_that_can_be_u
     assert found["drawn"] == [{"label": 1, "slices": [1, 7]}, {"label": 2, "slices": [1, 7]}]
     assert found["is_current"] is True
     assert [one["slice"] for one in found["next_slices"]][0] == 4
+    assert found["left_out_dice"] is None, "two slices leave none between others"
     assert {one["reason"] for one in found["next_slices"]} == {"far"}
     assert (labels[[1, 7]] == reading.labels_zyx[[1, 7]]).all()
     for k in range(2, 7):

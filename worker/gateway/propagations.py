@@ -33,8 +33,9 @@ def publish(
     plan: PropagatePlan,
     proxy: tuple[LabelArray, npt.NDArray[np.uint8]] | None,
     next_slices: Sequence[NextSlice],
+    left_out_dice: float | None = None,
 ) -> None:
     """Keep the proxy's label map with its uncertainty (255 · (1 - confidence)) and end the job, once. Raises LeaseLost."""
     kept = None if proxy is None else segmentations.keep_prediction(gateway.blobs, *proxy, plan.label_values)
     with gateway.database.write() as db:
-        rules.publish_proxy(db, job, plan, kept, next_slices)
+        rules.publish_proxy(db, job, plan, kept, next_slices, left_out_dice)

@@ -113,11 +113,13 @@ def _choose(
 
 
 def _middle_of_widest(left: list[int], done: Collection[int], extent: tuple[int, int]) -> int:
-    """The undrawn slice farthest from every drawn one and, half as urgent, from the object's ends; the lower of two."""
-    walls = (extent[0] - 1, extent[1] + 1)
+    """The undrawn slice farthest from every drawn one, the lower of two; beyond the outermost drawn slices half as far."""
+    if not done:
+        return (extent[0] + extent[1]) // 2
+    low, high = min(done), max(done)
 
     def distance(index: int) -> float:
-        to_drawn = min((abs(index - other) for other in done), default=extent[1] - extent[0])
-        return min(to_drawn, *(abs(index - wall) for wall in walls)) if not done else float(to_drawn)
+        to_drawn = min(abs(index - other) for other in done)
+        return to_drawn if low < index < high else to_drawn / 2
 
     return max(left, key=lambda index: (distance(index), -index))

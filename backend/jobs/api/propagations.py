@@ -39,7 +39,7 @@ class NextSliceOut(BaseModel):
     """A slice worth drawing next. voxels: about how many are wrong there; null where nothing says so.
 
     reason: `first` nothing is drawn yet; `unsure` the proxy is; `differs` proxy and network disagree; `changed` much changed since the last
-    proxy; `far` the middle of the widest gap; `random`.
+    proxy; `far` the farthest from what is drawn; `random`.
     """
 
     slice: int
@@ -52,7 +52,8 @@ class PropagationOut(BaseModel):
 
     revision_id: the proxy, a revision like any other (`/revisions/{id}/slabs/{k}`; its confidence as `…/uncertainty/slabs/{k}`), null
     until the job is done and where nothing was drawn. Accept it by an edit whose source_revision_id it is. is_current: nothing
-    was drawn since it was made.
+    was drawn since it was made. left_out_dice: how well the drawn slices are found again, each from its neighbours alone, 0-1; null with
+    fewer than three. It is pessimistic: the gap it bridges is twice as wide as any that is left.
     """
 
     job_id: UUID
@@ -63,6 +64,7 @@ class PropagationOut(BaseModel):
     revision_id: UUID | None
     is_current: bool
     drawn: list[DrawnSlicesOut]
+    left_out_dice: float | None
     next_slices: list[NextSliceOut]
     failure: JobErrorOut | None
 

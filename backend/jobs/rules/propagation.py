@@ -49,7 +49,10 @@ class DrawnSlices:
 
 @dataclass(frozen=True)
 class PropagationView:
-    """One propagation. is_current: nothing was drawn since it began; revision_id: its proxy, None where nothing was drawn yet."""
+    """One propagation. is_current: nothing was drawn since it began; revision_id: its proxy, None where nothing was drawn yet.
+
+    left_out_dice: of drawn slices found again from their neighbours, None with fewer than three.
+    """
 
     job_id: UUID
     state: str
@@ -59,6 +62,7 @@ class PropagationView:
     revision_id: UUID | None
     is_current: bool
     drawn: list[DrawnSlices]
+    left_out_dice: float | None
     next_slices: list[NextSlice]
     failure: Mapping[str, Any] | None
 
@@ -135,7 +139,12 @@ def load_propagate(db: AnySession, blobs: Blobs, job: Claimed) -> PropagatePlan:
 
 
 def publish_proxy(
-    db: WriteSession, job: Claimed, plan: PropagatePlan, kept: KeptLabels | None, next_slices: Sequence[NextSlice]
+    db: WriteSession,
+    job: Claimed,
+    plan: PropagatePlan,
+    kept: KeptLabels | None,
+    next_slices: Sequence[NextSlice],
+    left_out_dice: float | None,
 ) -> None:
     """Keep the proxy, if there is one, and end the job, once. Raises LeaseLost when a newer request came meanwhile."""
     hold(db, job)
@@ -148,6 +157,7 @@ def publish_proxy(
         "revision_id": None if revision_id is None else str(revision_id),
         "edit_seq": plan.provenance.edit_seq,
         "drawn": [{"label": label, "slices": slices} for label, slices in plan.provenance.slices.items()],
+        "left_out_dice": left_out_dice,
         "next_slices": [{"slice": one.slice, "reason": one.reason, "voxels": one.voxels} for one in next_slices],
     }
     finish(db, job, result)
@@ -172,6 +182,7 @@ def _view(job: Job, segmentation: segmentations.Segmentation) -> PropagationView
         None if revision_id is None else UUID(revision_id),
         result.get("edit_seq") == segmentation.edit_seq,
         [DrawnSlices(**one) for one in result.get("drawn", [])],
+        result.get("left_out_dice"),
         [NextSlice(**one) for one in result.get("next_slices", [])],
         job.error,
     )

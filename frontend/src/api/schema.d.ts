@@ -2612,7 +2612,7 @@ export interface components {
          * @description A slice worth drawing next. voxels: about how many are wrong there; null where nothing says so.
          *
          *     reason: `first` nothing is drawn yet; `unsure` the proxy is; `differs` proxy and network disagree; `changed` much changed since the last
-         *     proxy; `far` the middle of the widest gap; `random`.
+         *     proxy; `far` the farthest from what is drawn; `random`.
          */
         NextSliceOut: {
             /** Slice */
@@ -3052,7 +3052,8 @@ export interface components {
          *
          *     revision_id: the proxy, a revision like any other (`/revisions/{id}/slabs/{k}`; its confidence as `…/uncertainty/slabs/{k}`), null
          *     until the job is done and where nothing was drawn. Accept it by an edit whose source_revision_id it is. is_current: nothing
-         *     was drawn since it was made.
+         *     was drawn since it was made. left_out_dice: how well the drawn slices are found again, each from its neighbours alone, 0-1; null with
+         *     fewer than three. It is pessimistic: the gap it bridges is twice as wide as any that is left.
          */
         PropagationOut: {
             /**
@@ -3086,6 +3087,8 @@ export interface components {
             is_current: boolean;
             /** Drawn */
             drawn: components["schemas"]["DrawnSlicesOut"][];
+            /** Left Out Dice */
+            left_out_dice: number | null;
             /** Next Slices */
             next_slices: components["schemas"]["NextSliceOut"][];
             failure: components["schemas"]["JobErrorOut"] | null;

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from worker.learning.propagate import InvalidDrawing, displacement, propagate, signed_distance
+from worker.learning.propagate import InvalidDrawing, displacement, left_out, propagate, signed_distance
 
 UNIT = (1.0, 1.0, 1.0)
 
@@ -156,6 +156,17 @@ def test_the_same_drawing_gives_the_same_proxy_on_any_number_of_threads() -> Non
     one, two = (propagate(image, drawn, UNIT, threads=threads) for threads in (1, 2))
 
     assert (one.chance_LDHW == two.chance_LDHW).all()
+
+
+def test_a_slice_that_follows_from_its_neighbours_is_found_again_and_a_surprise_is_not() -> None:
+    drawn = {1: {0: disc(40, 44, 20, 14, 6), 4: disc(40, 44, 20, 18, 6), 8: disc(40, 44, 20, 22, 6)}}
+    surprise = {1: {**drawn[1], 4: disc(40, 44, 32, 36, 6)}}
+
+    [again] = left_out(flat(), drawn, UNIT, register=False)
+    [missed] = left_out(flat(), surprise, UNIT, register=False)
+
+    assert again > 0.95 and missed < 0.2
+    assert left_out(flat(), {1: {0: drawn[1][0], 4: drawn[1][4]}}, UNIT) == []
 
 
 @pytest.mark.parametrize(

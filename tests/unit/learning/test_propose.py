@@ -23,6 +23,11 @@ def test_fixed_interval_halves_the_widest_gap_each_time() -> None:
     assert pick(evidence([0] * 17), {0, 16}, "fixed_interval") == [(8, "far"), (4, "far"), (12, "far")]
 
 
+def test_beyond_the_outermost_drawn_slice_a_slice_is_half_as_far() -> None:
+    assert pick(evidence([0] * 17), {2, 12}, "fixed_interval", 2) == [(7, "far"), (4, "far")]
+    assert pick(evidence([0] * 17), set(), "fixed_interval", 1) == [(8, "far")]
+
+
 def test_model_guided_goes_where_the_proxy_is_least_sure_away_from_what_is_drawn() -> None:
     unsure = [0, 90, 5, 5, 40, 5, 5, 5, 30, 5, 0]
 

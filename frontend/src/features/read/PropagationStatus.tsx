@@ -8,7 +8,7 @@ export function PropagationStatus() {
   const session = useSession();
   const state = useRead((read) => read.propagation);
   if (!state) return null;
-  const { pending, drawn, isShown, problem } = state;
+  const { pending, drawn, isShown, leftOutDice, problem } = state;
   const words =
     problem ??
     (pending ? (isShown ? t.propagation.renewing : t.propagation.pending(drawn)) : t.propagation.shown(drawn));
@@ -20,7 +20,12 @@ export function PropagationStatus() {
       data-state={problem ? "failed" : pending ? "pending" : "shown"}
     >
       {pending && <Loader size={14} aria-hidden />}
-      <Text size="xs" {...(problem && { c: "orange" })} role="status">
+      <Text
+        size="xs"
+        {...(problem && { c: "orange" })}
+        role="status"
+        {...(leftOutDice !== null && { title: t.propagation.leftOut(leftOutDice) })}
+      >
         {words}
       </Text>
       <Button size="compact-xs" disabled={pending || !isShown} onClick={() => session.accept("active")}>

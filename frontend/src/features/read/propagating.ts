@@ -230,6 +230,7 @@ export class Propagating {
     const drawn = new Set(this.#newest?.drawn.flatMap(({ slices }) => slices)).size;
     const isShown = this.#shown !== null;
     const pending = change.problem === null && (!isShown || this.#isStale || this.#waitsFor !== null);
-    this.show({ propagation: { pending, drawn, isShown, problem: change.problem } });
+    const leftOutDice = this.#newest?.left_out_dice ?? null;
+    this.show({ propagation: { pending, drawn, isShown, leftOutDice, problem: change.problem } });
   }
 }

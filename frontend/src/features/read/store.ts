@@ -43,6 +43,8 @@ export type PropagationState = {
   drawn: number;
   /** A proxy lies over the image. */
   isShown: boolean;
+  /** How well drawn slices are found again from their neighbours alone; null with fewer than three. */
+  leftOutDice: number | null;
   /** Why there is none. */
   problem: string | null;
 };

@@ -6,6 +6,7 @@ export const propagation = {
   pending: (drawn: number) =>
     drawn === 0 ? "Propagating …" : `Propagating from ${plural(drawn, "slice", "slices")} …`,
   shown: (drawn: number) => `Propagated from ${plural(drawn, "drawn slice", "drawn slices")}; faint where unsure`,
+  leftOut: (dice: number) => `Drawn slices, each left out, are found again with Dice ${dice.toFixed(2)}`,
   renewing: "You drew on: propagating again …",
   nothingDrawn: "Nothing to propagate: draw the object on one slice of this view first.",
   same: "The drawing already agrees with what was propagated.",
@@ -20,7 +21,7 @@ export const propagation = {
     unsure: (voxels: number | null) => `the propagation is least sure there${about(voxels)}`,
     differs: (voxels: number | null) => `propagation and prediction disagree most there${about(voxels)}`,
     changed: (voxels: number | null) => `it changed most since you last drew${about(voxels)}`,
-    far: (voxels: number | null) => `the middle of the widest gap you have not drawn in${about(voxels)}`,
+    far: (voxels: number | null) => `the farthest from what you have drawn${about(voxels)}`,
     random: () => "picked at random",
   },
   mark: (slice: number) => `Proposed: slice ${slice}`,
