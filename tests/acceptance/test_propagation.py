@@ -36,7 +36,7 @@ def go_to_slice(page: Page, index: int) -> None:
     page.keyboard.press("Home")
     for _ in range(index):
         page.keyboard.press("ArrowUp")
-    assert slice_shown(page) == index
+    eventually(f"slice {index}", lambda: slice_shown(page) == index, 10)
 
 
 def slice_shown(page: Page) -> int:
