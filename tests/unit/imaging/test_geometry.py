@@ -188,3 +188,17 @@ def test_another_shape_is_told_first() -> None:
     assert geometry.grid_difference(grid(), SHAPE, grid(), (20, 30, 11)) == (
         "the label map has 20x30x11 voxels, the image 20x30x10"
     )
+
+
+def test_axis_sides_name_the_side_each_axis_runs_to_and_the_tilt() -> None:
+    swapped = np.zeros((4, 4))
+    swapped[2, 0], swapped[0, 1], swapped[1, 2], swapped[3, 3] = -1.0, 2.0, 3.0, 1.0
+    turn = np.deg2rad(20)
+    tilted = np.eye(4)
+    tilted[1:3, 1:3] = [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
+
+    assert geometry.axis_sides(np.diag([-0.7, -0.7, 2.0, 1.0])) == ("LPS", 0.0)
+    assert geometry.axis_sides(swapped) == ("IRA", 0.0)
+    sides, degrees = geometry.axis_sides(tilted)
+    assert sides == "RAS"
+    assert abs(degrees - 20) < 1e-9
