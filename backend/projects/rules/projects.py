@@ -78,8 +78,7 @@ def authorize_in(
     db: AnySession, actor: Actor, action: str, kind: str, project_id: UUID, owner_id: UUID | None = None
 ) -> str | None:
     """Return the actor's role in the project when they may do this to a `kind` in it; raises NotFound or Forbidden."""
-    project = store.find_project(db, project_id)
-    role = store.role_of(db, project_id, actor.user_id) if actor.user_id else None
+    project, role = store.find_project_and_role(db, project_id, actor.user_id)
     seen = Resource("project", project_id, role, visible=project is not None)
     authorize(actor, "read", seen)
     if project is None:

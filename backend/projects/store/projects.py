@@ -38,6 +38,13 @@ def find_project(db: AnySession, project_id: UUID) -> Project | None:
     return db.get(Project, project_id)
 
 
+def find_project_and_role(db: AnySession, project_id: UUID, user_id: UUID | None) -> tuple[Project | None, str | None]:
+    """A project and this user's role in it, in one question: nearly every request asks both."""
+    mine = (Member.project_id == Project.id) & (Member.user_id == user_id)
+    row = db.execute(select(Project, Member.role).outerjoin(Member, mine).where(Project.id == project_id)).one_or_none()
+    return (row[0], row[1]) if row else (None, None)
+
+
 def find_project_by_name(db: AnySession, name: str) -> Project | None:
     return db.scalar(select(Project).where(Project.name == name))
 

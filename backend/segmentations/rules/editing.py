@@ -287,8 +287,8 @@ def _lock(db: WriteSession, actor: Actor, action: str, segmentation_id: UUID) ->
     if segmentation.author != "expert":
         raise Conflict("What a model drew is never changed; accept it in your own reading and correct it there.")
     allowed = frozenset(label.value for label in projects.load_labels(db, segmentation.project_id))
-    withdrawn = store.is_withdrawn(db, segmentation_id)
-    return _Writing(segmentation, store.head_of(db, segmentation), image.image, allowed, withdrawn)
+    head, withdrawn = store.head_of(db, segmentation)
+    return _Writing(segmentation, head, image.image, allowed, withdrawn)
 
 
 def _same_etag(given: str, etag: str) -> bool:

@@ -174,9 +174,15 @@ def count_of_revisions(db: AnySession, segmentation_id: UUID) -> int:
     return db.scalar(select(func.count()).where(Revision.segmentation_id == segmentation_id)) or 0
 
 
-def head_of(db: AnySession, segmentation: Segmentation) -> Revision:
-    """The revision edits build on."""
-    return db.scalars(select(Revision).where(Revision.id == segmentation.head_revision_id)).one()
+def head_of(db: AnySession, segmentation: Segmentation) -> tuple[Revision, bool]:
+    """The revision edits build on, and whether its reader is no longer asked for it."""
+    query = (
+        select(Revision, Assignment.state)
+        .outerjoin(Assignment, Assignment.segmentation_id == Revision.segmentation_id)
+        .where(Revision.id == segmentation.head_revision_id)
+    )
+    head, state = db.execute(query).one()
+    return head, state == "withdrawn"
 
 
 def find_revision(db: AnySession, revision_id: UUID, sight: Sight | None) -> RevisionRow | None:
@@ -278,12 +284,6 @@ def edits_from_models(db: AnySession, segmentation_id: UUID) -> set[UUID]:
 def find_assignment(db: AnySession, segmentation_id: UUID) -> UUID | None:
     """The assignment whose reading this is."""
     return db.scalar(select(Assignment.id).where(Assignment.segmentation_id == segmentation_id))
-
-
-def is_withdrawn(db: AnySession, segmentation_id: UUID) -> bool:
-    """Whether its reader is no longer asked for it."""
-    state = select(Assignment.state).where(Assignment.segmentation_id == segmentation_id)
-    return db.scalar(state) == "withdrawn"
 
 
 # Checksum alarms
