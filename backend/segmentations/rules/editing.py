@@ -287,7 +287,7 @@ def _lock(db: WriteSession, actor: Actor, action: str, segmentation_id: UUID) ->
     if segmentation.author != "expert":
         raise Conflict("What a model drew is never changed; accept it in your own reading and correct it there.")
     allowed = frozenset(label.value for label in projects.load_labels(db, segmentation.project_id))
-    head, withdrawn = store.head_of(db, segmentation)
+    head, withdrawn = store.head_to_write(db, segmentation)
     return _Writing(segmentation, head, image.image, allowed, withdrawn)
 
 

@@ -174,7 +174,12 @@ def count_of_revisions(db: AnySession, segmentation_id: UUID) -> int:
     return db.scalar(select(func.count()).where(Revision.segmentation_id == segmentation_id)) or 0
 
 
-def head_of(db: AnySession, segmentation: Segmentation) -> tuple[Revision, bool]:
+def head_of(db: AnySession, segmentation: Segmentation) -> Revision:
+    """The revision edits build on."""
+    return db.scalars(select(Revision).where(Revision.id == segmentation.head_revision_id)).one()
+
+
+def head_to_write(db: AnySession, segmentation: Segmentation) -> tuple[Revision, bool]:
     """The revision edits build on, and whether its reader is no longer asked for it."""
     query = (
         select(Revision, Assignment.state)
