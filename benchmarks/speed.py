@@ -20,9 +20,10 @@ from torch import Tensor
 from benchmarks.figures import Figure, report, say
 from worker.learning import Case, Predictor, paper_config, save_safetensors
 from worker.learning.acceleration import Accelerated, pays
+from worker.learning.architectures import build
 from worker.learning.compiled_code import compiled_code_in
 from worker.learning.losses import segmentation_loss
-from worker.learning.network import StyledNetwork, build, initialise
+from worker.learning.network import StyledNetwork, initialise
 from worker.learning.precision import autocast
 
 EDGE, BATCH, USERS = 192, 8, 8

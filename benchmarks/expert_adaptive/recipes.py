@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from worker.learning import ExpertAdaptiveConfig, Personalised, Reading, Trained, methods, paper_config
+from worker.learning.architectures import build
 from worker.learning.frames import resolve
-from worker.learning.network import build, initialise
+from worker.learning.network import initialise
 from worker.learning.personalisation import nearest_row
 
 Scale = Literal["small", "paper"]

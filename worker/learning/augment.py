@@ -18,12 +18,17 @@ from worker.learning.config import AugmentConfig
 def augment(
     image_BCS: Tensor, target_BS: Tensor, weight_BS: Tensor, config: AugmentConfig, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Changed copies of normalised images, class maps (uint8, nearest neighbour) and voxel weights (0 where nothing was seen)."""
+    """Changed copies of normalised images, class maps (uint8, nearest neighbour) and voxel weights (0 where nothing was seen).
+
+    target_BS may also be [B, R, *S]: the maps of R experts, all changed alike.
+    """
     grid = F.affine_grid(_affine(image_BCS, config, generator), list(image_BCS.shape), align_corners=False)
     image = F.grid_sample(image_BCS, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-    maps = torch.stack([target_BS.float(), weight_BS], 1)
+    targets = target_BS if target_BS.ndim == image_BCS.ndim else target_BS[:, None]
+    maps = torch.cat([targets.float(), weight_BS[:, None]], 1)
     maps = F.grid_sample(maps, grid, mode="nearest", padding_mode="zeros", align_corners=False)
-    return _intensity(image, config, generator), maps[:, 0].round().to(target_BS.dtype), maps[:, 1]
+    target = maps[:, :-1].round().to(target_BS.dtype).view(target_BS.shape)
+    return _intensity(image, config, generator), target, maps[:, -1]
 
 
 def _uniform(batch: int, reach: float, like: Tensor, generator: torch.Generator) -> Tensor:

@@ -27,6 +27,10 @@ class Checkpoints:
         self.folder, self.fingerprint = folder, fingerprint
         folder.mkdir(parents=True, exist_ok=True)
 
+    def following(self, stage: str) -> Checkpoints:
+        """Those of a later stage of the same training, beside these."""
+        return Checkpoints(self.folder / stage, f"{self.fingerprint}-{stage}")
+
     def save(self, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """Durable once this returns. Raises OSError (disk full): the earlier checkpoints are then untouched."""
         content = save_safetensors(tensors, {})

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 NetworkName = Literal["small", "resnet18"]
 RETIRED = frozenset({"adapter_steps"})  # adapters are trained together with the row, for row_steps
@@ -132,7 +134,7 @@ class ExpertAdaptiveConfig:
         return hashlib.sha256(json.dumps(self.as_dict(), sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> ExpertAdaptiveConfig:
+    def from_dict(cls, values: dict[str, Any]) -> Self:
         """The inverse of as_dict, also of a partial one (the rest are defaults). Raises ValueError on an unknown name.
 
         Cards of the last release may name RETIRED options; they are passed over.
@@ -148,6 +150,72 @@ class ExpertAdaptiveConfig:
         if isinstance(clean.get("augment"), dict):
             clean["augment"] = AugmentConfig(**clean["augment"])
         return cls(**clean)
+
+
+UNIFIED_DIVERGENCE = 0.02
+Variant = Literal["unified", "published", "released", "probabilistic_unet"]
+
+
+@dataclass(frozen=True)
+class DPersonaConfig(ExpertAdaptiveConfig):
+    """All choices of the `dpersona` method (arXiv 2403.13417). Raises ValueError on a value that cannot work.
+
+    variant: `unified` is ours, one stage in the shared network family, and takes every option of `expert_adaptive` besides;
+    `published` is D-Persona's two stages, `released` the same with batch statistics that drift in stage II as in the released
+    code, `probabilistic_unet` the baseline without bound loss and second stage. latent: dimensions of the latent space.
+    bound_*: weight of the loss on union and intersection, and how many samples span it. bank: prior samples a published head
+    attends over. experts: how many, filled in by pretraining; a published posterior has a channel for each.
+    """
+
+    variant: Variant = "unified"
+    latent: int = 6
+    kl_weight: float | None = None  # None: the variant's own, see `divergence_weight`
+    bound_weight: float = 0.5
+    bound_samples: int = 10
+    bank: int = 100
+    second_steps: int = 400
+    second_learning_rate: float = 1e-3
+    experts: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.variant not in ("unified", "published", "released", "probabilistic_unet"):
+            raise ValueError(
+                f'variant must be unified, published, released or probabilistic_unet, not "{self.variant}".'
+            )
+        for name in ("latent", "bound_samples", "bank", "second_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        if self.variant != "unified" and self.spatial_dims == 3:
+            raise ValueError("Only the unified variant learns in 3D; choose it, or spatial_dims 2.")
+
+    @property
+    def divergence_weight(self) -> float:
+        """Weight of the divergence of the posterior: as published 1; of a probabilistic U-Net 10 beside a cross-entropy summed over
+        the frame, which is 10 / voxels beside its mean; ours beside means over voxels."""
+        if self.kl_weight is not None:
+            return self.kl_weight
+        if self.variant == "probabilistic_unet":
+            return 10 / math.prod(self.frame or (1,))
+        return UNIFIED_DIVERGENCE if self.variant == "unified" else 1.0
+
+    @property
+    def multiple(self) -> int:
+        """Every edge of the network's input is a multiple of this."""
+        if self.variant == "unified":
+            return super().multiple
+        return 16 if self.network == "small" else 32  # pooled four or five times
+
+
+PUBLISHED: dict[str, Any] = {
+    "batch": 12, "learning_rate": 1e-4, "weights_ema": 0.0, "adapter": False, "start": "nearest", "steps": 2000,
+}  # fmt: skip
+
+
+def dpersona_config(values: Mapping[str, Any]) -> DPersonaConfig:
+    """A config from chosen options; where a published variant is chosen, what is not said is as published."""
+    published = values.get("variant", "unified") != "unified"
+    return DPersonaConfig.from_dict({**(PUBLISHED if published else {}), **values})
 
 
 def paper_config(**changes: Any) -> ExpertAdaptiveConfig:

@@ -53,3 +53,43 @@ def segmentation_loss(
     """The config's loss, per sample [B]: the paper's Dice alone, or Dice plus cross-entropy."""
     dice = dice_loss(logits_BKS, target_BS, weight_BS)
     return dice if kind == "dice" else dice + cross_entropy(logits_BKS, target_BS, weight_BS)
+
+
+def pooled_dice_loss(probability_BLS: Tensor, truth_BLS: Tensor, weight_BS: Tensor, *, both_sides: bool) -> Tensor:
+    """1 - soft Dice pooled over the whole batch, averaged over labels, scalar: D-Persona's "generalised" Dice as released.
+
+    both_sides: background counts as a label too (as released where there is one channel).
+    """
+    if both_sides:
+        probability_BLS = torch.cat([probability_BLS, 1 - probability_BLS], 1)
+        truth_BLS = torch.cat([truth_BLS, 1 - truth_BLS], 1)
+    weight = weight_BS[:, None]
+    axes = (0, *range(2, probability_BLS.ndim))
+    overlap = (probability_BLS * truth_BLS * weight).sum(axes)
+    total = ((probability_BLS + truth_BLS) * weight).sum(axes)
+    return (1 - (2 * overlap + SMOOTH) / (total + SMOOTH)).mean()
+
+
+def bound_loss(
+    logits_NBKS: Tensor, truth_BRLS: Tensor, present_BR: Tensor, weight_BS: Tensor, *, both_sides: bool = False
+) -> Tensor:
+    """What any of N samples shows should be what any expert drew, and what all show what all drew: scalar.
+
+    The samples' largest and smallest probability of each label against union and intersection of the masks of the experts who
+    are present, each as `pooled_dice_loss`. Source: D-Persona, arXiv 2403.13417, eq. 3 (on probabilities: a softmax's labels
+    compete, so the extremes of its logits mean nothing by themselves; for one label both are the same).
+    """
+    probability = torch.stack([foreground(logits) for logits in logits_NBKS])
+    there = present_BR.view(*present_BR.shape, *[1] * (truth_BRLS.ndim - 2))
+    union = (truth_BRLS * there).amax(1)
+    common = torch.where(there, truth_BRLS, torch.ones_like(truth_BRLS)).amin(1)
+    wide = pooled_dice_loss(probability.amax(0), union, weight_BS, both_sides=both_sides)
+    narrow = pooled_dice_loss(probability.amin(0), common, weight_BS, both_sides=both_sides)
+    return (wide + narrow) / 2
+
+
+def divergence(mean: Tensor, log_deviation: Tensor, from_mean: Tensor, from_log_deviation: Tensor) -> Tensor:
+    """KL of one diagonal Gaussian from another, summed over the last axis."""
+    ratio = (2 * (log_deviation - from_log_deviation)).exp()
+    apart = ((mean - from_mean) * (-from_log_deviation).exp()) ** 2
+    return 0.5 * (ratio + apart - 1 - 2 * (log_deviation - from_log_deviation)).sum(-1)

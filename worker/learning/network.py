@@ -4,7 +4,7 @@ Unusual: a network owns no style. `forward(image, rows, adapters)` takes one sty
 and a new expert never changes the network. A row is the concatenation, layer by layer in order of use, of gamma [C] and beta [C].
 MONAI gives FlexibleUNet's convolutions; the forward pass is ours because (LEARNING 2.1) its encoder keeps BatchNorm, its UpCat
 breaks compiled graphs, and its parameter-free shortcut cuts the gradient (`out.data`), which ours does not.
-Nothing draws from the global random state: modules are built without storage and filled by `initialise`.
+Nothing draws from the global random state: `architectures.build` makes modules without storage, `initialise` fills them.
 """
 
 from __future__ import annotations
@@ -77,11 +77,15 @@ class StyledNetwork(nn.Module):
     """What every network here offers: logits from images, rows and optional adapters, and the two lengths.
 
     style_channels: channels of each style layer in order of use. adapted: (in, out) channels of each adapted convolution, in order.
+    head: 1x1 from the last features to logits, whose blocks of edge `unfolds` are spread out again.
     """
 
     style_channels: tuple[int, ...]
     adapted: tuple[tuple[int, int], ...]
     rank: int
+    head: nn.Module
+    unfolds: int
+    is_sampled: bool = False  # whether `plausible` draws from a latent space
 
     @property
     def row_length(self) -> int:
@@ -114,7 +118,18 @@ class StyledNetwork(nn.Module):
 
     def logits(self, image_BCS: Tensor, cursor: StyleCursor) -> Tensor:
         """The network itself; every style layer and adapted convolution goes through the cursor, in order."""
+        return unfold(self.head(self.features(image_BCS, cursor)), self.unfolds)
+
+    def features(self, image_BCS: Tensor, cursor: StyleCursor) -> Tensor:
+        """What the head reads: [B, F, *S], or *S / unfolds."""
         raise NotImplementedError
+
+    def plausible(self, image_BCS: Tensor, rows_KP: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        """Logits [N, B, 1 or L+1, *S] of plausible segmentations of each image; one draw holds for all images of the batch.
+
+        A network without a latent space knows as many as there are rows: one in each expert's style, whatever `count` asks for.
+        """
+        return torch.stack([self(image_BCS, row.expand(len(image_BCS), -1)) for row in rows_KP])
 
 
 class SmallUNet(StyledNetwork):
@@ -128,7 +143,7 @@ class SmallUNet(StyledNetwork):
         super().__init__()
         dims, channels = config.spatial_dims, config.channels
         conv = nn.Conv2d if dims == 2 else nn.Conv3d
-        self.dims, self.stem, self.rank = dims, config.stem, config.adapter_rank
+        self.dims, self.unfolds, self.rank = dims, config.stem, config.adapter_rank
         widths: list[tuple[int, int]] = []
         before = config.in_channels * config.stem**dims
         for width in channels:  # encoder, deepest last
@@ -144,10 +159,10 @@ class SmallUNet(StyledNetwork):
         self.adapted_from = 2 * (self.levels - 1)  # the deepest level and the decoder
         self.adapted = tuple(widths[self.adapted_from :])
 
-    def logits(self, image_BCS: Tensor, cursor: StyleCursor) -> Tensor:
-        """See StyledNetwork.logits."""
+    def features(self, image_BCS: Tensor, cursor: StyleCursor) -> Tensor:
+        """See StyledNetwork.features."""
         pool = F.max_pool2d if self.dims == 2 else F.max_pool3d
-        x = fold(image_BCS, self.stem)
+        x = fold(image_BCS, self.unfolds)
         at, skips = 0, []
         for level in range(self.levels):
             if level:
@@ -157,7 +172,7 @@ class SmallUNet(StyledNetwork):
         for skip in reversed(skips):
             x = torch.cat([F.interpolate(x, scale_factor=2.0, mode="nearest"), skip], 1)
             x, at = self._pair(x, cursor, at)
-        return unfold(self.head(x), self.stem)
+        return x
 
     def _pair(self, x: Tensor, cursor: StyleCursor, at: int) -> tuple[Tensor, int]:
         for index in (at, at + 1):
@@ -200,7 +215,7 @@ class ResidualUNet(StyledNetwork):
         super().__init__()
         dims = config.spatial_dims
         body: Any = FlexibleUNet(config.in_channels, config.out_channels, "resnet18", spatial_dims=dims, is_pad=False)
-        self.rank = config.adapter_rank
+        self.rank, self.unfolds = config.adapter_rank, 1
         encoder = body.encoder
         self.stem, self.maxpool = encoder.conv1, encoder.maxpool
         stages = [encoder.layer1, encoder.layer2, encoder.layer3, encoder.layer4]
@@ -212,8 +227,8 @@ class ResidualUNet(StyledNetwork):
         self.style_channels = tuple(conv.out_channels for conv in [self.stem, *residual, *decoder])
         self.adapted = tuple((conv.in_channels, conv.out_channels) for conv in [*residual[-4:], *decoder])
 
-    def logits(self, image_BCS: Tensor, cursor: StyleCursor) -> Tensor:
-        """See StyledNetwork.logits."""
+    def features(self, image_BCS: Tensor, cursor: StyleCursor) -> Tensor:
+        """See StyledNetwork.features."""
         x = F.relu(cursor.style(self.stem(image_BCS)))
         skips = [x]
         x = self.maxpool(x)
@@ -227,8 +242,7 @@ class ResidualUNet(StyledNetwork):
                 x = torch.cat([skips.pop(), x], 1)
             for index in (2 * block, 2 * block + 1):
                 x = F.relu(cursor.style(cursor.adapted(self.decoder[index], x)))
-        out: Tensor = self.head(x)
-        return out
+        return x
 
     def _residual(self, x: Tensor, block: int, cursor: StyleCursor) -> Tensor:
         first, second = self.residual[2 * block], self.residual[2 * block + 1]
@@ -243,13 +257,6 @@ class ResidualUNet(StyledNetwork):
 def every_nth(x_BCS: Tensor, step: int) -> Tensor:
     """Every step-th voxel along each spatial axis."""
     return x_BCS[..., ::step, ::step] if x_BCS.ndim == 4 else x_BCS[..., ::step, ::step, ::step]
-
-
-def build(config: ExpertAdaptiveConfig) -> StyledNetwork:
-    """The config's network without values: call `initialise` or `load_weights` next."""
-    with torch.device("meta"):
-        network: StyledNetwork = SmallUNet(config) if config.network == "small" else ResidualUNet(config)
-    return network.to_empty(device="cpu")
 
 
 def initialise(network: StyledNetwork, generator: torch.Generator) -> None:

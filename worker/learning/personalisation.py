@@ -18,9 +18,10 @@ import torch
 from torch import Tensor
 
 from worker.learning import gate
+from worker.learning.architectures import build
 from worker.learning.augment import augment
 from worker.learning.config import ExpertAdaptiveConfig
-from worker.learning.network import build, initialise, load_weights
+from worker.learning.network import initialise, load_weights
 from worker.learning.prediction import Predictor
 from worker.learning.readings import Case, GateCase, GateReport, Personalised, Progress, Reading, ShouldStop, Trained
 from worker.learning.sampling import Pool
@@ -387,5 +388,5 @@ def nearest_row(trained: Trained, corrections: Sequence[Reading], device: str) -
     load_weights(network, trained.weights)
     pool = Pool(corrections, trained.config, torch.device(device))
     rows = torch.stack(list(trained.rows.values()))
-    fit = fit_of_rows(network.to(device), pool, range(len(corrections)), rows)
+    fit = fit_of_rows(network.to(device).eval(), pool, range(len(corrections)), rows)
     return rows[nearest(fit.loss)]

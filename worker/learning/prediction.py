@@ -5,7 +5,7 @@ Not thread safe on one device by intent: the worker that owns the device calls i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,15 +13,17 @@ import torch
 from monai.inferers.utils import sliding_window_inference
 from torch import Tensor
 
+from worker.learning.architectures import build
 from worker.learning.config import ExpertAdaptiveConfig
 from worker.learning.frames import Brightness, from_frame, label_map, normalise, pad_volume, to_frame
 from worker.learning.losses import foreground
-from worker.learning.network import StyledNetwork, build, load_weights
+from worker.learning.network import StyledNetwork, load_weights
 from worker.learning.precision import autocast
 from worker.learning.readings import Case, Drawing, LabelArray
 
 ChanceArray = npt.NDArray[np.float32]
 SLICES_PER_BATCH = {"cpu": 16, "cuda": 128}
+PLAUSIBLE_SLICES = 4  # at once: every slice stands for all samples
 WHOLE_VOLUME_FRAMES = 4  # volumes up to this many frames of voxels are predicted whole
 
 
@@ -33,6 +35,11 @@ class Predictor:
             raise ValueError("This config was not resolved by pretraining: it has no frame. Use Trained.config.")
         self.network = network.to(device).eval()
         self.config, self.frame, self.device = config, config.frame, device
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether `plausible` draws samples; else it draws each row once."""
+        return self.network.is_sampled
 
     def predict(self, cases: Sequence[Case]) -> list[LabelArray]:
         """One label map uint8 [D, H, W] per case, on the image's own grid; cases may differ in expert and shape."""
@@ -63,6 +70,39 @@ class Predictor:
         with torch.no_grad():
             logits = self._of_slices([normalise(case.image_CDHW[:, slices], brightness)], [case])[0]
         return foreground(logits[None])[0, at].cpu().numpy()
+
+    @torch.no_grad()
+    def plausible(self, case: Case, rows_KP: Tensor, count: int, seed: int) -> LabelArray:
+        """Label maps uint8 [N, D, H, W] that the experts of these rows might plausibly draw, on the image's own grid.
+
+        N is `count` where the network can sample, else one map per row. The case's own style is not looked at. The same seed
+        gives the same maps.
+        """
+        rows = rows_KP.to(self.device, torch.float32)
+
+        def forward(images: Tensor) -> Tensor:
+            generator = torch.Generator().manual_seed(
+                seed
+            )  # anew for each part, so that one draw holds for the whole image
+            with autocast(self.config, self.device, training=False):
+                logits_NBKS = self.network.plausible(images.to(self.device), rows, count, generator)
+            return logits_NBKS.float().transpose(0, 1).flatten(1, 2)
+
+        image = normalise(case.image_CDHW)
+        channels = self.config.out_channels
+        if self.config.spatial_dims == 3:
+            parts = [self._whole_or_patches(image.to(self.device), forward)[0]]
+        else:
+            framed, inside = to_frame(image.transpose(0, 1), self.frame)
+            parts = [
+                from_frame(forward(framed[start : start + PLAUSIBLE_SLICES]), inside, image.shape[2:]).transpose(0, 1)
+                for start in range(0, len(framed), PLAUSIBLE_SLICES)
+            ]
+        maps = [
+            np.stack([label_map(self._classes(one), self.config.labels) for one in torch.split(part, channels)])
+            for part in parts
+        ]
+        return np.concatenate(maps, axis=1)
 
     @staticmethod
     def _classes(logits_KDHW: Tensor) -> Tensor:
@@ -99,24 +139,21 @@ class Predictor:
         return results
 
     def _volume(self, case: Case) -> Tensor:
-        """Whole where it fits; else patches of the training size, overlap 0.5, Gaussian weights. Logits [K, D, H, W]."""
+        """Logits [K, D, H, W]."""
         image = normalise(case.image_CDHW).to(self.device)
-        padded = pad_volume(image, self.config)
+        return self._whole_or_patches(image, lambda patches: self._forward(patches, [case] * len(patches)))[0]
+
+    def _whole_or_patches(self, image_CDHW: Tensor, forward: Callable[[Tensor], Tensor]) -> Tensor:
+        """Whole where it fits; else patches of the training size, overlap 0.5, Gaussian weights. Logits [1, K, D, H, W]."""
+        padded = pad_volume(image_CDHW, self.config)
         if padded[0].numel() <= WHOLE_VOLUME_FRAMES * np.prod(self.frame):
-            logits = self._forward(padded[None], [case])
+            logits = forward(padded[None])
         else:
-            blended = sliding_window_inference(
-                image[None],
-                self.frame,
-                2,
-                lambda patches: self._forward(patches, [case] * len(patches)),
-                0.5,
-                "gaussian",
-            )
+            blended = sliding_window_inference(image_CDHW[None], self.frame, 2, forward, 0.5, "gaussian")
             assert isinstance(blended, Tensor)
             logits = blended
-        depth, height, width = image.shape[1:]
-        return logits[0, :, :depth, :height, :width].float()
+        depth, height, width = image_CDHW.shape[1:]
+        return logits[:, :, :depth, :height, :width].float()
 
     def _forward(self, images: Tensor, cases: Sequence[Case]) -> Tensor:
         rows = torch.stack([case.row for case in cases]).to(self.device, torch.float32)

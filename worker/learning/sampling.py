@@ -18,6 +18,7 @@ from worker.learning.frames import class_map, classes_to_frame, normalise, to_fr
 from worker.learning.readings import Reading
 
 SLICES_FOR_LOSS = 12
+Place = int | tuple[slice, ...]  # a slice's index (2D) or a window (3D)
 FOREGROUND_SHARE = 0.75  # of the slices or patches drawn from a volume that show a label
 
 
@@ -104,19 +105,37 @@ class Pool:
         return sorted(chosen | {others[i * len(others) // missing] for i in range(missing)})
 
     def _sample(self, index: int, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        images, targets, inside, drawn = self.images[index], self.targets[index], self.inside[index], self.drawn[index]
+        place = self.place(index, generator)
+        return self.image_at(index, place), self.target_at(index, place), self.inside_at(index, place)
+
+    def place(self, index: int, generator: torch.Generator) -> Place:
+        """A random slice (2D) or window (3D) of one reading that shows a label three times in four, where there are several."""
+        images, drawn = self.images[index], self.drawn[index]
         foreground = len(drawn) > 0 and torch.rand(1, generator=generator).item() < FOREGROUND_SHARE
         if self.config.spatial_dims == 2:
             choices = len(drawn) if foreground else len(images)
             pick = int(torch.randint(choices, (1,), generator=generator))
-            at = int(drawn[pick]) if foreground else pick
-            return images[at], targets[at], inside
+            return int(drawn[pick]) if foreground else pick
         if foreground:
             centre = drawn[int(torch.randint(len(drawn), (1,), generator=generator))].tolist()
         else:
             centre = [int(torch.randint(edge, (1,), generator=generator)) for edge in images.shape[2:]]
-        window = self._window(images.shape[2:], centre)
-        return images[0][(slice(None), *window)], targets[0][window], inside[window]
+        return self._window(images.shape[2:], centre)
+
+    def image_at(self, index: int, place: Place) -> Tensor:
+        """[C, *frame] of one reading's image."""
+        images = self.images[index]
+        return images[place] if isinstance(place, int) else images[0][(slice(None), *place)]
+
+    def target_at(self, index: int, place: Place) -> Tensor:
+        """Classes uint8 [*frame] of one reading."""
+        targets = self.targets[index]
+        return targets[place] if isinstance(place, int) else targets[0][place]
+
+    def inside_at(self, index: int, place: Place) -> Tensor:
+        """Voxel weights [*frame] of one reading's image: 0 on padding."""
+        inside = self.inside[index]
+        return inside if isinstance(place, int) else inside[place]
 
     def _window(self, shape: Sequence[int], centre: Sequence[int]) -> tuple[slice, ...]:
         starts = [min(max(c - f // 2, 0), s - f) for c, f, s in zip(centre, self.frame, shape, strict=True)]

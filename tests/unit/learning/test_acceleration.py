@@ -14,8 +14,9 @@ from tests.unit.learning.conftest import tiny
 from tests.unit.learning.pretrain_together import pretrain
 from worker.learning import load_safetensors
 from worker.learning.acceleration import Accelerated, pays
+from worker.learning.architectures import build
 from worker.learning.distributed import World
-from worker.learning.network import StyledNetwork, build, initialise
+from worker.learning.network import StyledNetwork, initialise
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).resolve().parents[3]

@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from worker.learning import ExpertAdaptiveConfig, StyleMismatch
+from worker.learning.architectures import build
 from worker.learning.losses import foreground
-from worker.learning.network import StyledNetwork, apply_style, build, fold, initialise, load_weights, unfold
+from worker.learning.network import StyledNetwork, apply_style, fold, initialise, load_weights, unfold
 
 CONFIGS = {
     "small": ExpertAdaptiveConfig(channels=(4, 8, 16)),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from worker.learning.methods.dpersona import DPersona
 from worker.learning.methods.expert_adaptive import ExpertAdaptive
 
-METHODS = {"expert_adaptive": ExpertAdaptive}
+METHODS = {"expert_adaptive": ExpertAdaptive, "dpersona": DPersona}
 
 
 def load(name: str) -> ExpertAdaptive:

@@ -11,17 +11,19 @@ import hashlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from worker.learning.architectures import build
 from worker.learning.checkpoints import Checkpoints
 from worker.learning.config import ExpertAdaptiveConfig
 from worker.learning.frames import resolve
 from worker.learning.gate import patient_hash
 from worker.learning.metrics import mean_dice
-from worker.learning.network import build, initialise
+from worker.learning.network import StyledNetwork, initialise
 from worker.learning.personalisation import Personalisation
 from worker.learning.prediction import Predictor, predictor_from_weights
 from worker.learning.readings import (
@@ -75,21 +77,19 @@ class ExpertAdaptive:
             i for i, reading in enumerate(readings) if reading.patient not in held_out and reading.expert in drawing
         ]
         experts = list(dict.fromkeys(readings[i].expert for i in among))
+        config = self._for_experts(config, len(experts))
         run = Run(Randomness.seeded(generator_seed, where), progress, should_stop, phase="pretraining")
         if checkpoint_dir is not None:
             run.checkpoints = Checkpoints(checkpoint_dir, _fingerprint(config, readings, generator_seed))
         network = build(config)
-        initialise(network, run.randomness.order)
+        self._initialise(network, run.randomness.order)
         network.to(where)
         pool = Pool(readings, config, where)
         owner = [experts.index(reading.expert) if reading.expert in experts else 0 for reading in readings]
-        start = network.neutral_row().repeat(len(experts), 1)
-        rows, loss = train_shared(
-            network, start, pool, among, owner, config.steps, config.batch, config.learning_rate, run
-        )
+        rows, loss = self._learn(network, pool, among, owner, len(experts), run)
         table = dict(zip(experts, rows, strict=True))
         predictor = Predictor(network, config, where)
-        metrics = {"loss": loss} | _figures(predictor, readings, table, held_out, config)
+        metrics = {"loss": loss} | self._figures(predictor, readings, table, held_out)
         metrics |= {f"nothing_drawn/{reading.expert}": 1.0 for reading in readings if reading.expert not in drawing}
         weights = {name: tensor.detach().cpu().clone() for name, tensor in network.state_dict().items()}
         return Trained(weights, table, config, metrics)
@@ -127,6 +127,29 @@ class ExpertAdaptive:
     def predictor(self, weights: dict[str, Tensor], config: ExpertAdaptiveConfig, device: str = "cpu") -> Predictor:
         """A resident predictor. config must be the resolved one that pretraining returned."""
         return predictor_from_weights(weights, config, device)
+
+    def config(self, values: Mapping[str, Any]) -> ExpertAdaptiveConfig:
+        """The method's config from options, or from a card. Raises ValueError on an option or value that cannot be."""
+        return ExpertAdaptiveConfig.from_dict(dict(values))
+
+    def _for_experts(self, config: ExpertAdaptiveConfig, count: int) -> ExpertAdaptiveConfig:
+        """What follows from how many experts there are to learn: here nothing."""
+        return config
+
+    def _initialise(self, network: StyledNetwork, generator: torch.Generator) -> None:
+        initialise(network, generator)
+
+    def _learn(
+        self, network: StyledNetwork, pool: Pool, among: list[int], owner: list[int], experts: int, run: Run
+    ) -> tuple[Tensor, float]:
+        """Train the network in place on the readings `among`; returns the experts' rows [K, P] on the CPU and the loss."""
+        config, start = pool.config, network.neutral_row().repeat(experts, 1)
+        return train_shared(network, start, pool, among, owner, config.steps, config.batch, config.learning_rate, run)
+
+    def _figures(
+        self, predictor: Predictor, readings: Sequence[Reading], rows: Mapping[str, Tensor], held_out: frozenset[str]
+    ) -> dict[str, float]:
+        return _figures(predictor, readings, rows, held_out, predictor.config)
 
     def style_lengths(self, config: ExpertAdaptiveConfig) -> dict[str, int]:
         """How many numbers this network's `row` and `adapter` have. config must be the resolved one."""
