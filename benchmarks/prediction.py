@@ -111,7 +111,7 @@ class Bench:
     def forward(self) -> float:
         """Milliseconds of the network alone on the same slice, already in its frame."""
         request = self.inference._request(*self._asked, True)
-        predictor = self.inference._network(self.plan.version.weights_sha256, request.config)
+        predictor = self.inference._network(request.method, request.weights_sha256, request.config)
         framed, _ = to_frame(normalise(request.case.image_CDHW).transpose(0, 1), predictor.frame)
         with torch.no_grad():
             began = time.perf_counter()

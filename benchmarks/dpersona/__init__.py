@@ -1,0 +1,1 @@
+"""`dpersona` against its published form and a probabilistic U-Net on real experts: `python -m benchmarks.dpersona --small`."""
