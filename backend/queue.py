@@ -28,6 +28,7 @@ QUEUES: Final[dict[str, str]] = {
     "export": "interactive",
     "propagate": "interactive",
     "interact": "interactive",
+    "opinions": "interactive",
     "pretrain": "training",
     "personalise": "training",
     "evaluate": "training",

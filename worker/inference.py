@@ -13,14 +13,15 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from worker.courtesy import Courtesy
 from worker.gateway import Gateway, predictions
-from worker.gateway.images import ImageArray, Volume
+from worker.gateway.images import ImageArray, LabelArray, Volume
 from worker.gateway.predictions import ImageFacts, VersionFacts
 from worker.learning import Case, Drawing, ExpertAdaptiveConfig, Predictor, load_safetensors, methods
 from worker.learning.frames import Brightness, brightness_of
@@ -32,7 +33,6 @@ SLICES_PER_BATCH: Final = 32
 IMAGE_CACHE_BYTES: Final = 512 * 2**20
 WARM_NETWORKS: Final = 4
 WARM_STYLES: Final = 2048
-METHOD: Final = "expert_adaptive"
 
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -64,16 +64,25 @@ class Recent(Generic[Key, Value]):
         return made
 
 
+class Opinions(NamedTuple):
+    """own [D, H, W]; experts [E, D, H, W], one per style; samples [N, D, H, W], None where the network has no latent space."""
+
+    own: LabelArray
+    experts: LabelArray
+    samples: LabelArray | None
+
+
 @dataclass
 class Request:
-    """One image to draw in one style; with `chances`, only the probabilities of one label on some of its slices."""
+    """One image to draw in one style; with `question`, whatever else is asked of the network, which then has it to itself."""
 
+    method: str
     weights_sha256: str
     config: ExpertAdaptiveConfig
     case: Case
     is_urgent: bool
     answer: "Future[Any]" = field(default_factory=Future)
-    chances: tuple[int, slice, Sequence[Brightness]] | None = None  # of this label value, on these slices alone
+    question: Callable[[Predictor], Any] | None = None
 
     @property
     def slices(self) -> int:
@@ -95,7 +104,6 @@ class Inference:
         self.gateway = gateway
         self.device = choose_device(gateway.settings.device)
         self.courtesy = Courtesy(gateway.courtesy_file)
-        self._method = methods.load(METHOD)
         self._networks: Recent[str, Predictor] = Recent(WARM_NETWORKS)
         self._styles: Recent[str, dict[str, Tensor]] = Recent(WARM_STYLES)
         self._volumes: Recent[Any, Volume] = Recent(IMAGE_CACHE_BYTES, lambda volume: volume.size_bytes)
@@ -152,7 +160,37 @@ class Inference:
         volume = self.volume(image)
         brightness = self._brightness.get(image.image_id, lambda: brightness_of(volume.image_CDHW))
         request = self._request(version, style_sha256, image, True)
-        request.chances = (value, slices, brightness * (request.case.image_CDHW.shape[0] // len(brightness)))
+        case = request.case
+        of_channels = brightness * (case.image_CDHW.shape[0] // len(brightness))
+        return self._ask(request, lambda predictor: predictor.chances(case, value, slices, of_channels))
+
+    def plausible(
+        self,
+        version: VersionFacts,
+        own_sha256: str,
+        style_sha256s: Sequence[str],
+        image: ImageFacts,
+        count: int,
+        most_experts: int,
+        seed: int,
+    ) -> "Future[Opinions]":
+        """What the own style draws, what the first `most_experts` of these styles draw, and `count` samples between all of them."""
+        request = self._request(version, own_sha256, image, True)
+        own = request.case
+        styles = [self._style(sha256) for sha256 in style_sha256s]
+        rows = torch.stack([style["row"] for style in styles])
+        styled = [own._replace(row=one["row"], adapter=one.get("adapter")) for one in styles[:most_experts]]
+
+        def opinions(predictor: Predictor) -> Opinions:
+            drawn, *others = predictor.predict([own, *styled])
+            samples = predictor.plausible(own, rows, count, seed) if predictor.is_sampled else None
+            return Opinions(drawn, np.stack(others), samples)
+
+        return self._ask(request, opinions)
+
+    def _ask(self, request: Request, question: Callable[[Predictor], Any]) -> "Future[Any]":
+        """Somebody waits for this one: next, and alone."""
+        request.question = question
         with self._changed:
             self.courtesy.ask()
             self._urgent.append(request)
@@ -165,20 +203,24 @@ class Inference:
 
     def _request(self, version: VersionFacts, style_sha256: str, image: ImageFacts, is_urgent: bool) -> Request:
         volume = self.volume(image)
-        style = self._styles.get(style_sha256, lambda: self._load(style_sha256))
-        config = ExpertAdaptiveConfig.from_dict(dict(version.config))
+        style = self._style(style_sha256)
+        config = methods.load(version.method).config(version.config)
         image_CDHW = volume.image_CDHW
         if image_CDHW.shape[0] == 1 and config.in_channels == 3:
             image_CDHW = image_CDHW.repeat(3, axis=0)
         case = Case(image_CDHW, volume.spacing_mm, style["row"], style.get("adapter"))
-        return Request(version.weights_sha256, config, case, is_urgent)
+        return Request(version.method, version.weights_sha256, config, case, is_urgent)
+
+    def _style(self, sha256: str) -> dict[str, Tensor]:
+        return self._styles.get(sha256, lambda: self._load(sha256))
 
     def _load(self, sha256: str) -> dict[str, Tensor]:
         return load_safetensors(predictions.load_file(self.gateway, sha256))[0]
 
-    def _network(self, weights_sha256: str, config: ExpertAdaptiveConfig) -> Predictor:
+    def _network(self, method: str, weights_sha256: str, config: ExpertAdaptiveConfig) -> Predictor:
         return self._networks.get(
-            weights_sha256, lambda: self._method.predictor(self._load(weights_sha256), config, self.device)
+            weights_sha256,
+            lambda: methods.load(method).predictor(self._load(weights_sha256), config, self.device),
         )
 
     def _loop(self) -> None:
@@ -196,7 +238,8 @@ class Inference:
         """Load what is live, so that the first prediction of the day is as fast as the second."""
         try:
             for version in predictions.load_live_versions(self.gateway, WARM_NETWORKS):
-                self._network(version.weights_sha256, ExpertAdaptiveConfig.from_dict(dict(version.config)))
+                config = methods.load(version.method).config(version.config)
+                self._network(version.method, version.weights_sha256, config)
         except Exception as problem:  # noqa: BLE001 only a head start is lost; the job that needs it will say what is wrong
             log.warning("warming up failed: %s", type(problem).__name__)
 
@@ -211,7 +254,7 @@ class Inference:
             while self._reading and (left := deadline - time.monotonic()) > 0:
                 self._changed.wait(left)
             first = (self._urgent or self._patient)[0]
-            if first.chances is not None:
+            if first.question is not None:
                 return [self._urgent.popleft()]
             return self._take(first.weights_sha256)
 
@@ -222,7 +265,7 @@ class Inference:
         for waiting in (self._urgent, self._patient):
             for request in list(waiting):
                 fits = not batch or slices + request.slices <= SLICES_PER_BATCH
-                if request.weights_sha256 == weights_sha256 and fits and request.chances is None:
+                if request.weights_sha256 == weights_sha256 and fits and request.question is None:
                     waiting.remove(request)
                     batch.append(request)
                     slices += request.slices
@@ -231,10 +274,10 @@ class Inference:
     def _answer(self, batch: list[Request]) -> None:
         try:
             torch.set_num_threads(max(1, self._threads - self.courtesy.is_worked))
-            predictor = self._network(batch[0].weights_sha256, batch[0].config)
+            predictor = self._network(batch[0].method, batch[0].weights_sha256, batch[0].config)
             drawings: Sequence[Any]
-            if (wanted := batch[0].chances) is not None:
-                drawings = [predictor.chances(batch[0].case, *wanted)]
+            if (question := batch[0].question) is not None:
+                drawings = [question(predictor)]
             else:
                 drawings = predictor.draw([request.case for request in batch])
         except Exception as problem:  # noqa: BLE001 the device must serve the next batch; the job edge words it

@@ -50,7 +50,6 @@ log = logging.getLogger(__name__)
 NICENESS: Final = 10
 PUBLISH_TRIES: Final = 10  # with a pause between them, a restart of the database is outlived
 PR_SET_PDEATHSIG: Final = 1
-METHOD: Final = "expert_adaptive"
 
 
 def main() -> int:
@@ -164,7 +163,7 @@ def _pretrain(
     reporter: Reporter,
 ) -> Trained:
     with compiled_code_in(gateway.settings.work_folder / "compiled"):
-        return methods.load(METHOD).pretrain(
+        return methods.load(work_.method).pretrain(
             work_.readings,
             config,
             generator_seed=config.seed,
@@ -199,9 +198,10 @@ def compare(
     judged = [reading for reading in judged if reading.expert in live.rows]
     if not judged:
         return None
-    method = methods.load(METHOD)
-    new = _mean_dice(method.predictor(trained.weights, trained.config, device), judged, trained.rows)
-    old = _mean_dice(method.predictor(live.weights, live.config, device), judged, live.rows)
+    new = _mean_dice(
+        methods.load(work_.method).predictor(trained.weights, trained.config, device), judged, trained.rows
+    )
+    old = _mean_dice(methods.load(live.method).predictor(live.weights, live.config, device), judged, live.rows)
     return round(new - old, 2)
 
 
@@ -215,7 +215,7 @@ def personalise(gateway: Gateway, job: Claimed, device: str, reporter: Reporter)
     """Find or learn one expert's style, let the gate judge it, publish."""
     work_ = training.load_personalisation(gateway, job)
     begun = time.monotonic()
-    made: Personalised = methods.load(METHOD).personalise(
+    made: Personalised = methods.load(work_.plan.version.method).personalise(
         work_.weights,
         work_.config,
         work_.rows,

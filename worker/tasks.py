@@ -1,6 +1,6 @@
 """What the interactive worker does with each kind of job: translators between the gateway and the resident device."""
 
-from worker import interact, propagation
+from worker import interact, opinions, propagation
 from worker.desk import Handler, Held
 from worker.gateway import Gateway, imports, predictions
 from worker.inference import Inference
@@ -31,4 +31,13 @@ def handlers(gateway: Gateway, inference: Inference) -> dict[str, Handler]:
     def carry(held: Held) -> None:
         propagation.run(gateway, inference, held)
 
-    return {"predict": predict, "import": take_in, "interact": answer, "propagate": carry}
+    def give_opinions(held: Held) -> None:
+        opinions.answer(gateway, inference, held)
+
+    return {
+        "predict": predict,
+        "import": take_in,
+        "interact": answer,
+        "propagate": carry,
+        "opinions": give_opinions,
+    }

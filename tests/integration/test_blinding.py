@@ -49,6 +49,8 @@ def routes_to(reading: Reading, mine: Reading) -> Iterator[tuple[str, str, dict[
     yield "POST", f"/segmentations/{segmentation}/submit", {}
     yield "POST", f"/segmentations/{segmentation}/reopen", None
     yield "POST", f"/segmentations/{segmentation}/restore", {"revision_id": revision}
+    yield "GET", f"/segmentations/{segmentation}/opinions", None
+    yield "POST", f"/segmentations/{segmentation}/opinions", None
     yield "GET", f"/revisions/{revision}", None
     yield "GET", f"/revisions/{revision}/slabs/0", None
     yield "GET", f"/revisions/{revision}/uncertainty/slabs/0", None

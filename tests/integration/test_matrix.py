@@ -88,6 +88,8 @@ MAY: Final[dict[str, tuple[str, ...]]] = {
     "segmentation:submit": ("reader",),
     "segmentation:reopen": ("reader",),
     "segmentation:compare": ("reader",),
+    "opinion:read": (),  # `here` is blinded: not even the reading's owner
+    "opinion:create": (),
     "revision:read": ("reader",),
     "revision:export": ("reader",),
     "model:list": SIGNED_IN,

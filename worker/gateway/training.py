@@ -27,7 +27,7 @@ from worker.learning import (
     save_safetensors,
 )
 
-METHOD = "expert_adaptive"
+DEFAULT_METHOD = "expert_adaptive"
 REPLAY_LIMIT = 100
 PLAN_FILE = "plan.json"
 
@@ -37,6 +37,7 @@ class Pretraining:
     """A pretrain job's input."""
 
     plan: PretrainPlan
+    method: str
     readings: list[Reading]
     config: ExpertAdaptiveConfig
 
@@ -45,6 +46,7 @@ class Pretraining:
 class LiveVersion:
     """The model version a candidate is compared with: its network and the styles that are live on it."""
 
+    method: str
     weights: dict[str, Tensor]
     config: ExpertAdaptiveConfig
     rows: dict[str, Tensor]
@@ -73,10 +75,11 @@ def load_pretraining(gateway: Gateway, job: Claimed) -> Pretraining:
     frozen.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     frozen.write_text(json.dumps([str(reading.revision_id) for reading in plan.readings]), encoding="utf-8")
     channels = {image.channels for image in plan.images.values()}
-    config = ExpertAdaptiveConfig.from_dict(
+    method = str(job.params.get("method", DEFAULT_METHOD))
+    config = methods.load(method).config(
         {"in_channels": max(channels), **_options(job), "labels": tuple(plan.label_values)}
     )
-    return Pretraining(plan, _readings(gateway, plan.readings, plan.images, max(channels)), config)
+    return Pretraining(plan, method, _readings(gateway, plan.readings, plan.images, max(channels)), config)
 
 
 def _first_plan(frozen: Path) -> list[UUID] | None:
@@ -94,7 +97,8 @@ def load_live_version(gateway: Gateway, plan: PretrainPlan) -> LiveVersion | Non
         styles = rules.live_rows(db, plan.project_id, plan.live.version_id)
     rows = {str(expert_id): _style(gateway, sha256)["row"] for expert_id, sha256 in styles.items()}
     weights, _ = load_safetensors(gateway.blobs.read(plan.live.weights_sha256))
-    return LiveVersion(weights, ExpertAdaptiveConfig.from_dict(dict(plan.live.config)), rows)
+    method = plan.live.method
+    return LiveVersion(method, weights, methods.load(method).config(plan.live.config), rows)
 
 
 def load_personalisation(gateway: Gateway, job: Claimed) -> Personalisation:
@@ -103,7 +107,7 @@ def load_personalisation(gateway: Gateway, job: Claimed) -> Personalisation:
         plan = rules.load_personalise(db, job, REPLAY_LIMIT)
     # The published recipes retrain the shared network; in the product one user's job may write that user's style only.
     recipe = "frozen" if plan.version.config.get("recipe") == "frozen" else "nearest"
-    config = ExpertAdaptiveConfig.from_dict({**plan.version.config, **_options(job), "recipe": recipe})
+    config = methods.load(plan.version.method).config({**plan.version.config, **_options(job), "recipe": recipe})
     patients = {reading.patient for reading in plan.corrections}
     replay = plan.replay if config.adapter and config.replay and len(patients) >= config.adapter_after else []
     weights, _ = load_safetensors(gateway.blobs.read(plan.version.weights_sha256))
@@ -134,16 +138,16 @@ def publish_pretrained(
     """Keep the network and every style as files, then publish them and end the job. Raises LeaseLost."""
     names = {str(expert_id): name for expert_id, name in work.plan.expert_names.items()}
     metrics = named(trained.metrics, names)
-    card = _card(job, trained.config, seconds) | {
+    card = _card(job, work.method, trained.config, seconds) | {
         "readings": len(work.readings),
         "patients": len({reading.patient for reading in work.readings}),
         "experts": sorted(names.get(expert, expert) for expert in trained.rows),
-        "style_lengths": methods.load(METHOD).style_lengths(trained.config),
+        "style_lengths": methods.load(work.method).style_lengths(trained.config),
     }
     new = NewVersion(
         work.plan.project_id,
         job.id,
-        METHOD,
+        work.method,
         trained.config.as_dict(),
         trained.config.sha256(),
         gateway.blobs.put(save_safetensors(trained.weights, card)),
@@ -189,7 +193,7 @@ def publish_personalised(
     new = NewStyle(
         _expert_of(job),
         made.origin,
-        gateway.blobs.put(save_safetensors(tensors, _card(job, work.config, seconds))),
+        gateway.blobs.put(save_safetensors(tensors, _card(job, work.plan.version.method, work.config, seconds))),
         {
             **made.metrics,
             "closest": max(blend, key=lambda name: blend[name]) if blend else None,
@@ -210,9 +214,9 @@ def named(metrics: Mapping[str, float], names: Mapping[str, str]) -> dict[str, f
     return {"/".join(names.get(part, part) for part in figure.split("/")): value for figure, value in metrics.items()}
 
 
-def _card(job: Claimed, config: ExpertAdaptiveConfig, seconds: float) -> dict[str, Any]:
+def _card(job: Claimed, method: str, config: ExpertAdaptiveConfig, seconds: float) -> dict[str, Any]:
     return {
-        "method": METHOD,
+        "method": method,
         "config_sha256": config.sha256(),
         "seed": config.seed,
         "steps": config.steps,

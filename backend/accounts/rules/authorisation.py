@@ -161,6 +161,8 @@ MAY: Final[dict[tuple[str, str], Predicate]] = {
     ("segmentation", "submit"): _owner,
     ("segmentation", "reopen"): _any(_owner, _manager),
     ("segmentation", "compare"): _member,
+    ("opinion", "read"): _owner,
+    ("opinion", "create"): _owner,
     ("revision", "read"): _member,
     ("revision", "export"): _member,
     ("model", "read"): _sees_project,

@@ -27,7 +27,9 @@ from backend.paging import Cursor, Limit
 
 router = Router(tags=["jobs"])
 
-JobKind = Literal["pretrain", "personalise", "predict", "import", "export", "evaluate", "propagate", "interact"]
+JobKind = Literal[
+    "pretrain", "personalise", "predict", "import", "export", "evaluate", "propagate", "interact", "opinions"
+]
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 
 

@@ -2,6 +2,14 @@
 
 from backend.jobs.rules.creation import add_job, cancel, create, create_prediction
 from backend.jobs.rules.decisions import JobFailure, seconds_left
+from backend.jobs.rules.opinions import (
+    OpinionPage,
+    OpinionPlan,
+    ask_opinions,
+    load_opinion_plan,
+    load_opinions,
+    publish_opinions,
+)
 from backend.jobs.rules.prompts import (
     InteractPlan,
     NewPrompt,
@@ -88,6 +96,8 @@ __all__ = [
     "LeaseLost",
     "NewPrompt",
     "NewStyle",
+    "OpinionPage",
+    "OpinionPlan",
     "NewVersion",
     "NextSlice",
     "PersonalisePlan",
@@ -108,6 +118,7 @@ __all__ = [
     "add_metrics",
     "add_prompt",
     "add_propagation",
+    "ask_opinions",
     "beat",
     "cancel",
     "claim",
@@ -127,6 +138,8 @@ __all__ = [
     "live_versions",
     "load_claimed",
     "load_interact",
+    "load_opinion_plan",
+    "load_opinions",
     "load_job",
     "look_at_system",
     "load_personalise",
@@ -135,6 +148,7 @@ __all__ = [
     "load_pretrain",
     "missed",
     "positions",
+    "publish_opinions",
     "publish_personalised",
     "publish_predictions",
     "publish_pretrained",

@@ -118,6 +118,18 @@ TRAINING_OPTIONS: Final[dict[str, Option]] = {
     "adapter_after": Option("integer", 1, 10_000),
     "checkpoint_every": Option("integer", 1, 10_000),
 }
+DPERSONA_OPTIONS: Final[dict[str, Option]] = {
+    "variant": Option("choice", choices=("unified", "published", "released", "probabilistic_unet")),
+    "latent": Option("integer", 1, 64),
+    "kl_weight": Option("number", 0, 1000),
+    "bound_weight": Option("number", 0, 1000),
+    "bound_samples": Option("integer", 1, 100),
+    "bank": Option("integer", 1, 10_000),
+    "second_steps": Option("integer", 1, 200_000),
+    "second_learning_rate": Option("number", 1e-6, 1.0),
+}
+DEFAULT_METHOD: Final = "expert_adaptive"
+METHODS: Final[dict[str, dict[str, Option]]] = {DEFAULT_METHOD: {}, "dpersona": DPERSONA_OPTIONS}
 OPTIONS: Final[dict[str, dict[str, Option]]] = {
     "pretrain": TRAINING_OPTIONS,
     "personalise": {name: TRAINING_OPTIONS[name] for name in ("seed", "row_steps", "row_learning_rate", "adapter")},
@@ -127,17 +139,26 @@ OPTIONS: Final[dict[str, dict[str, Option]]] = {
 def checked_params(kind: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """The params of a training job: {"config": {option: value}} or nothing, each option known and within its range.
 
-    Raises Invalid naming the option and the range.
+    A pretraining may name its "method"; a personalisation follows its model version's. Raises Invalid naming option and range.
     """
-    if set(params) - {"config"} or not isinstance(params.get("config", {}), Mapping):
-        raise Invalid(f'{kind} takes params {{"config": {{option: value}}}} and nothing else.')
-    config, known = params.get("config", {}), OPTIONS[kind]
+    names_method = kind == "pretrain"
+    if set(params) - {"config", *(["method"] if names_method else [])} or not isinstance(
+        params.get("config", {}), Mapping
+    ):
+        also = ', "method": name' if names_method else ""
+        raise Invalid(f'{kind} takes params {{"config": {{option: value}}{also}}} and nothing else.')
+    method = params.get("method", DEFAULT_METHOD)
+    if method not in METHODS:
+        raise Invalid(f"method must be one of {', '.join(METHODS)}.")
+    config, known = params.get("config", {}), OPTIONS[kind] | (METHODS[method] if names_method else {})
     unknown = sorted(set(config) - set(known))
     if unknown:
         raise Invalid(f"{unknown[0]} is no option of {kind}; known are {', '.join(sorted(known))}.")
     for name, value in config.items():
         _check_option(name, value, known[name])
-    return {"config": dict(config)}
+    if config.get("variant", "unified") != "unified" and config.get("spatial_dims") == 3:
+        raise Invalid("Only the unified variant learns in 3D; choose it, or spatial_dims 2.")
+    return {"config": dict(config), **({"method": method} if "method" in params else {})}
 
 
 def _check_option(name: str, value: Any, option: Option) -> None:
@@ -162,6 +183,8 @@ def refusal(kind: str) -> str | None:
         return "Prompts begin with POST /segmentations/{id}/prompts, which makes their job."
     if kind == "propagate":
         return "Propagation begins with POST /segmentations/{id}/propagations, which makes its job."
+    if kind == "opinions":
+        return "Several opinions begin with POST /segmentations/{id}/opinions, which makes their job."
     if kind in NOT_IN_THIS_RELEASE:
         return f"Jobs of kind {kind} are not part of this release; pretrain, personalise and predict are."
     return None

@@ -51,6 +51,7 @@ class VersionFacts:
     """A model version's weights and recipe."""
 
     version_id: UUID
+    method: str
     weights_sha256: str
     config: Mapping[str, Any]
     metrics: Mapping[str, Any]
@@ -288,7 +289,7 @@ def _live_version(db: AnySession, project_id: UUID) -> VersionFacts | None:
 
 
 def _version_facts(version: models_store.ModelVersion) -> VersionFacts:
-    return VersionFacts(version.id, version.weights_sha256, version.config, version.metrics)
+    return VersionFacts(version.id, version.method, version.weights_sha256, version.config, version.metrics)
 
 
 def _style_facts(db: AnySession, style: models_store.Style) -> StyleFacts:

@@ -18,7 +18,7 @@ from backend.jobs.store.tables import Job, JobMetric, WorkerHeartbeat
 TICK_LOCK = 0x6A6F6273
 
 # Jobs that tell how one reading goes on: hidden wherever that reading is.
-OF_ONE_READING = ("interact", "propagate")
+OF_ONE_READING = ("interact", "propagate", "opinions")
 
 
 def seconds(value: float) -> ColumnElement[Any]:
@@ -198,6 +198,11 @@ def jobs_of_segmentation(db: AnySession, segmentation_id: UUID, prompt_id: UUID 
 def propagations_of(db: AnySession, segmentation_id: UUID) -> list[Job]:
     """The jobs that propagate this segmentation's drawn slices, newest first."""
     return _jobs_of(db, "propagate", segmentation_id)
+
+
+def opinion_jobs_of(db: AnySession, segmentation_id: UUID) -> list[Job]:
+    """The jobs that gave several opinions on this segmentation, newest first."""
+    return _jobs_of(db, "opinions", segmentation_id)
 
 
 def _jobs_of(db: AnySession, kind: str, segmentation_id: UUID, prompt_id: UUID | None = None) -> list[Job]:

@@ -14,6 +14,7 @@ from backend.segmentations.store.assignments import (
     progress_of,
     set_assignment_state,
 )
+from backend.segmentations.store.opinions import OpinionSet, add_opinions, newest_opinions
 from backend.segmentations.store.prompts import (
     Prompt,
     PromptRow,
@@ -70,6 +71,7 @@ __all__ = [
     "ChecksumAlarm",
     "BehindRow",
     "Edit",
+    "OpinionSet",
     "Prompt",
     "PromptRow",
     "Proposal",
@@ -82,7 +84,9 @@ __all__ = [
     "add_checksum_alarm",
     "add_edit",
     "add_prompt",
+    "add_opinions",
     "add_proposal",
+    "newest_opinions",
     "add_revision",
     "add_segmentation",
     "ORDERS",

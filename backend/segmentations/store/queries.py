@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, func, literal, select, tuple_, update
+from sqlalchemy import Select, and_, exists, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from backend.accounts.store import ExpertRow
 from backend.database import AnySession, WriteSession
 from backend.models.store import Style, StyleLineage
 from backend.projects.store import Assignment
+from backend.segmentations.store.opinions import OPINION_TOOL, newest_opinions
 from backend.segmentations.store.prompts import Prompt, Proposal
 from backend.segmentations.store.sight import Sight
 from backend.segmentations.store.tables import ChecksumAlarm, Edit, Revision, Segmentation
@@ -256,7 +257,7 @@ def edits_on(db: AnySession, segmentation_id: UUID, revision_id: UUID) -> Sequen
 
 
 def sources_of(db: AnySession, segmentation_id: UUID, revision_id: UUID) -> list[Source]:
-    """What edits on top of one revision were taken from: revisions in the order of the edits, then proposals."""
+    """What edits on top of one revision were taken from: revisions in the order of the edits, then proposals, then opinions."""
     query = (
         select(Segmentation.author != "expert", Revision.assisted, Segmentation.style_id, Revision.style_id)
         .join(Segmentation, Segmentation.id == Revision.segmentation_id)
@@ -272,7 +273,16 @@ def sources_of(db: AnySession, segmentation_id: UUID, revision_id: UUID) -> list
         .where(Edit.segmentation_id == segmentation_id, Edit.base_revision_id == revision_id)
         .order_by(Edit.seq, Prompt.seq)
     )
-    return sources + [Source(True, style_id) for style_id in db.scalars(answered)]
+    sources += [Source(True, style_id) for style_id in db.scalars(answered)]
+    taken_over = exists().where(
+        Edit.segmentation_id == segmentation_id,
+        Edit.base_revision_id == revision_id,
+        Edit.tool == OPINION_TOOL,
+    )
+    if db.scalar(select(taken_over)):
+        opinions = newest_opinions(db, segmentation_id)
+        sources.append(Source(True, opinions.style_id if opinions else None))
+    return sources
 
 
 def edits_from_models(db: AnySession, segmentation_id: UUID) -> set[UUID]:

@@ -244,6 +244,13 @@ export const listOpenPrompts = (segmentationId: string) =>
     }),
   );
 
+/** Ask for several opinions on one's own draft; answers with where they stand. Nothing is computed twice. */
+export const askOpinions = (segmentationId: string) =>
+  body(api.POST("/api/v1/segmentations/{segmentation_id}/opinions", { params: segmentation(segmentationId) }));
+
+export const loadOpinions = (segmentationId: string) =>
+  body(api.GET("/api/v1/segmentations/{segmentation_id}/opinions", { params: segmentation(segmentationId) }));
+
 /** Take the newest prompt back, or with null the whole open round; answers with what stands then. */
 export const withdrawPrompt = (segmentationId: string, promptId: string | null) =>
   promptId === null

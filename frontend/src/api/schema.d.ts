@@ -1051,6 +1051,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/segmentations/{segmentation_id}/opinions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Load Opinions
+         * @description The opinions asked for last; 403 in a blinded project.
+         */
+        get: operations["load_opinions"];
+        put?: never;
+        /**
+         * Ask Opinions
+         * @description Ask for several opinions on your own draft; 403 in a blinded project. Asking again costs nothing while an answer holds.
+         */
+        post: operations["ask_opinions"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/segmentations/{segmentation_id}/prompts": {
         parameters: {
             query?: never;
@@ -1819,6 +1843,16 @@ export interface components {
             labels: components["schemas"]["LabelAgreementOut"][];
         };
         /**
+         * ContourOut
+         * @description What at least `share` (0 to 1) of all samples show; runs as in `OpinionOut`.
+         */
+        ContourOut: {
+            /** Share */
+            share: number;
+            /** Runs */
+            runs: string;
+        };
+        /**
          * CountOut
          * @description How many assignments of one project, modality and state.
          */
@@ -2247,7 +2281,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "pretrain" | "personalise" | "predict" | "import" | "export" | "evaluate" | "propagate" | "interact";
+            kind: "pretrain" | "personalise" | "predict" | "import" | "export" | "evaluate" | "propagate" | "interact" | "opinions";
             /**
              * Project Id
              * Format: uuid
@@ -2274,7 +2308,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "pretrain" | "personalise" | "predict" | "import" | "export" | "evaluate" | "propagate" | "interact";
+            kind: "pretrain" | "personalise" | "predict" | "import" | "export" | "evaluate" | "propagate" | "interact" | "opinions";
             /**
              * State
              * @enum {string}
@@ -2624,6 +2658,83 @@ export interface components {
             reason: "first" | "unsure" | "differs" | "changed" | "far" | "random";
             /** Voxels */
             voxels: number | null;
+        };
+        /**
+         * OpinionOut
+         * @description One plausible segmentation of the whole image.
+         *
+         *     runs: base64 as in `EditOut`, every voxel that carries a label; empty where nothing is drawn. voxels: by label value. dice: with the prediction in the
+         *     reader's own style, 0 to 1, mean over labels. probability: the share of all samples that are nearest to this one; null for a
+         *     prediction in one expert's style, which is then named.
+         */
+        OpinionOut: {
+            /** Runs */
+            runs: string;
+            /** Voxels */
+            voxels: {
+                [key: string]: number;
+            };
+            /** Dice */
+            dice: number;
+            /** Probability */
+            probability: number | null;
+            /** Expert Id */
+            expert_id: string | null;
+            /** Expert Name */
+            expert_name: string | null;
+        };
+        /**
+         * OpinionPageOut
+         * @description The newest answer, whether a newer one is pending, or why there is none.
+         */
+        OpinionPageOut: {
+            /** Pending */
+            pending: boolean;
+            failure: components["schemas"]["JobErrorOut"] | null;
+            opinions: components["schemas"]["OpinionsOut"] | null;
+        };
+        /**
+         * OpinionsOut
+         * @description Distinct opinions, likeliest first, then each expert's own.
+         *
+         *     drawn: how many samples; chosen: how the ones shown were found. voxel_interval: by label value, the voxels that 10, 50 and
+         *     90 % of the samples do not exceed. model_version_id, style_id: what drew them, and the reader's style they are compared with.
+         */
+        OpinionsOut: {
+            /**
+             * Model Version Id
+             * Format: uuid
+             */
+            model_version_id: string;
+            /**
+             * Style Id
+             * Format: uuid
+             */
+            style_id: string;
+            /** Method */
+            method: string;
+            /** Drawn */
+            drawn: number;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "samples" | "experts";
+            /**
+             * Chosen
+             * @constant
+             */
+            chosen: "k-medoids";
+            /** Items */
+            items: components["schemas"]["OpinionOut"][];
+            /** Experts */
+            experts: components["schemas"]["OpinionOut"][];
+            /** Contours */
+            contours: components["schemas"]["ContourOut"][];
+            /** Voxel Interval */
+            voxel_interval: {
+                [key: string]: number[];
+            };
         };
         /**
          * PolicyIn
@@ -5182,7 +5293,7 @@ export interface operations {
             query?: {
                 project_id?: string | null;
                 state?: ("queued" | "running" | "done" | "failed" | "cancelled") | null;
-                kind?: ("pretrain" | "personalise" | "predict" | "import" | "export" | "evaluate" | "propagate" | "interact") | null;
+                kind?: ("pretrain" | "personalise" | "predict" | "import" | "export" | "evaluate" | "propagate" | "interact" | "opinions") | null;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string | null;
                 /** @description Most items on one page. */
@@ -6947,6 +7058,107 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RevisionOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    load_opinions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                segmentation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpinionPageOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ask_opinions: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Send the same key to try again safely. */
+                "idempotency-key"?: string | null;
+            };
+            path: {
+                segmentation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpinionPageOut"];
                 };
             };
             /** @description The request is understood but cannot be right. */

@@ -373,6 +373,14 @@ export interface ViewerDoor {
   addLayer(source: LayerSource): Promise<void>;
   updateLayer(id: string, look: Partial<LayerLook>): void;
   removeLayer(id: string): void;
+  /** A small picture of a slice with a layer's outline; `box` (voxels, both ends included) fills it. */
+  drawMiniature(
+    canvas: HTMLCanvasElement,
+    id: string,
+    plane: Plane,
+    slice: number,
+    box: { readonly min: Point3; readonly max: Point3 },
+  ): void;
   /** Shows one heat map, or none. Resolves when its slabs have arrived or failed. */
   showHeat(heat: HeatSource | null): Promise<void>;
   /** How much of each slice the share map loaded last marks, 1 for the most marked one; empty while it is not whole. */
@@ -391,7 +399,7 @@ export interface ViewerDoor {
   showProposal(id: string, runs: Runs, look: LayerLook): void;
   /** Takes a proposal over as one edit of this id: values where it has some, 0 where `label` is denied. Null: no change. */
   acceptProposal(runs: Runs, label: number, editId: string): Edit | null;
-  /** null when nothing would change */
+  /** Null when nothing would change. Of a layer in run form the edit's tool is `opinion`, for it is no revision. */
   acceptLayer(id: string, scope: AcceptScope): Edit | null;
   /** makes the active map equal to a layer's, whatever is locked; null when nothing differs or it is not complete yet */
   restoreLayer(id: string): Edit | null;

@@ -3,6 +3,7 @@
  * Viewer adds views, tools and the map being drawn.
  */
 import { toVoxel } from "../geometry/affine";
+import type { VoxelBox } from "../geometry/box";
 import { hasLengths } from "../geometry/measure";
 import type {
   CompareSide,
@@ -18,6 +19,7 @@ import type {
 import { buildNifti } from "../volume/niftiBytes";
 import type { Feed } from "./feeds";
 import { measureSlice } from "./measureSlice";
+import { drawMiniature } from "./miniature";
 import type { ReferenceMaps } from "./ReferenceMaps";
 import type { MutableScene } from "./Scene";
 import type { ViewSet } from "./ViewSet";
@@ -66,6 +68,12 @@ export abstract class LayerViewer {
 
   removeLayer(id: string): void {
     this.references.remove(id);
+  }
+
+  drawMiniature(canvas: HTMLCanvasElement, id: string, plane: Plane, slice: number, box: VoxelBox): void {
+    const layer = this.references.find(id);
+    if (layer === null) return;
+    drawMiniature(canvas, this.scene, this.scene.orientation.planes[plane], slice, layer.runs, box);
   }
 
   async showHeat(heat: HeatSource | null): Promise<void> {

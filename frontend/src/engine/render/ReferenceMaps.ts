@@ -29,7 +29,8 @@ import type { ReferenceMap } from "./layers/ReferenceLayers";
 interface Reference {
   readonly map: ReferenceMap;
   readonly runs: RowRuns;
-  readonly revisionId: string;
+  /** null: a map in run form, which is no revision */
+  readonly revisionId: string | null;
   readonly feed: Feed;
   readonly unsureFeed: Feed | null;
 }
@@ -92,7 +93,7 @@ export class ReferenceMaps {
     const labels = runsToRows(runs, ...this.size, this.slabDepth, "uint8");
     const map: ReferenceMap = { id, labels, unsure: null, look, version: 0 };
     const feed = { finished: Promise.resolve(), focus: () => undefined, stop: () => undefined };
-    this.references.set(id, { map, runs: labels, revisionId: id, feed, unsureFeed: null });
+    this.references.set(id, { map, runs: labels, revisionId: null, feed, unsureFeed: null });
     this.publish();
   }
 
@@ -216,7 +217,7 @@ export class ReferenceMaps {
     return this.loadedHeat;
   }
 
-  find(id: string): { readonly runs: RowRuns; readonly revisionId: string } | null {
+  find(id: string): { readonly runs: RowRuns; readonly revisionId: string | null } | null {
     return this.references.get(id) ?? null;
   }
 

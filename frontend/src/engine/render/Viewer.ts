@@ -410,7 +410,8 @@ export class Viewer extends LayerViewer implements ViewerDoor {
   restoreLayer(id: string): Edit | null {
     this.toolbox.settleAll();
     const layer = this.references.find(id);
-    if (layer === null || this.toolbox.board === null || !layer.runs.isComplete) return null;
+    if (layer === null || layer.revisionId === null || this.toolbox.board === null) return null;
+    if (!layer.runs.isComplete) return null;
     return this.publish(this.toolbox.board.restore(layer.runs, layer.revisionId));
   }
 

@@ -91,8 +91,8 @@ export class DrawingBoard {
     return edit === null ? null : this.history.record(edit);
   }
 
-  /** Takes over a proposal within a scope; `range` is the scope's part of the grid. */
-  accept(proposal: RowRuns, revisionId: string, scope: AcceptScope, range: VoxelBox): Edit | null {
+  /** Takes over a proposal within a scope; `range` is the scope's part of the grid. No revision: one of several opinions. */
+  accept(proposal: RowRuns, revisionId: string | null, scope: AcceptScope, range: VoxelBox): Edit | null {
     const locked = new Set(this.settings.labelInfos.filter((label) => label.locked).map((label) => label.value));
     const chosen = scope.labels === "all" ? null : new Set(scope.labels);
     const highest = this.labels.dtype === "uint8" ? 255 : 65535;
@@ -105,7 +105,7 @@ export class DrawingBoard {
       // A 16-bit proposal may hold labels that an 8-bit map cannot: they are left out, never cut to another label.
       mayChange: (_, present, next) => next <= highest && !locked.has(present) && !locked.has(next),
     });
-    const edit = draft.finish(this.makeId(), "accept", revisionId);
+    const edit = draft.finish(this.makeId(), revisionId === null ? "opinion" : "accept", revisionId);
     return edit === null ? null : this.history.record(edit);
   }
 

@@ -1,7 +1,7 @@
 /** Starts learning from all experts of a project; the job then shows itself in the jobs tab. */
-import { Button } from "@mantine/core";
+import { Button, Menu } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { GraduationCap } from "lucide-react";
+import { ChevronDown, GraduationCap } from "lucide-react";
 import { useSearchParams } from "react-router";
 import { createJob, jobsQuery, useAction } from "../../api";
 import { say, t } from "../../ui";
@@ -20,15 +20,40 @@ export function PretrainButton({ projectId }: { projectId: string }) {
     },
   });
   return (
-    <Button
-      variant="default"
-      leftSection={<GraduationCap size={16} />}
-      loading={start.busy}
-      disabled={runs ?? false}
-      data-testid="start-pretraining"
-      onClick={() => start.run({ kind: "pretrain", project_id: projectId })}
-    >
-      {runs ? t.jobs.pretrainRuns : t.jobs.pretrain}
-    </Button>
+    <Button.Group>
+      <Button
+        variant="default"
+        leftSection={<GraduationCap size={16} />}
+        loading={start.busy}
+        disabled={runs ?? false}
+        data-testid="start-pretraining"
+        onClick={() => start.run({ kind: "pretrain", project_id: projectId })}
+      >
+        {runs ? t.jobs.pretrainRuns : t.jobs.pretrain}
+      </Button>
+      <Menu position="bottom-end">
+        <Menu.Target>
+          <Button
+            variant="default"
+            px={8}
+            disabled={runs || start.busy}
+            aria-label={t.jobs.pretrainMethod}
+            data-testid="pretraining-method"
+          >
+            <ChevronDown size={16} />
+          </Button>
+        </Menu.Target>
+        <Menu.Dropdown>
+          {Object.entries(t.jobs.methods).map(([method, name]) => (
+            <Menu.Item
+              key={method}
+              onClick={() => start.run({ kind: "pretrain", project_id: projectId, params: { method } })}
+            >
+              {name}
+            </Menu.Item>
+          ))}
+        </Menu.Dropdown>
+      </Menu>
+    </Button.Group>
   );
 }

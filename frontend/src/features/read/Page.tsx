@@ -11,6 +11,7 @@ import { BottomBar } from "./BottomBar";
 import { HistoryDrawer } from "./HistoryDrawer";
 import { LargeFill } from "./LargeFill";
 import { MergeNote } from "./Notes";
+import { OpinionStrip } from "./OpinionStrip";
 import { Panel } from "./Panel";
 import classes from "./read.module.css";
 import { SessionContext } from "./SessionContext";
@@ -63,6 +64,7 @@ export function ReadPage() {
         <main style={{ display: "contents" }}>
           <ToolRail />
           <ToolOptions />
+          <OpinionStrip />
           <Views />
         </main>
         <Panel />

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { asProblem, isProblem } from "../../api";
 import { say, t } from "../../ui";
 import { toggleHeat } from "./layers";
+import { OpinionsButton } from "./OpinionStrip";
 import { EyeButton, HeatSwatch, KeyHint, OpacitySlider, Section } from "./panelParts";
 import classes from "./read.module.css";
 import { useSession } from "./SessionContext";
@@ -61,6 +62,7 @@ export function ProposalSection() {
         <Text size="xs" c="dimmed">
           {t.read.acceptKeys}
         </Text>
+        <OpinionsButton />
         <OpacitySlider
           label={t.read.opacity}
           value={proposal.look.opacity}

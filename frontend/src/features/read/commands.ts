@@ -22,6 +22,7 @@ export type Command =
         | "toggle-proposal"
         | "toggle-uncertainty"
         | "toggle-disagreement"
+        | "opinions"
         | "hide"
         | "zoom-while-held";
     }
@@ -102,6 +103,7 @@ export const commands = [
   { id: "toggle-experts", command: { do: "toggle-experts" }, keys: ["G"], group: "layers" },
   { id: "toggle-uncertainty", command: { do: "toggle-uncertainty" }, keys: ["U"], group: "layers" },
   { id: "toggle-disagreement", command: { do: "toggle-disagreement" }, keys: ["Shift+U"], group: "layers" },
+  { id: "opinions", command: { do: "opinions" }, keys: ["V"], group: "layers" },
   { id: "hide", command: { do: "hide" }, keys: ["O"], group: "layers", held: true },
   { id: "fainter", command: { do: "opacity", by: -0.1 }, keys: [","], group: "layers", repeats: true },
   { id: "stronger", command: { do: "opacity", by: 0.1 }, keys: ["."], group: "layers", repeats: true },

@@ -63,6 +63,7 @@ const handlers: Handlers = {
   },
   "toggle-uncertainty": ({ session }) => toggleHeat(session.viewer, "uncertainty"),
   "toggle-disagreement": ({ session }) => toggleHeat(session.viewer, "disagreement"),
+  opinions: ({ session }) => session.toggleOpinions(),
   hide: ({ session }) => session.setHidden(true),
   "zoom-while-held": ({ session }) => {
     heldTool ??= session.viewer.state.tool;
@@ -75,8 +76,9 @@ const handlers: Handlers = {
     if (preset) session.viewer.setWindow(preset.low, preset.high);
   },
   accept: ({ session, state }, { scope }) => {
-    // Enter first ends what waits for it: an outline, a preview, a tool that acts at the crosshair.
-    const ends = scope === "active" && !session.facts.readOnly && session.viewer.confirm(state.activePlane);
+    // Enter first ends what waits for it: a chosen opinion, an outline, a preview, a tool that acts at the crosshair.
+    const picks = state.opinions !== null && state.opinions.chosen !== null;
+    const ends = scope === "active" && !picks && !session.facts.readOnly && session.viewer.confirm(state.activePlane);
     if (!ends) session.accept(scope);
   },
   undo: ({ session }) => session.undo(),
@@ -97,6 +99,10 @@ const handlers: Handlers = {
     session.viewer.scroll(state.activePlane, (end === "first" ? 0 : count - 1) - index);
   },
   "drawn-slice": ({ session, state }, { direction }) => {
+    if (session.opinions?.isOpen) {
+      session.opinions.step(direction);
+      return;
+    }
     const { index } = session.viewer.state.slices[state.activePlane];
     const drawn = state.drawnSlices[state.activePlane];
     const next = direction > 0 ? drawn.find((slice) => slice > index) : drawn.findLast((slice) => slice < index);

@@ -33,6 +33,7 @@ import { say, t } from "../../ui";
 import { Asking } from "./asking";
 import { byAuthorAndTitle, describeLayer, hideHeat } from "./layers";
 import { imageInfo, proposalLook } from "./looks";
+import { Opinions } from "./opinions";
 import { Propagating } from "./propagating";
 import { Reading } from "./Reading";
 import { revisionSlabs } from "./slabs";
@@ -54,6 +55,8 @@ export class ReadSession {
   #reading: Reading | null = null;
   #asking: Asking | null = null;
   #propagating: Propagating | null = null;
+  /** The strip of several opinions, once the reading is here. */
+  opinions: Opinions | null = null;
   #left = false;
   /** The prediction shown or on its way, so that two events cannot load it twice. */
   #proposalRevisionId: string | null = null;
@@ -149,6 +152,7 @@ export class ReadSession {
 
   /** Take the proposal for one label or for all; an ordinary edit, so undoable. */
   accept(scope: "active" | "all"): void {
+    if (this.opinions?.accept()) return;
     const open = [this.#asking, this.#propagating].find((one) => one?.isOpen);
     if (scope === "active" && open) {
       open.accept();
@@ -164,7 +168,8 @@ export class ReadSession {
   /** Give up the gesture under way, else the open proposal of Ask AI, else what was propagated. */
   cancel(): void {
     const { staged } = this.viewer.state;
-    if (staged === null && this.#asking?.isOpen) this.#asking.withdrawAll();
+    if (staged === null && this.opinions?.isOpen) this.opinions.close();
+    else if (staged === null && this.#asking?.isOpen) this.#asking.withdrawAll();
     else if (staged === null || this.#propagating?.isPreviewing) this.#propagating?.discard();
     this.viewer.cancel();
   }
@@ -178,6 +183,15 @@ export class ReadSession {
   goToProposed(plane: Plane): void {
     if (this.facts.readOnly) say(t.read.readOnlyHint);
     else this.#propagating?.goToNext(plane);
+  }
+
+  /** Open or close the strip of several opinions; where there is none to open, say why. */
+  toggleOpinions(): void {
+    const { policy } = this.facts.project;
+    if (policy.blinding !== "open") say(t.opinions.blinded);
+    else if (policy.prefill === "never") say(t.read.proposalForbidden);
+    else if (this.opinions === null) say(this.facts.readOnly ? t.read.readOnlyHint : t.read.notLoadedYet);
+    else this.opinions.toggle();
   }
 
   setLabels(labels: ReturnType<typeof useRead.getState>["labels"]): void {
@@ -306,6 +320,13 @@ export class ReadSession {
     );
   }
 
+  /** Show or hide the hatched proposal; says whether it was shown before. */
+  #showProposal(visible: boolean): boolean {
+    const before = useRead.getState().proposal?.look.visible ?? false;
+    if (before !== visible) this.setLayerLook(proposalId, { visible });
+    return before;
+  }
+
   /** Tell the screen, unless another case is on it by now. */
   #show(change: Partial<ReadState> | ((state: ReadState) => Partial<ReadState>)): void {
     if (!this.#left) useRead.setState(change);
@@ -328,6 +349,11 @@ export class ReadSession {
     const asking = new Asking(segmentationId, this.viewer, drain, (state) => this.#show({ asking: state }));
     this.#asking = asking;
     this.#leavers.push(() => asking.close());
+    const opinions = new Opinions(segmentationId, this.viewer, (state) => this.#show({ opinions: state }), {
+      setProposal: (visible) => this.#showProposal(visible),
+    });
+    this.opinions = opinions;
+    this.#leavers.push(() => opinions.close());
     const propagating = new Propagating(segmentationId, this.viewer, drain, (change) => this.#show(change));
     this.#propagating = propagating;
     this.#leavers.push(() => propagating.close());

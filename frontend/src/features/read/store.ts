@@ -49,6 +49,37 @@ export type PropagationState = {
   problem: string | null;
 };
 
+/** One plausible segmentation as the strip shows it. */
+export type OpinionCard = {
+  /** Its layer in the viewer. */
+  layerId: string;
+  /** Share of the samples nearest to it; null for one expert's own style. */
+  probability: number | null;
+  expertName: string | null;
+  voxels: Readonly<Record<string, number>>;
+  /** With the prediction in my style, 0–1. */
+  dice: number;
+};
+
+/** Where every miniature looks: the same slice and box, so that outlines can be compared. */
+export type MiniaturePlace = { plane: Plane; slice: number; box: { min: Point3; max: Point3 } };
+
+export type OpinionsState = {
+  pending: boolean;
+  /** Why there is no answer. */
+  problem: string | null;
+  /** Likeliest first, then each expert's own. */
+  cards: readonly OpinionCard[];
+  /** The card laid over the image. */
+  chosen: number | null;
+  drawn: number;
+  place: MiniaturePlace | null;
+  /** Label value → voxels that 10, 50 and 90 % of the samples do not exceed. */
+  interval: Readonly<Record<string, readonly number[]>>;
+  /** Whether the 10, 50 and 90 % outlines are shown. */
+  contours: boolean;
+};
+
 export type ReadState = {
   phase: "loading" | "ready" | "failed";
   problem: ApiProblem | null;
@@ -89,6 +120,8 @@ export type ReadState = {
   propagation: PropagationState | null;
   /** Slices proposed to be drawn next, the best first, in one plane; null before the first propagation. */
   proposed: { plane: Plane; slices: readonly number[] } | null;
+  /** The strip of several opinions; null while it is closed. */
+  opinions: OpinionsState | null;
   /** What the engine asks before it goes on; null when it asks nothing. */
   question: Question | null;
   /** False where unsent strokes do not survive a crash: no encryption or no storage in this browser. */
@@ -138,6 +171,7 @@ export const emptyRead: ReadState = {
   asking: null,
   propagation: null,
   proposed: null,
+  opinions: null,
   question: null,
   isProtected: true,
   note: null,

@@ -14,6 +14,7 @@ import { layers } from "./layers";
 import { login, welcome } from "./login";
 import { measures } from "./measures";
 import { models } from "./models";
+import { opinions } from "./opinions";
 import { imports, labels, policy, project, projects } from "./projects";
 import { propagation } from "./propagation";
 import { read, save } from "./read";
@@ -38,6 +39,7 @@ const en = {
   history,
   ask,
   propagation,
+  opinions,
   save,
   keys,
   layers,

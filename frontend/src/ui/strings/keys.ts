@@ -59,6 +59,7 @@ export const keys = {
     "toggle-experts": "Show or hide the experts",
     "toggle-uncertainty": "Show or hide the prediction's uncertainty",
     "toggle-disagreement": "Show or hide where the experts disagree",
+    opinions: "Several opinions: plausible outlines to pick from; arrows choose, Enter takes over",
     hide: "Hide everything over the image, while held",
     fainter: "Overlays fainter",
     stronger: "Overlays stronger",

@@ -7,7 +7,8 @@ export const models = {
   noneReader: "The project's manager starts pretraining when readings are there.",
   versions: "Model versions",
   version: "Version",
-  versionName: (number: number, method: string) => `v${number}, ${method.replaceAll("_", " ")}`,
+  versionName: (number: number, method: string) =>
+    `v${number}, ${method === "dpersona" ? "D-Persona" : method.replaceAll("_", " ")}`,
   figures: "Figures",
   noFigures: "no figures",
   made: "Made",
