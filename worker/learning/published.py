@@ -172,7 +172,14 @@ def initialise(network: PublishedDPersona, generator: torch.Generator) -> None:
             nn.init.orthogonal_(layer.weight, generator=generator)
         for module in network.modules():
             if isinstance(module, nn.BatchNorm2d):
-                module.reset_parameters()
+                for value, first in (
+                    (module.weight, 1),
+                    (module.bias, 0),
+                    (module.running_mean, 0),
+                    (module.running_var, 1),
+                ):
+                    assert value is not None
+                    value.fill_(first)
         bank: Tensor = network.bank  # type: ignore[assignment]  # buffers are typed Tensor | Module
         bank.copy_(torch.randn(bank.shape, generator=generator))
 
