@@ -93,7 +93,7 @@ def test_the_second_opinion_is_taken_corrected_undone_and_another_submitted(
     page.get_by_test_id("submit").click()
     done = case.doctor
     page.wait_for_url(lambda url: case.assignment["id"] not in url, timeout=20_000)
-    revision = done.get(f"/segmentations/{case.segmentation_id}/revisions")["items"][0]
+    revision = done.get(f"/segmentations/{case.segmentation_id}/revisions")["items"][-1]
     assert revision["assisted"] is True
     assert np.isin([edit["tool"] for edit in case.edits()], ["opinion", "eraser", "undo"]).all()
     assert complaints.none(), complaints

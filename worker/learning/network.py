@@ -9,6 +9,7 @@ Nothing draws from the global random state: `architectures.build` makes modules 
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any
 
 import torch
@@ -277,4 +278,7 @@ def load_weights(network: StyledNetwork, weights: dict[str, Tensor]) -> None:
     if own != given:
         wrong = sorted(name for name in own.keys() | given.keys() if own.get(name) != given.get(name))
         raise StyleMismatch(f"These weights belong to another network: {', '.join(wrong[:3])} differ.")
-    network.load_state_dict(weights)
+    state = OrderedDict(weights)
+    # Without version facts torch takes these for weights of 2017 and adds the counters of batches that batch normalisation lacked then.
+    state._metadata = network.state_dict()._metadata  # type: ignore[attr-defined]  # torch's own, on its dicts
+    network.load_state_dict(state)
