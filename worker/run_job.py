@@ -25,7 +25,7 @@ from uuid import UUID
 
 import torch
 
-from worker.gateway import Gateway, open_gateway, queue, training
+from worker.gateway import Gateway, evaluation, open_gateway, queue, training
 from worker.gateway.queue import OUTAGES, Claimed, JobFailure, LeaseLost, Refused
 from worker.learning import (
     Diverged,
@@ -40,6 +40,7 @@ from worker.learning import (
     methods,
 )
 from worker.learning.compiled_code import compiled_code_in
+from worker.learning.evaluation import evaluate as measure_styles
 from worker.learning.gate import measure
 from worker.learning.methods.expert_adaptive import held_out_of_pretraining
 from worker.learning.readings import Case
@@ -107,10 +108,7 @@ def work(gateway: Gateway, job_id: UUID, attempt: int, stop: threading.Event) ->
     try:
         device = _device(gateway)
         with Reporter(gateway, job, stop) as reporter:
-            if job.kind == "pretrain":
-                pretrain(gateway, job, device, reporter)
-            else:
-                personalise(gateway, job, device, reporter)
+            DO[job.kind](gateway, job, device, reporter)
         shutil.rmtree(gateway.job_folder(job.id), ignore_errors=True)  # only a head start is lost with it
     except (LeaseLost, Stopped):
         return 3  # cancelled, stopping or lost: the supervisor settles it
@@ -232,6 +230,24 @@ def personalise(gateway: Gateway, job: Claimed, device: str, reporter: Reporter)
     seconds = time.monotonic() - begun
     reporter.phase("publishing")
     _outlive_outages(lambda: training.publish_personalised(gateway, job, work_, made, seconds=seconds))
+
+
+def evaluate(gateway: Gateway, job: Claimed, device: str, reporter: Reporter) -> None:
+    """Judge every live style by readings that nothing has learnt from."""
+    plan = evaluation.load_plan(gateway, job)
+    predictor = evaluation.load_predictor(gateway, plan, device)
+    judged = evaluation.load_judged(gateway, plan, predictor.config.in_channels)
+    rows = measure_styles(
+        predictor, judged, generator_seed=predictor.config.seed, progress=reporter, should_stop=reporter.should_stop
+    )
+    _outlive_outages(lambda: evaluation.publish(gateway, job, plan, rows))
+
+
+DO: Final[dict[str, Callable[[Gateway, Claimed, str, Reporter], None]]] = {
+    "pretrain": pretrain,
+    "personalise": personalise,
+    "evaluate": evaluate,
+}
 
 
 def _outlive_outages(publish: Callable[[], None]) -> None:

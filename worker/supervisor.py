@@ -61,12 +61,12 @@ class Supervisor:
         self.nursery = Nursery()
 
     def handlers(self, stopping: threading.Event) -> dict[str, Handler]:
-        """Kind → what to do; both kinds are done by a child."""
+        """Kind → what to do; every kind is done by a child."""
 
         def watch(held: Held) -> None:
             self.watch(held, stopping)
 
-        return {"pretrain": watch, "personalise": watch}
+        return dict.fromkeys(("pretrain", "personalise", "evaluate"), watch)
 
     def watch(self, held: Held, stopping: threading.Event) -> None:
         """Hand the job over and wait for the child's end. Always raises Interrupted: `settle` finds out what is left."""

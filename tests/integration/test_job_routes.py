@@ -60,7 +60,7 @@ def test_a_double_click_with_one_idempotency_key_makes_one_job(client: TestClien
     assert len(client.get("/api/v1/jobs").json()["items"]) == 1
 
 
-@pytest.mark.parametrize("kind", ["export", "evaluate", "propagate"])
+@pytest.mark.parametrize("kind", ["export"])
 def test_what_this_release_does_not_do_is_said_in_words(client: TestClient, world: World, kind: str) -> None:
     answer = post_job(client, world, kind)
 

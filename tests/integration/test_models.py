@@ -289,7 +289,7 @@ def test_a_blinded_project_does_not_pretrain_on_images_somebody_has_still_to_rea
     assert [reading.image_id for reading in plan.readings] == world.images[2:]
 
 
-@pytest.mark.parametrize("kind", ["export", "evaluate", "propagate", "interact", "opinions", "import"])
+@pytest.mark.parametrize("kind", ["export", "propagate", "interact", "opinions", "import"])
 def test_kinds_that_this_release_does_not_offer_are_refused_in_words(
     database: Database, world: World, kind: str
 ) -> None:

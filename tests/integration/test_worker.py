@@ -129,6 +129,13 @@ def test_from_pretraining_over_corrections_to_a_better_prediction(
     truth = disc(y, x, radius + HANDS["New"])
     assert dice(second, truth) > dice(first, truth), style["gate"]
 
+    draw(database, blobs, world, "New", world.images[6:8], HANDS["New"])
+    evaluated = eventually("evaluation", ended(database, ask(database, "evaluate", world)), 60)
+    assert evaluated["state"] == "done", evaluated["error"]
+    own = next(one for one in evaluated["result"]["experts"] if one["expert_id"] == str(world.experts["New"]))  # type: ignore[index]  # JSON
+    assert (own["cases"], own["unit"]) == (2, "mm")
+    assert own["candidates"]["live"]["dice"]["mean"] > own["candidates"]["average"]["dice"]["mean"]
+
 
 def judged_style(database: Database, world: World) -> dict[str, object] | None:
     with database.read() as db:

@@ -79,7 +79,7 @@ def load_pretraining(gateway: Gateway, job: Claimed) -> Pretraining:
     config = methods.load(method).config(
         {"in_channels": max(channels), **_options(job), "labels": tuple(plan.label_values)}
     )
-    return Pretraining(plan, method, _readings(gateway, plan.readings, plan.images, max(channels)), config)
+    return Pretraining(plan, method, load_readings(gateway, plan.readings, plan.images, max(channels)), config)
 
 
 def _first_plan(frozen: Path) -> list[UUID] | None:
@@ -95,7 +95,7 @@ def load_live_version(gateway: Gateway, plan: PretrainPlan) -> LiveVersion | Non
         return None
     with gateway.database.read() as db:
         styles = rules.live_rows(db, plan.project_id, plan.live.version_id)
-    rows = {str(expert_id): _style(gateway, sha256)["row"] for expert_id, sha256 in styles.items()}
+    rows = {str(expert_id): load_style(gateway, sha256)["row"] for expert_id, sha256 in styles.items()}
     weights, _ = load_safetensors(gateway.blobs.read(plan.live.weights_sha256))
     method = plan.live.method
     return LiveVersion(method, weights, methods.load(method).config(plan.live.config), rows)
@@ -111,14 +111,14 @@ def load_personalisation(gateway: Gateway, job: Claimed) -> Personalisation:
     patients = {reading.patient for reading in plan.corrections}
     replay = plan.replay if config.adapter and config.replay and len(patients) >= config.adapter_after else []
     weights, _ = load_safetensors(gateway.blobs.read(plan.version.weights_sha256))
-    live = {} if plan.live is None else _style(gateway, plan.live.weights_sha256)
+    live = {} if plan.live is None else load_style(gateway, plan.live.weights_sha256)
     return Personalisation(
         plan,
         weights,
         config,
-        {str(expert_id): _style(gateway, style.weights_sha256)["row"] for expert_id, style in plan.starts.items()},
-        _readings(gateway, plan.corrections, plan.images, config.in_channels),
-        _readings(gateway, replay, plan.images, config.in_channels),
+        {str(expert_id): load_style(gateway, style.weights_sha256)["row"] for expert_id, style in plan.starts.items()},
+        load_readings(gateway, plan.corrections, plan.images, config.in_channels),
+        load_readings(gateway, replay, plan.images, config.in_channels),
         live.get("row"),
         live.get("adapter"),
         frozenset() if plan.live is None else frozenset(map(str, plan.live.trained_on)),
@@ -238,11 +238,11 @@ def _expert_of(job: Claimed) -> UUID:
     return job.expert_id
 
 
-def _style(gateway: Gateway, sha256: str) -> dict[str, Tensor]:
+def load_style(gateway: Gateway, sha256: str) -> dict[str, Tensor]:
     return load_safetensors(gateway.blobs.read(sha256))[0]
 
 
-def _readings(
+def load_readings(
     gateway: Gateway, rows: Iterable[ReadingRow], images: Mapping[UUID, ImageFacts], channels: int
 ) -> list[Reading]:
     """Arrays for these readings; each image's voxels are read once however many experts drew on it."""

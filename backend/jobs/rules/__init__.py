@@ -2,6 +2,7 @@
 
 from backend.jobs.rules.creation import add_job, cancel, create, create_prediction
 from backend.jobs.rules.decisions import JobFailure, seconds_left
+from backend.jobs.rules.evaluation import EvaluatePlan, Evaluation, load_evaluate, newest_evaluation
 from backend.jobs.rules.opinions import (
     OpinionPage,
     OpinionPlan,
@@ -89,6 +90,8 @@ __all__ = [
     "JobMetric",
     "WorkerHeartbeat",
     "Claimed",
+    "EvaluatePlan",
+    "Evaluation",
     "ImageFacts",
     "InteractPlan",
     "DrawnSlices",
@@ -137,6 +140,7 @@ __all__ = [
     "live_rows",
     "live_versions",
     "load_claimed",
+    "load_evaluate",
     "load_interact",
     "load_opinion_plan",
     "load_opinions",
@@ -147,6 +151,7 @@ __all__ = [
     "load_propagate",
     "load_pretrain",
     "missed",
+    "newest_evaluation",
     "positions",
     "publish_opinions",
     "publish_personalised",

@@ -62,6 +62,8 @@ def create(
         raise Invalid(refusal)
     if kind == "pretrain":
         return _create_pretrain(db, actor, project_id, expert_id, params)
+    if kind == "evaluate":
+        return _create_evaluate(db, actor, project_id, expert_id, params)
     if expert_id is None:
         raise Invalid(f"{kind} needs expert_id: whose style is it about?")
     if kind == "personalise":
@@ -84,6 +86,20 @@ def _create_pretrain(
     if not learning.readings(db, project_id):
         raise Invalid("Nobody has submitted a reading in this project; there is nothing to learn from yet.")
     job = add_job(db, "pretrain", project_id=project_id, owner=actor, params=checked)
+    _record(db, actor, job)
+    return job
+
+
+def _create_evaluate(
+    db: WriteSession, actor: Actor, project_id: UUID, expert_id: UUID | None, params: Mapping[str, Any]
+) -> Job:
+    facts = models.project_facts(db, actor, project_id)
+    authorize(actor, "create", Resource("job", project_id, facts.role))
+    if expert_id is not None or params:
+        raise Invalid("evaluate judges all experts of the project by one protocol; leave expert_id and params out.")
+    if models_store.find_live_version(db, project_id) is None:
+        raise Conflict("The project has no live model version; run a pretrain job first.")
+    job = add_job(db, "evaluate", project_id=project_id, owner=actor)
     _record(db, actor, job)
     return job
 

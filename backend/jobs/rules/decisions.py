@@ -13,7 +13,7 @@ MAX_LOST: Final = 2
 MAX_RETRIES: Final = 3
 IMAGES_PER_JOB: Final = 16
 LONGEST_WAIT_SECONDS: Final = 300.0
-NOT_IN_THIS_RELEASE: Final = ("export", "evaluate")
+NOT_IN_THIS_RELEASE: Final = ("export",)
 
 
 @dataclass(frozen=True)
@@ -186,5 +186,5 @@ def refusal(kind: str) -> str | None:
     if kind == "opinions":
         return "Several opinions begin with POST /segmentations/{id}/opinions, which makes their job."
     if kind in NOT_IN_THIS_RELEASE:
-        return f"Jobs of kind {kind} are not part of this release; pretrain, personalise and predict are."
+        return f"Jobs of kind {kind} are not part of this release; pretrain, personalise, evaluate and predict are."
     return None

@@ -114,7 +114,7 @@ def load_pretrain(db: AnySession, job: Claimed, only: Iterable[UUID] | None = No
 
     Raises Invalid, in words for the project's manager, when nothing may be learned from.
     """
-    project_id = _project_of(job)
+    project_id = project_of(job)
     facts = models_store.projects_of(db, None, project_id)[0]
     blinded = facts.policy.get("blinding") != models.OPEN
     readings = learning.readings(db, project_id, without_pending=blinded)
@@ -134,7 +134,7 @@ def load_pretrain(db: AnySession, job: Claimed, only: Iterable[UUID] | None = No
         readings,
         _images(db, (reading.image_id for reading in readings)),
         learning.expert_names(db, project_id),
-        _live_version(db, project_id),
+        live_version(db, project_id),
     )
 
 
@@ -143,8 +143,8 @@ def load_personalise(db: AnySession, job: Claimed, replay_limit: int) -> Persona
 
     Raises Conflict without a live model version.
     """
-    project_id, expert_id = _project_of(job), _expert_of(job)
-    version = _live_version(db, project_id)
+    project_id, expert_id = project_of(job), _expert_of(job)
+    version = live_version(db, project_id)
     if version is None:
         raise Conflict("The project has no live model version any more; run a pretrain job first.")
     corrections = learning.readings(db, project_id, expert_id=expert_id)
@@ -178,7 +178,7 @@ def load_personalise(db: AnySession, job: Claimed, replay_limit: int) -> Persona
 
 def load_predict(db: AnySession, job: Claimed) -> PredictPlan:
     """What to draw now: in the style that is live now, whatever was live when the job was made."""
-    project_id, expert_id = _project_of(job), _expert_of(job)
+    project_id, expert_id = project_of(job), _expert_of(job)
     drawing = learning.find_drawing(db, project_id, expert_id)
     if drawing is None:
         raise Conflict("No style is live for this expert any more; run a pretrain job first.")
@@ -271,7 +271,8 @@ def live_versions(db: AnySession, limit: int) -> list[VersionFacts]:
     return [_version_facts(version) for version in models_store.newest_live_versions(db, limit)]
 
 
-def _project_of(job: Claimed) -> UUID:
+def project_of(job: Claimed) -> UUID:
+    """The project a job is about. Raises NotFound where it names none."""
     if job.project_id is None:
         raise NotFound("The job names no project.")
     return job.project_id
@@ -283,7 +284,8 @@ def _expert_of(job: Claimed) -> UUID:
     return job.expert_id
 
 
-def _live_version(db: AnySession, project_id: UUID) -> VersionFacts | None:
+def live_version(db: AnySession, project_id: UUID) -> VersionFacts | None:
+    """The network that draws for a project now."""
     version = models_store.find_live_version(db, project_id)
     return None if version is None else _version_facts(version)
 

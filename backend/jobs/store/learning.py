@@ -334,6 +334,18 @@ def revisions_behind(db: AnySession, version_id: UUID) -> set[UUID]:
     return set(rows)
 
 
+def patients_of(db: AnySession, revision_ids: Iterable[UUID]) -> set[UUID]:
+    """Whose images these revisions lie on."""
+    rows = db.scalars(
+        select(Study.patient_id)
+        .join(Image, Image.study_id == Study.id)
+        .join(Segmentation, Segmentation.image_id == Image.id)
+        .join(Revision, Revision.segmentation_id == Segmentation.id)
+        .where(Revision.id.in_(list(revision_ids)))
+    )
+    return set(rows)
+
+
 class DrawingRow(NamedTuple):
     """What draws for an expert now, and under which rules."""
 

@@ -51,6 +51,12 @@ def find_job(db: AnySession, job_id: UUID, sight: JobSight | None = None) -> Job
     return db.scalars(query).one_or_none()
 
 
+def newest_done(db: AnySession, project_id: UUID, kind: str) -> Job | None:
+    """The job of this kind that finished last in a project."""
+    query = select(Job).where(Job.project_id == project_id, Job.kind == kind, Job.state == "done")
+    return db.scalar(query.order_by(Job.finished_at.desc(), Job.id).limit(1))
+
+
 def jobs(
     db: AnySession,
     sight: JobSight,

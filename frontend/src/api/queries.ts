@@ -157,6 +157,13 @@ export const learningCurvesQuery = (projectId: string, goal: number) =>
     placeholderData: keepPreviousData,
   });
 
+/** The newest evaluation. Begins with "jobs": it changes when one of them ends. */
+export const evaluationQuery = (projectId: string) =>
+  queryOptions({
+    queryKey: ["jobs", projectId, "evaluation"],
+    queryFn: () => body(api.GET("/api/v1/evaluations", { params: { query: { project_id: projectId } } })),
+  });
+
 export const styleReadingsQuery = (styleId: string) =>
   queryOptions({
     queryKey: ["styles", styleId, "readings"],

@@ -172,6 +172,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/evaluations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Load Newest Evaluation
+         * @description How each live style does on submitted readings it has not learnt from. A reader of a blinded project finds their own alone.
+         */
+        get: operations["load_newest_evaluation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -1680,6 +1700,21 @@ export interface components {
             added: number;
         };
         /**
+         * AgreementOut
+         * @description How like the expert's own readings, on `cases` of them; dice in points, distances in the row's unit.
+         *
+         *     one_empty: labels that one of the two maps has and the other has not; their distance counts as the image's diagonal.
+         */
+        AgreementOut: {
+            /** Cases */
+            cases: number;
+            /** One Empty */
+            one_empty: number;
+            dice: components["schemas"]["IntervalOut"];
+            assd: components["schemas"]["IntervalOut"];
+            hd95: components["schemas"]["IntervalOut"];
+        };
+        /**
          * AssignedOut
          * @description How many assignments are new, or asked for again.
          */
@@ -1995,6 +2030,69 @@ export interface components {
             /** Next After */
             next_after: number | null;
         };
+        /**
+         * EvaluatedOut
+         * @description One expert's live style on their own unseen readings.
+         *
+         *     candidates: `live`, and as controls `nearest` (the closest colleague's untrained row), `average` (the mean of all rows) and
+         *     `others` (the majority of three other readers or more). assisted: readings that were drawn over a prediction, which flatters it.
+         */
+        EvaluatedOut: {
+            /**
+             * Expert Id
+             * Format: uuid
+             */
+            expert_id: string;
+            /** Expert Name */
+            expert_name: string;
+            /**
+             * Style Id
+             * Format: uuid
+             */
+            style_id: string;
+            /** Patients */
+            patients: number;
+            /** Cases */
+            cases: number;
+            /** Assisted */
+            assisted: number;
+            /**
+             * Unit
+             * @enum {string}
+             */
+            unit: "mm" | "px";
+            /** Candidates */
+            candidates: {
+                [key: string]: components["schemas"]["AgreementOut"];
+            };
+            /** Leads */
+            leads: {
+                [key: string]: components["schemas"]["LeadOut"];
+            };
+        };
+        /**
+         * EvaluationOut
+         * @description A finished `evaluate` job's table.
+         */
+        EvaluationOut: {
+            /**
+             * Job Id
+             * Format: uuid
+             */
+            job_id: string;
+            /**
+             * Model Version Id
+             * Format: uuid
+             */
+            model_version_id: string;
+            /**
+             * Finished At
+             * Format: date-time
+             */
+            finished_at: string;
+            /** Experts */
+            experts: components["schemas"]["EvaluatedOut"][];
+        };
         /** ExpertChangeIn */
         ExpertChangeIn: {
             /** Name */
@@ -2261,6 +2359,18 @@ export interface components {
             files: components["schemas"]["ReceivedFileOut"][];
         };
         /**
+         * IntervalOut
+         * @description A mean over patients with its 95 % bootstrap interval.
+         */
+        IntervalOut: {
+            /** Mean */
+            mean: number;
+            /** Low */
+            low: number;
+            /** High */
+            high: number;
+        };
+        /**
          * JobErrorOut
          * @description Why a job failed, for the person who can act.
          */
@@ -2423,6 +2533,20 @@ export interface components {
         LabelSetIn: {
             /** Labels */
             labels: components["schemas"]["LabelIn"][];
+        };
+        /**
+         * LeadOut
+         * @description Live minus a control in Dice points, paired by patient; p: Wilcoxon signed-rank after Holm over the evaluation.
+         */
+        LeadOut: {
+            /** Mean */
+            mean: number;
+            /** Low */
+            low: number;
+            /** High */
+            high: number;
+            /** P */
+            p: number;
         };
         /**
          * LearningCurveOut
@@ -2640,6 +2764,13 @@ export interface components {
         NewUserOut: {
             user: components["schemas"]["UserOut"];
             link: components["schemas"]["LinkOut"];
+        };
+        /**
+         * NewestEvaluationOut
+         * @description The project's newest evaluation; null before there is one. Ask for one with POST /jobs, kind `evaluate`.
+         */
+        NewestEvaluationOut: {
+            evaluation: components["schemas"]["EvaluationOut"] | null;
         };
         /**
          * NextSliceOut
@@ -4419,6 +4550,55 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ComparisonOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    load_newest_evaluation: {
+        parameters: {
+            query: {
+                project_id: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NewestEvaluationOut"];
                 };
             };
             /** @description The request is understood but cannot be right. */

@@ -25,6 +25,7 @@ export type PropagationOut = Schemas["PropagationOut"];
 export type PromptPageOut = Schemas["PromptPageOut"];
 export type ModelOut = Schemas["ModelOut"];
 export type LearningCurveOut = Schemas["LearningCurveOut"];
+export type EvaluatedOut = Schemas["EvaluatedOut"];
 export type StyleOut = Schemas["StyleOut"];
 export type JobOut = Schemas["JobOut"];
 export type JobIn = Schemas["JobIn"];

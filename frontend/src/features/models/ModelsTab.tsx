@@ -5,6 +5,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { asProblem, learningCurvesQuery, modelsQuery, type StyleOut, stylesQuery } from "../../api";
 import { EmptyState, Problem, t, Waiting } from "../../ui";
+import { Evaluation } from "./Evaluation";
 import { ExpertStyles } from "./ExpertStyles";
 import { Versions } from "./Versions";
 
@@ -59,6 +60,7 @@ export function ModelsTab({ projectId, manages }: { projectId: string; manages: 
           ))}
         </Stack>
       </section>
+      <Evaluation projectId={projectId} manages={manages} />
     </Stack>
   );
 }

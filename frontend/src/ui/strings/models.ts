@@ -1,5 +1,7 @@
 import { plural } from "./plural";
 
+const signed = (points: number) => `${points < 0 ? "−" : "+"}${Math.abs(points).toFixed(1)}`;
+
 export const models = {
   none: "No model yet",
   noneNext:
@@ -55,6 +57,32 @@ export const models = {
   importStyle: "Import a style file",
   gatePassed: "Went live.",
   gateHeld: "Held back.",
+  evaluation: "Evaluation on unseen readings",
+  evaluate: "Evaluate",
+  evaluationStarted: "The evaluation is queued. Its table appears here.",
+  evaluationRuns: "Evaluation is under way",
+  noEvaluation:
+    "An evaluation draws again what experts submitted on patients that nothing has learnt from, and says how near each live style comes.",
+  evaluatedAt: (when: string) =>
+    `Dice in points, mean over patients, ${when}. Each style is judged on its own expert's readings; hold the pointer over a figure for its 95 % interval.`,
+  unseen: "Judged by",
+  judgedBy: (cases: number, patients: number, assisted: number) =>
+    `${plural(cases, "reading", "readings")} of ${plural(patients, "patient", "patients")}${assisted > 0 ? `, ${assisted} drawn over a prediction` : ""}`,
+  candidates: {
+    live: "Live style",
+    nearest: "Closest colleague, untrained",
+    average: "Average style",
+    others: "Majority of the others",
+  },
+  leadOverClosest: "Live − closest",
+  lead: ({ mean, low, high }: { mean: number; low: number; high: number }) =>
+    `${signed(mean)} [${signed(low)}, ${signed(high)}]`,
+  ownRow: "part of pretraining",
+  surface: "ASSD · HD95",
+  distances: (live: { assd: { mean: number }; hd95: { mean: number } } | undefined, unit: string) =>
+    live ? `${live.assd.mean.toFixed(2)} · ${live.hd95.mean.toFixed(2)} ${unit}` : "–",
+  interval: (low: number, high: number, cases: number) =>
+    `95 % interval ${low.toFixed(1)} to ${high.toFixed(1)}, on ${plural(cases, "reading", "readings")}`,
   rollBack: "Roll back to this",
   promote: "Make live",
   olderStyles: (n: number) => `Show ${n} older`,
