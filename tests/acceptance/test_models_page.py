@@ -32,6 +32,8 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workload]:
             personalise = {"kind": "personalise", "project_id": made.project_id, "expert_id": made.expert_id}
             done = made.admin.wait_job(made.admin.post("/jobs", {**personalise, "params": {}}), 300)
             assert done["state"] == "done", done
+        for name in list(made.images)[-2:]:  # the simulated experts have not drawn these
+            read(made, name)
         yield made
 
 
@@ -68,6 +70,13 @@ def test_the_models_page_shows_growth_lineage_and_gives_and_takes_styles(
     card.get_by_test_id("style-row").first.get_by_role("button", name="Learnt from").click()
     expect(page.get_by_test_id("style-readings").locator("tbody tr")).to_have_count(7)
     page.keyboard.press("Escape")
+
+    page.get_by_test_id("start-evaluation").click()
+    row = page.get_by_test_id("evaluation").get_by_role("row").filter(has_text="Doctor")
+    expect(row).to_contain_text("2 readings of 2 patients", timeout=60_000)
+    figures = work.admin.get("/evaluations", project_id=work.project_id)["evaluation"]["experts"]
+    doctor = next(one for one in figures if one["expert_name"] == "Doctor")
+    expect(row).to_contain_text(f"{doctor['candidates']['live']['dice']['mean']:.1f}")
 
     before = card.get_by_test_id("style-row").count()
     with page.expect_download() as leaving:
