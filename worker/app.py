@@ -5,14 +5,16 @@ job is the desk and PostgreSQL, so a lost, doubled or late message changes nothi
 The training worker never imports torch: its children do, hence the imports inside functions here.
 """
 
+import contextlib
 import logging
+import signal
 import sys
 import warnings
 from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from worker.desk import Desk
+from worker.desk import Desk, worker_name
 from worker.gateway import Gateway, open_gateway, queue
 
 log = logging.getLogger(__name__)
@@ -30,7 +32,15 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(level=level, format=f"%(asctime)s %(levelname)s {arguments[1]} %(message)s")
     warnings.filterwarnings("ignore", message=".*superuser privileges.*")  # a trial as root; the images are non-root
     logging.getLogger("kombu.connection").setLevel(logging.ERROR)  # filesystem:// has no host, and it says so each time
-    (serve_interactive if arguments[1] == "interactive" else serve_training)(gateway)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until Celery listens: loading torch takes a while
+    name = worker_name(arguments[1])
+    with contextlib.suppress(*queue.OUTAGES):  # the desk's ticker says it again and again
+        queue.beat(gateway, name, arguments[1], device_of_children(gateway.settings.device))
+    with contextlib.suppress(SystemExit):  # asked to stop before it was up
+        (serve_interactive if arguments[1] == "interactive" else serve_training)(gateway)
+    with contextlib.suppress(*queue.OUTAGES):  # it is shown as silent, and forgotten within the hour
+        queue.sign_off(gateway, name)
+    gateway.close()
     return 0
 
 
@@ -85,7 +95,6 @@ def serve(gateway: Gateway, desk: Desk) -> None:
     except SystemExit:
         log.info("%s is stopping", desk.name)
     desk.stop(STOP_SECONDS)
-    gateway.close()
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ class Desk:
     ) -> None:
         self.on_bell = on_bell
         self.gateway, self.queue, self.handlers, self.device = gateway, name, handlers, device
-        self.name = f"{name}@{socket.gethostname()}:{os.getpid()}"
+        self.name = worker_name(name)
         self.stopping = threading.Event()
         self._bell = threading.Semaphore(0)
         self._held: dict[UUID, Held] = {}
@@ -75,6 +75,7 @@ class Desk:
         self._hands = [threading.Thread(target=self._work, name=f"hand-{n}", daemon=True) for n in range(hands)]
         others = (self._keep, self._tick, self._listen)
         self._others = [threading.Thread(target=what, name=what.__name__, daemon=True) for what in others]
+        self._ticker = self._others[others.index(self._tick)]
 
     def start(self) -> None:
         """Begin, and look once at once: work may have waited for a worker."""
@@ -100,6 +101,7 @@ class Desk:
         for held in self._in_hand():
             with contextlib.suppress(*OUTAGES):  # the lease runs out by itself and the reaper takes it back
                 queue.settle(self.gateway, held.job, stopping=True)
+        self._ticker.join(timeout=max(1.0, deadline - time.monotonic()))  # no heartbeat after the sign-off
 
     def _in_hand(self) -> list[Held]:
         with self._lock:
@@ -194,6 +196,11 @@ class Desk:
             except OUTAGES as problem:
                 log.warning("the bell's connection was lost: %s", type(problem).__name__)
                 self.stopping.wait(1.0)
+
+
+def worker_name(queue_name: str) -> str:
+    """How this process is called in claims and on the health page."""
+    return f"{queue_name}@{socket.gethostname()}:{os.getpid()}"
 
 
 def unexpected(job_id: UUID) -> JobFailure:

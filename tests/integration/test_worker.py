@@ -216,6 +216,7 @@ def test_stopping_the_worker_requeues_within_ten_seconds_with_a_checkpoint(
     worker = workers.start("training")
     job_id = ask(database, "pretrain", world, params={"config": {**TINY, "steps": 5000, "checkpoint_every": 5000}})
     eventually("progress", lambda: step_of(database, job_id) > 0, 90)
+    assert scalar(database, "SELECT count(*) FROM worker_heartbeats") == 1
 
     worker.send_signal(signal.SIGTERM)
     eventually("the job back in the queue", lambda: row(database, job_id)["state"] == "queued", 10)
@@ -223,6 +224,19 @@ def test_stopping_the_worker_requeues_within_ten_seconds_with_a_checkpoint(
 
     assert row(database, job_id)["lost"] == 0
     assert (settings.work_folder / "jobs" / str(job_id) / "manifest.json").exists()
+    assert scalar(database, "SELECT count(*) FROM worker_heartbeats") == 0, "it was stopped in order, so it signs off"
+
+
+def test_a_worker_is_heard_of_before_it_has_loaded_its_networks_and_signs_off_even_then(
+    database: Database, workers: Workers
+) -> None:
+    worker = workers.start("interactive")
+    eventually("its heartbeat", lambda: scalar(database, "SELECT count(*) FROM worker_heartbeats") == 1, 60, 0.01)
+
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=60) == 0
+
+    assert scalar(database, "SELECT count(*) FROM worker_heartbeats") == 0
 
 
 def test_cancelling_a_training_ends_it_within_seconds(database: Database, world: World, workers: Workers) -> None:

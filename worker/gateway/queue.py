@@ -122,3 +122,9 @@ def beat(gateway: Gateway, name: str, queue: str, device: str) -> None:
     """Say that this worker is alive."""
     with gateway.database.write() as db:
         rules.beat(db, name, queue, device, gateway.settings.job_lease_seconds)
+
+
+def sign_off(gateway: Gateway, name: str) -> None:
+    """Say that this worker ends in order."""
+    with gateway.database.write() as db:
+        rules.sign_off(db, name)

@@ -52,6 +52,7 @@ from backend.jobs.rules.queue import (
     settle,
     settle_failed,
     settle_retry,
+    sign_off,
 )
 from backend.jobs.rules.scheduler import Timing, schedule, tick
 from backend.jobs.rules.seeing import (
@@ -123,6 +124,7 @@ __all__ = [
     "add_propagation",
     "ask_opinions",
     "beat",
+    "sign_off",
     "cancel",
     "claim",
     "create",

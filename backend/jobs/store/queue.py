@@ -267,6 +267,11 @@ def beat(db: WriteSession, name: str, queue: str, device: str) -> None:
     )
 
 
+def sign_off(db: WriteSession, name: str) -> None:
+    """Forget one worker's heartbeat."""
+    db.execute(delete(WorkerHeartbeat).where(WorkerHeartbeat.name == name))
+
+
 def bury_heartbeats(db: WriteSession, older_than_seconds: float) -> None:
     """Forget workers that have been silent this long."""
     db.execute(delete(WorkerHeartbeat).where(WorkerHeartbeat.last_seen < func.now() - seconds(older_than_seconds)))
