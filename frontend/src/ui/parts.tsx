@@ -64,18 +64,21 @@ export function Waiting() {
   );
 }
 
-/** What a failed request says: its title, its detail with the remedy, and a way to try again. */
+/** What a failed request says: its title, its detail with the remedy where it has one, and a way to try again. */
 export function Problem({ problem, retry }: { problem: { title: string; detail: string }; retry?: () => void }) {
+  const saysMore = problem.detail !== problem.title;
   return (
     <Alert color="red" variant="outline" icon={<TriangleAlert size={18} />} title={problem.title} role="alert">
-      <Stack gap="xs" align="flex-start">
-        <Text size="sm">{problem.detail}</Text>
-        {retry && (
-          <Button size="compact-sm" variant="default" onClick={retry}>
-            {t.errors.tryAgain}
-          </Button>
-        )}
-      </Stack>
+      {(saysMore || retry) && (
+        <Stack gap="xs" align="flex-start">
+          {saysMore && <Text size="sm">{problem.detail}</Text>}
+          {retry && (
+            <Button size="compact-sm" variant="default" onClick={retry}>
+              {t.errors.tryAgain}
+            </Button>
+          )}
+        </Stack>
+      )}
     </Alert>
   );
 }
