@@ -69,7 +69,8 @@ def _image(database: Database, project_id: UUID, image: ParsedImage, verdicts: d
     """An image in the words a person checks it by.
 
     dims: voxels along x, y, z. spacing_mm: likewise; null where the file knows no size. axes: the patient's side each axis
-    runs to, such as LPS; tilt_degrees: how far the most oblique axis lies off it; both null without orientation.
+    runs to, such as LPS; file_axes: the same of the file's own axes, which are kept in another order where the two differ;
+    tilt_degrees: how far the most oblique axis lies off its side. All three null without orientation.
     """
     try:
         with database.read() as db:
@@ -84,12 +85,15 @@ def _image(database: Database, project_id: UUID, image: ParsedImage, verdicts: d
     affine = geometry.from_rows(image.affine)
     placed = image.geometry != "uncalibrated" and not any("orientation_unknown" in one for one in image.warnings)
     axes, tilt_degrees = geometry.axis_sides(affine) if placed else (None, None)
+    source = geometry.SourceAxes.from_json(image.source_axes)
+    of_file = source.undo_affine(affine, (image.nx, image.ny, image.nz))
     return {
         "name": image.name,
         "modality": image.modality,
         "dims": [image.nx, image.ny, image.nz],
         "spacing_mm": None if image.geometry == "uncalibrated" else [round(s, 4) for s in geometry.spacing_mm(affine)],
         "axes": axes,
+        "file_axes": geometry.axis_sides(of_file)[0] if placed else None,
         "tilt_degrees": None if tilt_degrees is None else round(tilt_degrees, 1),
         "geometry": image.geometry,
         "warnings": [warning.partition(": ")[2] or warning for warning in image.warnings],

@@ -9,7 +9,7 @@ export const projects = {
   noneNextAdmin: "Make one, give it labels, import images, add experts: then reading can begin.",
   noDescription: "No description",
   counts: (images: number, submitted: number, assignments: number) =>
-    `${plural(images, "image", "images")} · ${submitted} of ${plural(assignments, "read", "reads")} submitted`,
+    `${plural(images, "image", "images")} · ${assignments === 0 ? "no reads asked for" : `${submitted} of ${plural(assignments, "read", "reads")} submitted`}`,
 } as const;
 
 export const project = {
@@ -174,7 +174,10 @@ export const imports = {
   spacingOf: (spacing: readonly number[]) => `${spacing.map((mm) => Number(mm.toPrecision(3))).join(" × ")} mm`,
   noSpacing: "Unknown",
   noOrientation: "Unknown: no left and right on the screen",
-  axesOf: (axes: string, tilt: number) => (tilt >= 1 ? `${axes}, tilted ${Math.round(tilt)}°` : axes),
+  axesOf: (axes: string, fileAxes: string, tilt: number) =>
+    [axes === fileAxes ? axes : `${fileAxes}, stored as ${axes}`, tilt >= 1 ? `tilted ${Math.round(tilt)}°` : ""]
+      .filter(Boolean)
+      .join(", "),
   doneTitle: "Import finished",
   done: (images: number, readings: number) =>
     `${plural(images, "new image", "new images")}${readings > 0 ? `, ${plural(readings, "reading", "readings")}` : ""}. What happened to each file is below.`,

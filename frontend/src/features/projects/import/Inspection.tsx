@@ -84,7 +84,9 @@ function FoundImages({ images }: { images: readonly FoundImage[] }) {
                 {image.spacingMm ? t.imports.spacingOf(image.spacingMm) : t.imports.noSpacing}
               </Table.Td>
               <Table.Td>
-                {image.axes ? t.imports.axesOf(image.axes, image.tiltDegrees ?? 0) : t.imports.noOrientation}
+                {image.axes
+                  ? t.imports.axesOf(image.axes, image.fileAxes ?? image.axes, image.tiltDegrees ?? 0)
+                  : t.imports.noOrientation}
               </Table.Td>
               <Table.Td>
                 <Remarks image={image} />

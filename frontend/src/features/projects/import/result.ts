@@ -28,6 +28,8 @@ export type FoundImage = {
   spacingMm: number[] | null;
   /** the patient's side each axis runs to, such as LPS; null without orientation */
   axes: string | null;
+  /** the same of the file's own axes, where they are stored in another order or direction */
+  fileAxes: string | null;
   tiltDegrees: number | null;
   geometry: string;
   warnings: string[];
@@ -52,6 +54,7 @@ function readImage(value: unknown): FoundImage | null {
     dims: numbers(value.dims) ?? [],
     spacingMm: numbers(value.spacing_mm),
     axes: typeof value.axes === "string" ? value.axes : null,
+    fileAxes: typeof value.file_axes === "string" ? value.file_axes : null,
     tiltDegrees: typeof value.tilt_degrees === "number" ? value.tilt_degrees : null,
     geometry: value.geometry,
     warnings: Array.isArray(value.warnings) ? value.warnings.filter((one) => typeof one === "string") : [],
