@@ -119,6 +119,7 @@ def test_an_admin_does_everything_for_a_user_in_the_browser(
     page.get_by_role("dialog").get_by_label(re.compile(r"^Name")).fill("Berta Blau")
     page.get_by_role("button", name="Make the one-time link").click()
     expect(page.get_by_test_id("shown-once")).to_contain_text("/welcome#")
+    expect(page.get_by_role("dialog")).to_contain_text("Their sign-in name is berta.")
     page.keyboard.press("Escape")
     row = page.get_by_test_id("user-row").filter(has_text="Berta Blau")
 
@@ -133,7 +134,7 @@ def test_an_admin_does_everything_for_a_user_in_the_browser(
     lock.click()
     expect(row).to_contain_text("Locked")
     row.get_by_role("button", name="Unlock").click()
-    expect(row).to_contain_text("Active")
+    expect(row).to_contain_text("Invited")
 
     open_page(page, f"{server.url}/admin/experts")
     page.get_by_test_id("add-expert").click()
@@ -147,6 +148,23 @@ def test_an_admin_does_everything_for_a_user_in_the_browser(
     page.get_by_role("dialog").get_by_role("button", name="Save").click()
     expect(page.get_by_role("row").filter(has_text="Dr Blau")).to_contain_text("Radiology")
     assert complaints.none(), complaints
+
+
+def test_an_error_is_closed_by_its_button_and_leaves_with_its_page(server: Running, page: Page) -> None:
+    sign_in(page, server)
+    page.route("**/one-time-links", lambda route: route.abort())
+    open_page(page, f"{server.url}/admin/users")
+    ask = page.get_by_test_id("user-row").first.get_by_role("button", name="New link")
+    notices = page.get_by_role("status", name="Notices")
+
+    ask.click()
+    notices.get_by_role("button", name="Close").click()
+    expect(notices).to_be_empty()
+
+    ask.click()
+    expect(notices).not_to_be_empty()
+    page.get_by_role("link", name="System").click()
+    expect(notices).to_be_empty(timeout=2000)
 
 
 def test_an_admin_runs_a_project_in_the_browser(server: Running, page: Page, complaints: Complaints) -> None:

@@ -55,6 +55,16 @@ class TestSigningIn:
         assert cookie.startswith("consilium_session_8000=")
         assert "HttpOnly" in cookie and "SameSite=lax" in cookie and "Path=/" in cookie and "Domain" not in cookie
 
+    def test_a_link_tells_whom_it_is_for_without_being_used_up(self, client: TestClient) -> None:
+        secret = new_link(client).secret
+
+        told = client.post(f"{API}/one-time-links/look", json={"secret": secret})
+        redeem(client, secret).raise_for_status()
+        afterwards = client.post(f"{API}/one-time-links/look", json={"secret": secret})
+
+        assert told.json() == {"name": "anna", "display_name": "Anna"}
+        assert (afterwards.status_code, afterwards.json()["code"]) == (410, "used-or-expired")
+
     def test_a_link_works_once(self, client: TestClient, app: FastAPI) -> None:
         secret = new_link(client).secret
         assert redeem(client, secret).status_code == 200

@@ -53,6 +53,7 @@ class TestRoutes:
 
         assert public == {
             "POST /api/v1/session",
+            "POST /api/v1/one-time-links/look",
             "POST /api/v1/one-time-links/redeem",
             "GET /api/v1/openapi.json",
             "GET /healthz",

@@ -243,6 +243,7 @@ def make_world(hospital: Hospital) -> World:
         "ProjectImagesIn": {"image_ids": [image]},
         "ProjectIn": {"name": "given a new name each time"},
         "PromoteIn": {"reason": "because"},
+        "LookIn": {"secret": "nonsense"},
         "RedeemIn": {"secret": "nonsense", "password": "correct horse battery 7"},
         "RestoreIn": {"revision_id": reading.head},
         "SignInIn": {"name": "nobody", "password": "x"},

@@ -16,8 +16,10 @@ from backend.accounts.api.wire import (
     ExpertIn,
     ExpertOut,
     GestureIn,
+    InvitedOut,
     JournalKeyOut,
     LinkOut,
+    LookIn,
     NewUserOut,
     PreferencesIn,
     PreferencesOut,
@@ -45,6 +47,13 @@ def create_session(body: SignInIn, request: Request, response: Response) -> Sess
     """Sign in with a name and a password; the answer sets the cookie."""
     signed_in = rules.sign_in(of_request(request), settings_of(request), body.name, body.password, caller_of(request))
     return _open(signed_in, request, response)
+
+
+@router.post("/one-time-links/look", openapi_extra=policy("public"))
+def look_at_one_time_link(body: LookIn, request: Request) -> InvitedOut:
+    """Whom a one-time link is for; asking does not use it up."""
+    user = rules.find_invited(of_request(request), body.secret, caller_of(request))
+    return InvitedOut(name=user.name, display_name=user.display_name)
 
 
 @router.post("/one-time-links/redeem", openapi_extra=policy("public"))
@@ -208,7 +217,12 @@ def _link(link: Link, request: Request) -> LinkOut:
 
 def _user(row: UserRow) -> UserOut:
     return UserOut(
-        id=row.id, name=row.name, display_name=row.display_name, role=row.role, locked=row.locked_at is not None
+        id=row.id,
+        name=row.name,
+        display_name=row.display_name,
+        role=row.role,
+        locked=row.locked_at is not None,
+        invited=row.password_hash is None,
     )
 
 

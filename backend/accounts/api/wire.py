@@ -26,8 +26,15 @@ class SignInIn(In):
     password: Password
 
 
+LinkSecret = Annotated[str, Field(max_length=200, description="What follows the # in the link.")]
+
+
+class LookIn(In):
+    secret: LinkSecret
+
+
 class RedeemIn(In):
-    secret: Annotated[str, Field(max_length=200, description="What follows the # in the link.")]
+    secret: LinkSecret
     password: Password
     display_name: DisplayName | None = None
 
@@ -89,13 +96,14 @@ class ExpertChangeIn(In):
 
 
 class UserOut(BaseModel):
-    """An account."""
+    """An account; invited: it has no password yet and waits for its one-time link to be used."""
 
     id: UUID
     name: str
     display_name: str
     role: Role
     locked: bool
+    invited: bool
 
 
 class SessionOut(BaseModel):
@@ -134,6 +142,13 @@ class LinkOut(BaseModel):
 
     url: str
     expires_at: datetime
+
+
+class InvitedOut(BaseModel):
+    """Whom a one-time link lets in: `name` is what they sign in with."""
+
+    name: str
+    display_name: str
 
 
 class JournalKeyOut(BaseModel):

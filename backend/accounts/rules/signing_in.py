@@ -24,6 +24,7 @@ LINK_MINUTES: Final = 15
 WINDOW_MINUTES: Final = 15
 FAILURES_PER_ACCOUNT: Final = 10
 FAILURES_PER_ADDRESS: Final = 50
+ANOTHER_LINK: Final = "Ask your administrator for a new one-time link."
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,17 @@ def sign_in(database: Database, settings: Settings, name: str, password: str, ca
         return _open_session(db, settings, user, caller, "password")
 
 
+def find_invited(database: Database, secret: str, caller: Caller) -> store.UserRow:
+    """Whom a one-time link lets in; asking does not use it up. Raises Gone for a link unknown, used or expired, Throttled."""
+    with database.read() as db:
+        _throttle(db, None, caller.address)
+        user = store.find_user_of_link(db, credentials.keep(secret))
+    if user is None:
+        _remember_failure(database, _account("one-time link"), caller, None)
+        raise Gone(ANOTHER_LINK)
+    return user
+
+
 def redeem(
     database: Database, settings: Settings, secret: str, password: str, display_name: str | None, caller: Caller
 ) -> SignedIn:
@@ -97,25 +109,19 @@ def redeem(
     Raises Gone for a link unknown, used or expired, Throttled, and Invalid for a bad password (the link survives that).
     """
     kept = credentials.keep(secret)
-    account = _account("one-time link")
-    with database.read() as db:
-        _throttle(db, None, caller.address)
-        user = store.find_user_of_link(db, kept)
-    if user is None:
-        _remember_failure(database, account, caller, None)
-        raise Gone("This link was used already or has expired; ask your administrator for a new one.")
-    passwords.check_password(password, user.name, user.display_name)
+    invited = find_invited(database, secret, caller)
+    passwords.check_password(password, invited.name, invited.display_name)
     password_hash = passwords.hash_password(password)
     with database.write() as db:
-        user = store.use_link(db, kept)
-        if user is None:
-            raise Gone("This link has just been used; ask your administrator for a new one.")
-        store.set_password(db, user.id, password_hash)
+        entered = store.use_link(db, kept)
+        if entered is None:
+            raise Gone(ANOTHER_LINK)
+        store.set_password(db, entered.id, password_hash)
         if display_name:
-            user.display_name = display_name
-        store.end_sessions_of(db, user.id)
-        store.forget_failures(db, _account(user.name), WINDOW_MINUTES)
-        return _open_session(db, settings, user, caller, "one-time link")
+            entered.display_name = display_name
+        store.end_sessions_of(db, entered.id)
+        store.forget_failures(db, _account(entered.name), WINDOW_MINUTES)
+        return _open_session(db, settings, entered, caller, "one-time link")
 
 
 def sign_out(db: WriteSession, actor: Actor) -> None:

@@ -34,6 +34,8 @@ export const signOut = (keepStorage: boolean) =>
 export const noteGesture = (secondsAgo: number) =>
   body(api.POST("/api/v1/session/gestures", { body: { seconds_ago: secondsAgo } }));
 
+export const lookAtLink = (secret: string) => body(api.POST("/api/v1/one-time-links/look", { body: { secret } }));
+
 export const redeemLink = (secret: string, password: string) =>
   body(api.POST("/api/v1/one-time-links/redeem", { body: { secret, password } }));
 

@@ -19,7 +19,7 @@ import { UserAccess } from "./UserAccess";
 const roles = ["expert", "admin", "integrator"] as const;
 const roleChoices = roles.map((value) => ({ value, label: t.users.roles[value] }));
 
-type Link = { url: string; expires_at: string };
+type Link = { name: string; url: string; expires_at: string };
 
 export function UsersPage() {
   const users = useQuery(usersQuery);
@@ -47,7 +47,7 @@ export function UsersPage() {
       )}
       {link && (
         <Modal opened onClose={() => setLink(null)} title={t.users.linkTitle} closeOnClickOutside={false} size="lg">
-          <ShownOnce text={link.url} note={t.users.linkNote(t.units.dateTime(link.expires_at))} />
+          <ShownOnce text={link.url} note={t.users.linkNote(link.name, t.units.dateTime(link.expires_at))} />
         </Modal>
       )}
     </Page>
@@ -57,7 +57,8 @@ export function UsersPage() {
 function Users({ users, onLink }: { users: readonly UserOut[]; onLink: (link: Link) => void }) {
   const me = useQuery(sessionQuery).data?.user.id;
   const update = useAction(updateUser, { stale: ["users"] });
-  const again = useAction(createLink, { onDone: onLink });
+  const linkFor = async (user: UserOut) => ({ name: user.name, ...(await createLink(user.id)) });
+  const again = useAction(linkFor, { onDone: onLink });
   const [looked, setLooked] = useState<UserOut | null>(null);
   const [locking, setLocking] = useState<UserOut | null>(null);
   return (
@@ -96,9 +97,7 @@ function Users({ users, onLink }: { users: readonly UserOut[]; onLink: (link: Li
                 />
               </Table.Td>
               <Table.Td>
-                <Badge variant="light" color={user.locked ? "orange" : "teal"} tt="none">
-                  {user.locked ? t.users.locked : t.users.active}
-                </Badge>
+                <State user={user} />
               </Table.Td>
               <Table.Td>
                 <Group gap={8} justify="flex-end" wrap="nowrap">
@@ -110,7 +109,7 @@ function Users({ users, onLink }: { users: readonly UserOut[]; onLink: (link: Li
                   >
                     {t.users.access}
                   </Button>
-                  <Button size="compact-sm" variant="default" onClick={() => again.run(user.id)}>
+                  <Button size="compact-sm" variant="default" onClick={() => again.run(user)}>
                     {t.users.newLink}
                   </Button>
                   <Button
@@ -128,6 +127,19 @@ function Users({ users, onLink }: { users: readonly UserOut[]; onLink: (link: Li
         </Table.Tbody>
       </Table>
     </Table.ScrollContainer>
+  );
+}
+
+function State({ user }: { user: UserOut }) {
+  const [colour, words] = user.locked
+    ? ["orange", t.users.locked]
+    : user.invited
+      ? ["azure", t.users.invited]
+      : ["teal", t.users.active];
+  return (
+    <Badge variant="light" color={colour} tt="none">
+      {words}
+    </Badge>
   );
 }
 
@@ -151,7 +163,11 @@ function Invite({ onClose, onLink }: { onClose: () => void; onLink: (link: Link)
   const [name, setName] = useState("");
   const [displayName, setDisplayName] = useState("");
   const [role, setRole] = useState<UserOut["role"]>("expert");
-  const create = useAction(createUser, { stale: ["users"], shownInPlace: true, onDone: (made) => onLink(made.link) });
+  const create = useAction(createUser, {
+    stale: ["users"],
+    shownInPlace: true,
+    onDone: ({ user, link }) => onLink({ name: user.name, ...link }),
+  });
   const submit = (event: FormEvent) => {
     event.preventDefault();
     create.run({ name: name.trim(), display_name: displayName.trim(), role });

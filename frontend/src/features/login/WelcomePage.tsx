@@ -2,21 +2,27 @@
  * A one-time link: `/welcome#secret`. The secret stays in the fragment, which browsers do not send, and is wiped from
  * the address as soon as it was read.
  */
-import { Button, Paper, PasswordInput, Stack, Text, Title } from "@mantine/core";
+import { Button, Paper, PasswordInput, Stack, Text, TextInput, Title } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
-import { type FormEvent, useEffect, useState } from "react";
+import { type FormEvent, useEffect, useRef, useState } from "react";
 import { useNavigate } from "react-router";
-import { redeemLink, sessionQuery, useAction } from "../../api";
+import { isProblem, lookAtLink, redeemLink, sessionQuery, useAction } from "../../api";
 import { PlainFrame, Problem, t } from "../../ui";
 
 export const shortestPassword = 12;
 
 export function WelcomePage() {
   const [secret] = useState(() => window.location.hash.slice(1));
+  const [name, setName] = useState("");
   const [password, setPassword] = useState("");
   const [again, setAgain] = useState("");
   const navigate = useNavigate();
   const queries = useQueryClient();
+  const look = useAction(lookAtLink, { shownInPlace: true, onDone: (invited) => setName(invited.name) });
+  const ask = useRef(look.run);
+  useEffect(() => {
+    if (secret !== "") ask.current(secret);
+  }, [secret]);
   useEffect(() => {
     window.history.replaceState(window.history.state, "", window.location.pathname);
   }, []);
@@ -34,11 +40,15 @@ export function WelcomePage() {
     event.preventDefault();
     if (password.length >= shortestPassword && password === again) redeem.run(secret, password);
   };
-  if (secret === "")
+  const unusable = secret === "" ? { title: t.welcome.noSecretTitle, detail: t.welcome.noSecret } : look.problem;
+  if (unusable)
     return (
       <PlainFrame>
         <Stack maw={480} mx="auto" mt="12vh" p="md">
-          <Problem problem={{ title: t.welcome.noSecretTitle, detail: t.welcome.noSecret }} />
+          <Problem
+            problem={unusable}
+            {...(look.problem && !isProblem(look.problem, 410) ? { retry: () => look.run(secret) } : {})}
+          />
         </Stack>
       </PlainFrame>
     );
@@ -50,6 +60,13 @@ export function WelcomePage() {
             <Title order={1}>{t.welcome.title}</Title>
             <Text size="sm">{t.welcome.body(shortestPassword)}</Text>
             {redeem.problem && <Problem problem={redeem.problem} />}
+            <TextInput
+              label={t.login.name}
+              description={t.welcome.nameHint}
+              autoComplete="username"
+              readOnly
+              value={name}
+            />
             <PasswordInput
               label={t.welcome.password}
               autoComplete="new-password"

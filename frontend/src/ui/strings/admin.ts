@@ -11,6 +11,7 @@ export const users = {
   roles: { admin: "Admin", expert: "Expert", integrator: "Integrator" },
   roleOf: (name: string) => `Role of ${name}`,
   active: "Active",
+  invited: "Invited",
   locked: "Locked",
   lock: "Lock",
   unlock: "Unlock",
@@ -33,8 +34,8 @@ export const users = {
   lockWhat:
     "Every browser of this user is signed out at once and no token works until you unlock the account. What they drew stays.",
   linkTitle: "One-time link",
-  linkNote: (until: string) =>
-    `Give this link to the person by a safe way. It works once, until ${until}, and is not shown again.`,
+  linkNote: (name: string, until: string) =>
+    `Give this link to the person by a safe way. It works once, until ${until}, and is not shown again. Their sign-in name is ${name}.`,
 } as const;
 
 export const experts = {

@@ -2,7 +2,7 @@ import { plural } from "./plural";
 
 export const login = {
   subtitle: "Sign in to read.",
-  name: "Name",
+  name: "Sign-in name",
   password: "Password",
   signIn: "Sign in",
   showPassword: "Show or hide the password",
@@ -20,6 +20,7 @@ export const login = {
 export const welcome = {
   title: "Welcome to Consilium",
   body: (least: number) => `Choose a password of at least ${least} characters. This link works once.`,
+  nameHint: "You sign in with this name from now on.",
   password: "New password",
   again: "The same again",
   tooShort: (least: number) => `At least ${least} characters, please.`,
