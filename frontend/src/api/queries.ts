@@ -5,7 +5,7 @@
  * page with cursors; where a page shows a whole small list (labels' experts, members), one page of 200 is asked for.
  */
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
-import { getSession, listRevisions } from "./actions";
+import { getImage, getSession, listRevisions } from "./actions";
 import { api, body } from "./client";
 import type { AssignmentOut, JobOut } from "./wire";
 
@@ -65,6 +65,10 @@ export const imagesQuery = (projectId: string) =>
     initialPageParam: "",
     getNextPageParam: (page) => page.next_cursor,
   });
+
+/** One image by its id; what it is called does not change. */
+export const imageQuery = (imageId: string) =>
+  queryOptions({ queryKey: ["image", imageId], queryFn: () => getImage(imageId), staleTime: Number.POSITIVE_INFINITY });
 
 /** Every image I may see, of whatever project. */
 export const allImagesQuery = infiniteQueryOptions({

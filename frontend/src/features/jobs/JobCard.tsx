@@ -2,7 +2,16 @@
 import { Alert, Badge, Button, Card, Group, Progress, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { cancelJob, createJob, expertsQuery, type JobOut, projectsQuery, sessionQuery, useAction } from "../../api";
+import {
+  cancelJob,
+  createJob,
+  expertsQuery,
+  imageQuery,
+  type JobOut,
+  projectsQuery,
+  sessionQuery,
+  useAction,
+} from "../../api";
 import { say, t } from "../../ui";
 import { LossCurve } from "./LossCurve";
 
@@ -47,10 +56,12 @@ export function JobCard({ job }: { job: JobOut }) {
 }
 
 function JobPlace({ job }: { job: JobOut }) {
+  const images = useJobImages(job);
   const projects = useQuery(projectsQuery);
   const experts = useQuery(expertsQuery);
   const words = [
     projects.data?.items.find((project) => project.id === job.project_id)?.name,
+    images,
     experts.data?.items.find((expert) => expert.id === job.expert_id)?.name,
     t.units.dateTime(job.created_at),
     job.attempt > 1 ? t.jobs.attempt(job.attempt) : undefined,
@@ -60,6 +71,15 @@ function JobPlace({ job }: { job: JobOut }) {
       <bdi>{words.join(" · ")}</bdi>
     </Text>
   );
+}
+
+/** What a prediction is of: its one image by name, several by their number. */
+function useJobImages({ kind, params }: JobOut): string | undefined {
+  const asked = kind === "predict" && Array.isArray(params.image_ids) ? params.image_ids : [];
+  const [first] = asked;
+  const only = asked.length === 1 && typeof first === "string" ? first : null;
+  const image = useQuery({ ...imageQuery(only ?? ""), enabled: only !== null });
+  return asked.length > 1 ? t.jobs.images(asked.length) : image.data?.name;
 }
 
 function JobProgress({ job }: { job: JobOut }) {

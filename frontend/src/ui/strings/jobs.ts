@@ -1,3 +1,5 @@
+import { plural } from "./plural";
+
 export const jobs = {
   kinds: {
     pretrain: "Pretraining",
@@ -54,6 +56,7 @@ export const jobs = {
   estimating: "Estimating the time left",
   left: (duration: string) => `About ${duration} left`,
   took: (duration: string) => `Took ${duration}`,
+  images: (n: number) => plural(n, "image", "images"),
   attempt: (n: number) => `attempt ${n}`,
   cancel: "Cancel",
   again: "Try again",

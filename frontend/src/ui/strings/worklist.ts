@@ -30,7 +30,8 @@ export const worklist = {
   openNamed: (name: string) => `Open ${name}`,
   lookNamed: (name: string) => `Look at ${name}`,
   progress: "Submitted",
-  done: (done: number, all: number) => `${done.toLocaleString("en")} of ${all.toLocaleString("en")} submitted`,
+  done: (done: number, all: number) =>
+    all === 0 ? "No reads asked for" : `${done.toLocaleString("en")} of ${all.toLocaleString("en")} submitted`,
   allDone: "All your reads are submitted. Well done.",
   none: "Nothing to read",
   noneNext:
