@@ -4,6 +4,7 @@ import os
 import time
 from uuid import UUID
 
+import nibabel as nib
 import numpy as np
 from sqlalchemy import text
 
@@ -35,7 +36,8 @@ def test_an_upload_is_looked_at_before_anything_of_it_is_kept(hospital: Hospital
     assert [(one["name"], one["dims"], one["spacing_mm"]) for one in report["images"]] == [
         ("tilted", [10, 8, 6], [0.7, 0.8, 2.5])
     ]
-    assert len(report["images"][0]["axes"]) == 3
+    of_file = "".join(nib.aff2axcodes(tilted.affine_ras))
+    assert (report["images"][0]["axes"], report["images"][0]["file_axes"]) == ("RAS", of_file)
     assert report["readings"] == {"Exp1": 1}
     verdicts = {one["file"]: one["code"] for one in report["verdicts"]}
     assert verdicts["segmentations/Exp2/tilted.nii.gz"] == "grid_mismatch"
