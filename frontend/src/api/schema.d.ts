@@ -644,6 +644,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/one-time-links/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look At One Time Link
+         * @description Whom a one-time link is for; asking does not use it up.
+         */
+        post: operations["look_at_one_time_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/one-time-links/redeem": {
         parameters: {
             query?: never;
@@ -2371,6 +2391,16 @@ export interface components {
             high: number;
         };
         /**
+         * InvitedOut
+         * @description Whom a one-time link lets in: `name` is what they sign in with.
+         */
+        InvitedOut: {
+            /** Name */
+            name: string;
+            /** Display Name */
+            display_name: string;
+        };
+        /**
          * JobErrorOut
          * @description Why a job failed, for the person who can act.
          */
@@ -2628,6 +2658,14 @@ export interface components {
              * Format: date-time
              */
             expires_at: string;
+        };
+        /** LookIn */
+        LookIn: {
+            /**
+             * Secret
+             * @description What follows the # in the link.
+             */
+            secret: string;
         };
         /**
          * MemberIn
@@ -3950,7 +3988,7 @@ export interface components {
         };
         /**
          * UserOut
-         * @description An account.
+         * @description An account; invited: it has no password yet and waits for its one-time link to be used.
          */
         UserOut: {
             /**
@@ -3969,6 +4007,8 @@ export interface components {
             role: "admin" | "expert" | "integrator";
             /** Locked */
             locked: boolean;
+            /** Invited */
+            invited: boolean;
         };
         /** UserPageOut */
         UserPageOut: {
@@ -5861,6 +5901,60 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ModelOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    look_at_one_time_link: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Send the same key to try again safely. */
+                "idempotency-key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LookIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitedOut"];
                 };
             };
             /** @description The request is understood but cannot be right. */
