@@ -17,7 +17,7 @@ from tests.integration.test_imports import gateway_of, run_waiting_import
 
 def test_an_upload_is_looked_at_before_anything_of_it_is_kept(hospital: Hospital) -> None:
     project = hospital.project(labels=1)
-    tilted = volume("tilted", (6, 8, 10), affine((0.7, 0.8, 2.5)))
+    tilted = volume("tilted", (6, 8, 10), affine((0.7, 0.8, 2.5)) @ np.diag([-1.0, -1.0, -1.0, 1.0]))  # LPI
     files = {
         "images/tilted.nii.gz": tilted.nifti(),
         "images/broken.nii.gz": b"no volume",
