@@ -257,7 +257,7 @@ def test_who_runs_a_project_checks_an_upload_looks_at_an_image_and_settles_who_r
     dialog.get_by_label("Dr Blau").check()
     dialog.get_by_label("Why").fill("on leave")
     dialog.get_by_role("button", name="Withdraw", exact=True).click()
-    expect(page.get_by_test_id("progress-row")).to_contain_text("0 of 0")
+    expect(page.get_by_test_id("progress-row")).to_contain_text("No reads asked for")
     page.get_by_role("tab", name="Experts").click()
     page.get_by_role("button", name="More for Dr Blau").click()
     page.get_by_role("menuitem", name="Take out of the project").click()
