@@ -19,6 +19,7 @@ from backend.imaging.refusal import Refusal
 
 Affine: TypeAlias = npt.NDArray[np.float64]
 Geometry: TypeAlias = Literal["regular", "sheared", "irregular", "uncalibrated"]
+Sides: TypeAlias = Literal["known", "doubtful", "unknown"]
 Triple: TypeAlias = tuple[float, float, float]
 
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -152,6 +153,17 @@ def axis_sides(affine: Affine) -> tuple[str, float]:
         sides[axis] = ("LPI" if flipped else "RAS")[patient]
         furthest = max(furthest, math.degrees(math.acos(min(1.0, abs(float(cosines[patient, axis]))))))
     return "".join(sides), furthest
+
+
+def sides_of(geometry: str, warnings: Sequence[str]) -> Sides:
+    """Whether an image's left and right may be named, from its kept geometry and the codes of its import's warnings.
+
+    doubtful: the file places the image twice and differently. unknown: it does not say how the image lies in the patient.
+    """
+    codes = {warning.partition(":")[0] for warning in warnings}
+    if "forms_disagree" in codes:
+        return "doubtful"
+    return "unknown" if geometry == "uncalibrated" or "orientation_unknown" in codes else "known"
 
 
 # ------------------------------------------------------------------------------------------------------ stacked slices

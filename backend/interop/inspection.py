@@ -83,7 +83,7 @@ def _image(database: Database, project_id: UUID, image: ParsedImage, verdicts: d
     if known:
         _settle(verdicts, image.files, "duplicate", "duplicate", "the project has this image already")
     affine = geometry.from_rows(image.affine)
-    placed = image.geometry != "uncalibrated" and not any("orientation_unknown" in one for one in image.warnings)
+    placed = geometry.sides_of(image.geometry, image.warnings) == "known"
     axes, tilt_degrees = geometry.axis_sides(affine) if placed else (None, None)
     source = geometry.SourceAxes.from_json(image.source_axes)
     of_file = source.undo_affine(affine, (image.nx, image.ny, image.nz))

@@ -11,7 +11,8 @@ from uuid import UUID
 from fastapi import Request
 from pydantic import BaseModel
 
-from backend.studies.rules import ImageRow
+from backend.imaging.geometry import sides_of
+from backend.studies.rules import ImageRow, display_window
 
 
 class WindowPresetOut(BaseModel):
@@ -28,6 +29,8 @@ class ImageOut(BaseModel):
     affine: the first three rows, row-major, of voxel (i, j, k) → RAS millimetres. low, high: range of stored values;
     displayed = stored * slope + intercept, in `unit`; window_low, window_high are displayed values. sha256 is the `v`
     of its slabs' and thumbnail's addresses. Slab k holds slices k * slab_depth up to the next, x fastest.
+    sides: whether the file says which side of the patient is which; doubtful where it places the image twice and
+    differently (`affine` is the first). Name left and right only where they are known.
     """
 
     id: UUID
@@ -40,6 +43,7 @@ class ImageOut(BaseModel):
     channels: Literal[1, 3]
     affine: list[float]
     geometry: Literal["regular", "sheared", "irregular", "uncalibrated"]
+    sides: Literal["known", "doubtful", "unknown"]
     warnings: list[str]
     slope: float
     intercept: float
@@ -107,13 +111,21 @@ class StudyPageOut(BaseModel):
     next_cursor: str | None
 
 
-_COMPUTED = {"patient_pseudonym", "slab_count"}
+_COMPUTED = {"patient_pseudonym", "slab_count", "sides", "window_low", "window_high"}
 
 
 def image_out(row: ImageRow) -> ImageOut:
     """An image as the wire says it."""
     columns = {name: getattr(row.image, name) for name in ImageOut.model_fields.keys() - _COMPUTED}
-    return ImageOut(patient_pseudonym=row.pseudonym, slab_count=len(row.image.slab_sha256s), **columns)
+    window_low, window_high = display_window(row.image)
+    return ImageOut(
+        patient_pseudonym=row.pseudonym,
+        slab_count=len(row.image.slab_sha256s),
+        sides=sides_of(row.image.geometry, row.image.warnings),
+        window_low=window_low,
+        window_high=window_high,
+        **columns,
+    )
 
 
 def accepts_gzip(request: Request) -> bool:

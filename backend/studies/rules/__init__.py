@@ -2,7 +2,15 @@
 
 from backend.studies.rules.headers import load_tags
 from backend.studies.rules.keeping import KeptBytes, find_same, hash_originals, keep_image, lock_door, store_bytes
-from backend.studies.rules.pixels import Slab, corrupt_blobs, load_slab, make_thumbnail, read_slice, write_png
+from backend.studies.rules.pixels import (
+    Slab,
+    corrupt_blobs,
+    display_window,
+    load_slab,
+    make_thumbnail,
+    read_slice,
+    write_png,
+)
 from backend.studies.store import Image, ImageRow, find_image, images_of_studies, list_images, list_studies, load_series
 
 __all__ = [
@@ -11,6 +19,7 @@ __all__ = [
     "KeptBytes",
     "Slab",
     "corrupt_blobs",
+    "display_window",
     "find_image",
     "find_same",
     "hash_originals",

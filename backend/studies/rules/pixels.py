@@ -15,7 +15,7 @@ import numpy as np
 
 from backend.blobs import Blobs
 from backend.errors import CorruptBlob, NotFound
-from backend.imaging import slabs
+from backend.imaging import geometry, slabs
 from backend.imaging.refusal import Refusal
 from backend.studies import store
 
@@ -65,12 +65,19 @@ def read_slice(blobs: Blobs, image: store.Image, z: int) -> slabs.Int16Array | s
 
 def as_viewed(plane: slabs.UInt8Array | slabs.Int16Array, image: store.Image) -> slabs.UInt8Array | slabs.Int16Array:
     """A stored slice [y, x, …] with rows and columns flipped to run down and to the right as the viewer shows them."""
-    if image.geometry == "uncalibrated":
+    if geometry.sides_of(image.geometry, image.warnings) == "unknown":
         return plane
     along_x, along_y = (np.asarray(image.affine, float).reshape(3, 4)[:, axis] for axis in (0, 1))
     right, down = along_x[np.abs(along_x).argmax()], along_y[np.abs(along_y).argmax()]
     # RAS grows to the right, the front and the head, all of which the screen shows at its left or its top.
     return plane[:: -1 if down > 0 else 1, :: -1 if right > 0 else 1]
+
+
+def display_window(image: store.Image) -> tuple[float, float]:
+    """The window an image opens with, in displayed values: the kept one, or the image's whole range where all its values lie outside that."""
+    ends = sorted(stored * image.slope + image.intercept for stored in (image.low, image.high))
+    is_seen = ends[0] < image.window_high and ends[1] > image.window_low
+    return (image.window_low, image.window_high) if is_seen else (ends[0], ends[1])
 
 
 def make_thumbnail(blobs: Blobs, image: store.Image) -> bytes:
@@ -83,9 +90,10 @@ def make_thumbnail(blobs: Blobs, image: store.Image) -> bytes:
     step = max(1, -(-max(plane.shape[0], plane.shape[1]) // THUMBNAIL_PIXELS))
     small = plane[step // 2 :: step, step // 2 :: step]
     if image.channels == 1:
-        width = max(image.window_high - image.window_low, 1e-12)  # a constant image has no width to divide by
+        low, high = display_window(image)
+        width = max(high - low, 1e-12)  # a constant image has no width to divide by
         shown = small.astype(np.float64) * image.slope + image.intercept
-        small = np.rint(np.clip((shown - image.window_low) / width, 0, 1) * 255)
+        small = np.rint(np.clip((shown - low) / width, 0, 1) * 255)
     return write_png(np.ascontiguousarray(small, dtype=np.uint8))
 
 

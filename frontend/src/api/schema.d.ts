@@ -2215,6 +2215,8 @@ export interface components {
          *     affine: the first three rows, row-major, of voxel (i, j, k) → RAS millimetres. low, high: range of stored values;
          *     displayed = stored * slope + intercept, in `unit`; window_low, window_high are displayed values. sha256 is the `v`
          *     of its slabs' and thumbnail's addresses. Slab k holds slices k * slab_depth up to the next, x fastest.
+         *     sides: whether the file says which side of the patient is which; doubtful where it places the image twice and
+         *     differently (`affine` is the first). Name left and right only where they are known.
          */
         ImageOut: {
             /**
@@ -2249,6 +2251,11 @@ export interface components {
              * @enum {string}
              */
             geometry: "regular" | "sheared" | "irregular" | "uncalibrated";
+            /**
+             * Sides
+             * @enum {string}
+             */
+            sides: "known" | "doubtful" | "unknown";
             /** Warnings */
             warnings: string[];
             /** Slope */

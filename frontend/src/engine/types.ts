@@ -18,6 +18,8 @@ export interface ImageInfo {
   readonly channels: 1 | 3;
   readonly affine: readonly number[];
   readonly geometry: "regular" | "sheared" | "irregular" | "uncalibrated";
+  /** whether the file says which side of the patient is which; letters stand only where it does, and says it once */
+  readonly sides: "known" | "doubtful" | "unknown";
   /** displayed value = stored · slope + intercept */
   readonly slope: number;
   readonly intercept: number;
@@ -399,6 +401,8 @@ export interface ViewerDoor {
   showProposal(id: string, runs: Runs, look: LayerLook): void;
   /** Takes a proposal over as one edit of this id: values where it has some, 0 where `label` is denied. Null: no change. */
   acceptProposal(runs: Runs, label: number, editId: string): Edit | null;
+  /** how many voxels drawn or erased by hand `acceptLayer` would change; 0 while the layer is not complete */
+  countOverdrawn(id: string, scope: AcceptScope): number;
   /** Null when nothing would change. Of a layer in run form the edit's tool is `opinion`, for it is no revision. */
   acceptLayer(id: string, scope: AcceptScope): Edit | null;
   /** makes the active map equal to a layer's, whatever is locked; null when nothing differs or it is not complete yet */

@@ -1,6 +1,6 @@
 /**
  * Dark or light. The browser remembers the last choice so that nothing flashes before the server has told whose page
- * it is. The reading screen is always dark: a bright frame around a dark image spoils the eye's adaptation.
+ * it is. Where images are read or looked at it is always dark: a bright frame around a dark image spoils the eye's adaptation.
  */
 import { type MantineColorScheme, MantineProvider, useMantineColorScheme } from "@mantine/core";
 import { type ReactNode, useEffect } from "react";
@@ -8,7 +8,7 @@ import { useLocation } from "react-router";
 import { schemeVariables, theme } from "./theme";
 
 function useIsReading(): boolean {
-  return useLocation().pathname.startsWith("/read/");
+  return /^\/(read|look)\//.test(useLocation().pathname);
 }
 
 export function Themed({ nonce, children }: { nonce: string; children: ReactNode }) {

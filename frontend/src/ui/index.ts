@@ -6,6 +6,7 @@ export { ConfirmByName } from "./ConfirmByName";
 export { ErrorBoundary } from "./ErrorBoundary";
 export type { PlotProps } from "./Plot";
 export { ActionsHead, EmptyState, Page, Problem, ShownOnce, SimulatedBadge, Thumbnail, Waiting } from "./parts";
+export { remarkOf } from "./remark";
 export { type NavigationLink, PlainFrame, Shell } from "./Shell";
 export { t } from "./strings";
 export { Themed, useTheme } from "./Themed";

@@ -53,7 +53,14 @@ const toBase64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("bas
 function answerGesture(question: GestureQuestion): { edit: string | null; refusal: string | null } {
   const board = makeBoard(question);
   const { sliceAxis } = question;
-  const image = { ...question.image, channels: 1, windowLow: 0, windowHigh: 1, slabDepth: question.image.nz } as const;
+  const image = {
+    ...question.image,
+    channels: 1,
+    windowLow: 0,
+    windowHigh: 1,
+    slabDepth: question.image.nz,
+    sides: "known",
+  } as const;
   const { planes } = computeOrientation(image);
   const axes = Object.values(planes).find((each) => each.sliceAxis === sliceAxis) as PlaneAxes;
   const samples = question.samples64.map(([i, j, k]): Sample => {
@@ -70,7 +77,14 @@ function answerGesture(question: GestureQuestion): { edit: string | null; refusa
 }
 
 function makeBoard(question: GestureQuestion): DrawingBoard {
-  const image = { ...question.image, channels: 1, windowLow: 0, windowHigh: 1, slabDepth: question.image.nz } as const;
+  const image = {
+    ...question.image,
+    channels: 1,
+    windowLow: 0,
+    windowHigh: 1,
+    slabDepth: question.image.nz,
+    sides: "known",
+  } as const;
   const volume = new ImageVolume(image);
   volume.putSlab(0, fromBase64(question.stored));
   const settings = makeSettings();

@@ -20,6 +20,7 @@ const image: ImageInfo = {
   channels: 1,
   affine: [-0.7, 0, 0, 0, 0, -0.7, 0, 0, 0, 0, 3, 0],
   geometry: "regular",
+  sides: "known",
   slope: 1,
   intercept: 0,
   windowLow: 0,

@@ -90,6 +90,7 @@ function makeViewer(): Viewer {
       channels: 1,
       affine: wanted.affine,
       geometry: wanted.geometry,
+      sides: "known",
       slope: 1,
       intercept: -1024,
       windowLow: -160,

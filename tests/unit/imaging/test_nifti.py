@@ -163,6 +163,7 @@ def test_an_image_that_says_nothing_of_its_orientation_is_taken_with_a_warning(t
     found = opened(bytes(data), tmp_path)
 
     assert found.source_axes == SourceAxes() and any(w.startswith("orientation_unknown") for w in found.warnings)
+    assert geometry.sides_of("regular", found.warnings) == "unknown"
 
 
 def test_forms_that_disagree_are_told_and_the_sform_wins(tmp_path: Path) -> None:
@@ -172,6 +173,7 @@ def test_forms_that_disagree_are_told_and_the_sform_wins(tmp_path: Path) -> None
     found = opened(image.to_bytes(), tmp_path)
 
     assert [w.partition(":")[0] for w in found.warnings] == ["forms_disagree", "orientation_unknown"]
+    assert geometry.sides_of("regular", found.warnings) == "doubtful"
     assert np.array_equal(found.affine, np.eye(4))
 
 

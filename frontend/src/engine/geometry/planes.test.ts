@@ -36,7 +36,7 @@ function makeAffine(code: string): number[] {
 function makeImage(affine: readonly number[], more: Partial<ImageInfo> = {}): ImageInfo {
   const [nx, ny, nz] = SIZE;
   const values = { slope: 1, intercept: 0, windowLow: 0, windowHigh: 1, slabDepth: 8 };
-  return { nx, ny, nz, channels: 1, affine, geometry: "regular", ...values, ...more };
+  return { nx, ny, nz, channels: 1, affine, geometry: "regular", sides: "known", ...values, ...more };
 }
 
 /** Patient mm moved when the screen position moves one cell right or down. */
@@ -114,6 +114,21 @@ describe("orientation", () => {
     const { shown, planes } = computeOrientation(makeImage(makeAffine("LPS"), { geometry: "uncalibrated" }));
     expect(shown).toEqual(["axial"]);
     expect(planes.axial).toMatchObject({ columnFlip: false, rowFlip: false, letters: null, rowAxis: 1 });
+  });
+
+  it("puts no letter on an image whose file does not say how it lies in the patient, and keeps its millimetres", () => {
+    const { shown, planes } = computeOrientation(makeImage(makeAffine("RAS"), { sides: "unknown" }));
+    expect(shown).toEqual(["axial", "coronal", "sagittal"]);
+    for (const axes of Object.values(planes))
+      expect(axes).toMatchObject({ columnFlip: false, rowFlip: false, letters: null });
+    expect([planes.axial.columnMm, planes.axial.rowMm, planes.coronal.rowMm]).toEqual(SPACING);
+  });
+
+  it("places an image by the first of two orientations that disagree, without letters", () => {
+    const known = computeOrientation(makeImage(makeAffine("LAS")));
+    const doubtful = computeOrientation(makeImage(makeAffine("LAS"), { sides: "doubtful" }));
+    for (const plane of ["axial", "sagittal", "coronal"] as const)
+      expect(doubtful.planes[plane]).toEqual({ ...known.planes[plane], letters: null });
   });
 
   it("shows a single slice in its acquisition plane only", () => {

@@ -3,7 +3,8 @@
  *
  * Rule (VIEWER.md section 4): give each patient axis R, A, S the voxel axis of the permutation with the largest sum of
  * |cos|; flip so that patient right is at screen left (axial, coronal), anterior at screen left (sagittal), anterior or
- * superior up. Without orientation (`uncalibrated`): one plane, row 0 on top, no letters.
+ * superior up. Without orientation (`sides` unknown): row 0 on top, no letters; `uncalibrated`: one plane. Where the file
+ * names two orientations (`sides` doubtful) the first places the image, and no letter claims it.
  */
 import type { ImageInfo, Plane, Point3 } from "../types";
 import { norm, readColumn } from "./affine";
@@ -83,7 +84,7 @@ export function matchAxes(affine: readonly number[]): Point3 {
 }
 
 export function computeOrientation(image: ImageInfo): Orientation {
-  if (image.geometry === "uncalibrated") return orientWithoutPatient(image);
+  if (image.sides === "unknown" || image.geometry === "uncalibrated") return orientWithoutPatient(image);
   const axisOf = matchAxes(image.affine);
   const cosines = computeCosines(image.affine);
   const tiltDegrees = Math.max(
@@ -136,12 +137,15 @@ function makePlane(
     slices: counts[sliceAxis] as number,
     columnMm: norm(readColumn(image.affine, columnAxis)) || 1,
     rowMm: norm(readColumn(image.affine, rowAxis)) || 1,
-    letters: {
-      right: name(columnAxis, right, columnFlip ? -1 : 1),
-      left: name(columnAxis, right, columnFlip ? 1 : -1),
-      bottom: name(rowAxis, down, rowFlip ? -1 : 1),
-      top: name(rowAxis, down, rowFlip ? 1 : -1),
-    },
+    letters:
+      image.sides !== "known"
+        ? null
+        : {
+            right: name(columnAxis, right, columnFlip ? -1 : 1),
+            left: name(columnAxis, right, columnFlip ? 1 : -1),
+            bottom: name(rowAxis, down, rowFlip ? -1 : 1),
+            top: name(rowAxis, down, rowFlip ? 1 : -1),
+          },
   };
 }
 
@@ -167,6 +171,8 @@ function listShown(image: ImageInfo, planes: Readonly<Record<Plane, PlaneAxes>>)
 function orientWithoutPatient(image: ImageInfo): Orientation {
   const make = (plane: Plane, columnAxis: number, rowAxis: number, sliceAxis: number): PlaneAxes => {
     const counts = [image.nx, image.ny, image.nz];
+    const lengthOf = (axis: number) =>
+      image.geometry === "uncalibrated" ? 1 : norm(readColumn(image.affine, axis)) || 1;
     return {
       plane,
       columnAxis,
@@ -177,8 +183,8 @@ function orientWithoutPatient(image: ImageInfo): Orientation {
       columns: counts[columnAxis] as number,
       rows: counts[rowAxis] as number,
       slices: counts[sliceAxis] as number,
-      columnMm: 1,
-      rowMm: 1,
+      columnMm: lengthOf(columnAxis),
+      rowMm: lengthOf(rowAxis),
       letters: null,
     };
   };
@@ -187,7 +193,8 @@ function orientWithoutPatient(image: ImageInfo): Orientation {
     sagittal: make("sagittal", 1, 2, 0),
     coronal: make("coronal", 0, 2, 1),
   };
-  return { planes, shown: ["axial"], tiltDegrees: 0, isTilted: false };
+  const shown: readonly Plane[] = image.geometry === "uncalibrated" ? ["axial"] : listShown(image, planes);
+  return { planes, shown, tiltDegrees: 0, isTilted: false };
 }
 
 /** Where the cells of one slice lie in an x-fastest volume: index = base + column · columnStep + row · rowStep. */

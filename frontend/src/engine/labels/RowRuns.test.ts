@@ -10,7 +10,7 @@ const [NX, NY, NZ, DEPTH] = [13, 9, 11, 4];
 
 function makeImage(affine: readonly number[]): ImageInfo {
   const shape = { nx: NX, ny: NY, nz: NZ, channels: 1, slabDepth: DEPTH } as const;
-  return { ...shape, affine, geometry: "regular", slope: 1, intercept: 0, windowLow: 0, windowHigh: 1 };
+  return { ...shape, affine, geometry: "regular", sides: "known", slope: 1, intercept: 0, windowLow: 0, windowHigh: 1 };
 }
 
 /** Blobs with long and short runs, rows that are full, and an empty slice. */

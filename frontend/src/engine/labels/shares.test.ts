@@ -15,6 +15,7 @@ const IMAGE: ImageInfo = {
   slabDepth: DEPTH,
   affine: [1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1, 0],
   geometry: "regular",
+  sides: "known",
   slope: 1,
   intercept: 0,
   windowLow: 0,

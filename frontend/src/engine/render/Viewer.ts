@@ -395,6 +395,17 @@ export class Viewer extends LayerViewer implements ViewerDoor {
     return this.publish(this.toolbox.board?.history.redo() ?? null);
   }
 
+  countOverdrawn(id: string, scope: AcceptScope): number {
+    this.toolbox.settleAll();
+    const layer = this.references.find(id);
+    if (layer === null || this.toolbox.board === null || !layer.runs.isComplete) return 0;
+    return this.toolbox.board.countOverdrawn(
+      layer.runs,
+      scope,
+      boundScope(scope, this.scene.orientation.planes, this.size),
+    );
+  }
+
   acceptLayer(id: string, scope: AcceptScope): Edit | null {
     this.toolbox.settleAll();
     const layer = this.references.find(id);

@@ -28,6 +28,7 @@ const IMAGE: ImageInfo = {
   // anisotropic and sheared
   affine: [-0.9, 0.1, 0, 4, 0, -0.8, 0.5, 0, 0, 0, 2.1, -5],
   geometry: "sheared",
+  sides: "known",
   slope: 1,
   intercept: 0,
   windowLow: 0,
@@ -500,6 +501,42 @@ describe("accepting a proposal", () => {
     }
     board.accept(proposal, "r", { labels: "all", mode: "replace" }, WHOLE);
     expect([...board.labels.countVoxels()]).toEqual([[7, 1]]);
+  });
+
+  it("counts what it would change of my own drawing, and leaves everything as it is", () => {
+    const board = makeBoard();
+    const proposal = new RowRuns(...SIZE, IMAGE.slabDepth);
+    for (let slab = 0; slab < 3; slab++) {
+      const dense = new Uint8Array(18 * 15 * Math.min(4, 9 - 4 * slab));
+      if (slab === 0) dense.fill(1, 0, 60);
+      proposal.putSlab(slab, buildRowRuns(dense.buffer, 18, "uint8"));
+    }
+    const all: AcceptScope = { labels: "all", mode: "replace" };
+    expect(board.countOverdrawn(proposal, all, WHOLE)).toBe(0);
+    board.accept(proposal, "r", all, WHOLE);
+    expect(board.countOverdrawn(proposal, all, WHOLE)).toBe(0);
+
+    board.settings.activeLabel = 2;
+    board.settings.radiusMm = 0.1;
+    click(board, "brush", [3, 0, 0]);
+    click(board, "brush", [8, 7, 4]);
+    const before = [...board.labels.voxels];
+    expect(board.countOverdrawn(proposal, all, WHOLE)).toBe(2);
+    expect(board.countOverdrawn(proposal, { labels: [1], mode: "replace" }, WHOLE)).toBe(1);
+    expect([...board.labels.voxels]).toEqual(before);
+
+    board.history.undo();
+    board.history.undo();
+    expect(board.countOverdrawn(proposal, all, WHOLE)).toBe(0);
+  });
+
+  it("counts as mine what came with the revision I continue", () => {
+    const board = makeBoard();
+    board.labels.applyRuns({ starts: Float64Array.of(5), lengths: Float64Array.of(3), values: Uint8Array.of(1, 1, 1) });
+    const empty = new RowRuns(...SIZE, IMAGE.slabDepth);
+    for (let slab = 0; slab < 3; slab++)
+      empty.putSlab(slab, buildRowRuns(new Uint8Array(18 * 15 * Math.min(4, 9 - 4 * slab)).buffer, 18, "uint8"));
+    expect(board.countOverdrawn(empty, { labels: [1], mode: "replace" }, WHOLE)).toBe(3);
   });
 
   it("is bounded by its slices, for painting too", () => {

@@ -9,6 +9,7 @@ import type { VoxelBox } from "../geometry/box";
 import type { PlaneAxes } from "../geometry/planes";
 import { EditDraft } from "../labels/EditDraft";
 import { EditHistory, type RemoteVoxels } from "../labels/EditHistory";
+import { countHandDrawn } from "../labels/handDrawn";
 import { LabelVolume } from "../labels/LabelVolume";
 import type { RowRuns } from "../labels/RowRuns";
 import { acceptProposal } from "../ops/accept";
@@ -93,6 +94,22 @@ export class DrawingBoard {
 
   /** Takes over a proposal within a scope; `range` is the scope's part of the grid. No revision: one of several opinions. */
   accept(proposal: RowRuns, revisionId: string | null, scope: AcceptScope, range: VoxelBox): Edit | null {
+    const tool = revisionId === null ? "opinion" : "accept";
+    const edit = this.draftAccept(proposal, scope, range).finish(this.makeId(), tool, revisionId);
+    return edit === null ? null : this.history.record(edit);
+  }
+
+  /** How many voxels that I drew or erased by hand accepting would change; all of them where my steps left the memory. */
+  countOverdrawn(proposal: RowRuns, scope: AcceptScope, range: VoxelBox): number {
+    const draft = this.draftAccept(proposal, scope, range);
+    const change = draft.finish(this.makeId(), "accept", null);
+    draft.cancel();
+    if (change === null) return 0;
+    const { standing, undoDepth } = this.history;
+    return standing.length < undoDepth ? change.voxels : countHandDrawn(change, standing);
+  }
+
+  private draftAccept(proposal: RowRuns, scope: AcceptScope, range: VoxelBox): EditDraft {
     const locked = new Set(this.settings.labelInfos.filter((label) => label.locked).map((label) => label.value));
     const chosen = scope.labels === "all" ? null : new Set(scope.labels);
     const highest = this.labels.dtype === "uint8" ? 255 : 65535;
@@ -105,8 +122,7 @@ export class DrawingBoard {
       // A 16-bit proposal may hold labels that an 8-bit map cannot: they are left out, never cut to another label.
       mayChange: (_, present, next) => next <= highest && !locked.has(present) && !locked.has(next),
     });
-    const edit = draft.finish(this.makeId(), revisionId === null ? "opinion" : "accept", revisionId);
-    return edit === null ? null : this.history.record(edit);
+    return draft;
   }
 
   /** Somebody else's edit below mine that wait; says what stayed mine. Throws BadEdit. */

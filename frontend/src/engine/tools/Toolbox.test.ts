@@ -14,6 +14,7 @@ const IMAGE: ImageInfo = {
   channels: 1,
   affine: [-1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1, 0],
   geometry: "regular",
+  sides: "known",
   slope: 1,
   intercept: 0,
   windowLow: 0,

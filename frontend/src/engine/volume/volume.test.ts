@@ -51,6 +51,7 @@ const INFO: ImageInfo = {
   channels: 1,
   affine: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0],
   geometry: "regular",
+  sides: "known",
   slope: 2,
   intercept: -10,
   windowLow: 0,

@@ -14,7 +14,7 @@ import {
   thumbnailAddress,
   useAction,
 } from "../../api";
-import { ConfirmByName, EmptyState, Problem, say, Thumbnail, t, Waiting } from "../../ui";
+import { ConfirmByName, EmptyState, Problem, remarkOf, say, Thumbnail, t, Waiting } from "../../ui";
 import { AddImages } from "./AddImages";
 
 export function ImagesTab({ project, manages }: { project: ProjectOut; manages: boolean }) {
@@ -104,8 +104,8 @@ function ImageCard({ project, image, manages }: CardProps) {
             </Badge>
           )}
           {image.warnings.map((warning) => (
-            <Text key={warning} size="xs" c="var(--ui-warning)">
-              {warning}
+            <Text key={warning} size="xs" c="var(--ui-warning)" className="sentence">
+              {remarkOf(warning)}
             </Text>
           ))}
         </Stack>

@@ -4,7 +4,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Info } from "lucide-react";
 import { useState } from "react";
 import { asProblem, type ImageOut, imageTagsQuery } from "../../api";
-import { Problem, t, Waiting } from "../../ui";
+import { Problem, remarkOf, t, Waiting } from "../../ui";
 import { columnLengths_mm } from "./looks";
 
 export function AboutImage({ image }: { image: ImageOut }) {
@@ -38,7 +38,7 @@ function Facts({ image }: { image: ImageOut }) {
     [t.measures.grid, t.measures.gridOf(t.units.size([nx, ny, nz]), spacing?.join(" × ") ?? null)],
     [t.measures.geometry, t.read.geometry[geometry]],
     [t.measures.unit, `${t.measures.range(String(range[0]), String(range[1]))}${unit && ` ${unit}`}`],
-    [t.measures.warnings, warnings.join("; ") || t.measures.noWarnings],
+    [t.measures.warnings, warnings.map(remarkOf).join("; ") || t.measures.noWarnings],
   ];
   return (
     <Table verticalSpacing={4} data-testid="image-facts">

@@ -70,7 +70,7 @@ function cursorWords({ ijk, mm, values, label, share }: CursorInfo): string {
   const unit = facts?.image.unit ? ` ${facts.image.unit}` : "";
   const value = values ? values.map((one) => Number(one.toPrecision(5))).join(", ") + unit : "…";
   const name = labels.find((one) => one.value === label)?.name;
-  const trusted = facts?.image.geometry !== "uncalibrated" && facts?.image.geometry !== "irregular";
+  const trusted = facts?.image.sides === "known" && facts.image.geometry !== "irregular";
   const place = trusted ? `RAS ${mm.map((one) => one.toFixed(1)).join(", ")} mm` : null;
   const shareHere =
     heat && heat !== "difference" && share !== null && share > 0 ? t.layers.shareHere(heat, share) : null;

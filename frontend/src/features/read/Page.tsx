@@ -13,6 +13,7 @@ import { LargeFill } from "./LargeFill";
 import { MergeNote } from "./Notes";
 import { OpinionStrip } from "./OpinionStrip";
 import { Panel } from "./Panel";
+import { Questions } from "./Questions";
 import classes from "./read.module.css";
 import { SessionContext } from "./SessionContext";
 import { ShortcutSheet } from "./ShortcutSheet";
@@ -31,7 +32,7 @@ export function ReadPage() {
   const [attempt, setAttempt] = useState(0);
   const session = useOpenRead(address, attempt);
   const reopenCase = useCallback(() => setAttempt((n) => n + 1), []);
-  const submit = useSubmit(session);
+  const { submit, send } = useSubmit(session);
   const phase = useRead((state) => state.phase);
   const problem = useRead((state) => state.problem);
   useCommands(session, submit);
@@ -74,6 +75,7 @@ export function ReadPage() {
       </div>
       <ShortcutSheet />
       <LargeFill />
+      <Questions onSubmit={send} />
     </SessionContext.Provider>
   );
 }
@@ -107,11 +109,11 @@ function useOpenRead({ assignment, project = "", image = "" }: Address, attempt:
   return session;
 }
 
-/** Submit and open the next read of this project, or go home when there is none. */
-function useSubmit(session: ReadSession | null): () => void {
+/** `send` submits and opens the next read of this project, or goes home when there is none; `submit` asks first where nothing was drawn. */
+function useSubmit(session: ReadSession | null): { submit: () => void; send: () => void } {
   const navigate = useNavigate();
   const queries = useQueryClient();
-  return useCallback(() => {
+  const send = useCallback(() => {
     if (!session || session.facts.readOnly || useRead.getState().submitting) return;
     session
       .submit()
@@ -122,6 +124,11 @@ function useSubmit(session: ReadSession | null): () => void {
       })
       .catch((error: unknown) => say(t.read.notSubmitted(asProblem(error).detail), "error"));
   }, [session, navigate, queries]);
+  const submit = useCallback(() => {
+    if (session?.isUntouched) useRead.setState({ asked: { about: "empty-submit" } });
+    else send();
+  }, [session, send]);
+  return { submit, send };
 }
 
 type TopBarProps = { session: ReadSession; onSubmit: () => void; onReopened: () => void };

@@ -27,6 +27,7 @@ export function View3dButton() {
         buildSurfaces={() => buildSurfaces(session)}
         buildVolume={(side) => session.viewer.buildNifti(side)}
         onPick={(mm) => session.viewer.goToMm(mm)}
+        sidesKnown={session.facts.image.sides === "known"}
       />
     </>
   );

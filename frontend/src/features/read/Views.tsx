@@ -102,11 +102,18 @@ function viewLabel(plane: Plane, position: { index: number; count: number } | un
   return t.read.sliceOf(t.read.planes[plane], (position?.index ?? 0) + 1, position?.count ?? 1);
 }
 
-/** Says when the grid is not what a doctor assumes: tilted, sheared, uneven or without millimetres. */
+/** Says when the image is not what a doctor assumes: sides nobody wrote down, a grid tilted, sheared, uneven or without millimetres. */
 function GridBadge() {
   const tilt = useRead((state) => state.view?.tiltDegrees ?? 0);
   const geometry = useRead((state) => state.facts?.image.geometry);
+  const sides = useRead((state) => state.facts?.image.sides ?? "known");
   const words =
     geometry && geometry !== "regular" ? t.read.geometry[geometry] : tilt > 5 ? t.read.tilted(Math.round(tilt)) : null;
-  return words && <div className={classes.viewBadge}>{words}</div>;
+  if (!words && sides === "known") return null;
+  return (
+    <div className={classes.viewBadges}>
+      {sides !== "known" && <strong className={classes.viewBadge}>{t.read.sides[sides]}</strong>}
+      {words && <span className={classes.viewBadge}>{words}</span>}
+    </div>
+  );
 }

@@ -49,6 +49,7 @@ export function imageInfo(image: ImageOut): ImageInfo {
     channels: image.channels === 3 ? 3 : 1,
     affine: image.affine,
     geometry: image.geometry,
+    sides: image.sides,
     slope: image.slope,
     intercept: image.intercept,
     windowLow: image.window_low,

@@ -28,7 +28,7 @@ import {
   type ServerEvent,
   submitSegmentation,
 } from "../../api";
-import { type Edit, type LayerLook, type Plane, Viewer, type ViewerState } from "../../engine";
+import { type AcceptScope, type Edit, type LayerLook, type Plane, Viewer, type ViewerState } from "../../engine";
 import { say, t } from "../../ui";
 import { Asking } from "./asking";
 import { byAuthorAndTitle, describeLayer, hideHeat } from "./layers";
@@ -150,7 +150,7 @@ export class ReadSession {
     this.#reading?.step(direction).catch((error: unknown) => say(asProblem(error).detail, "error"));
   }
 
-  /** Take the proposal for one label or for all; an ordinary edit, so undoable. */
+  /** Take the proposal for one label or for all, after a question where that changes what was drawn by hand. */
   accept(scope: "active" | "all"): void {
     if (this.opinions?.accept()) return;
     const open = [this.#asking, this.#propagating].find((one) => one?.isOpen);
@@ -159,10 +159,29 @@ export class ReadSession {
       return;
     }
     if (this.facts.readOnly || !useRead.getState().proposal) return;
-    const labels = scope === "all" ? "all" : [this.viewer.state.activeLabel];
-    if (this.viewer.acceptLayer(proposalId, { labels, mode: "replace" }) === null) say(t.read.nothingToAccept);
+    const voxels = this.viewer.countOverdrawn(proposalId, this.#scopeOf(scope));
+    if (voxels > 0) this.#show({ asked: { about: "overdraw", scope, voxels } });
+    else this.takeProposal(scope);
+  }
+
+  /** The proposal over whatever is drawn: an ordinary edit, so undoable. */
+  takeProposal(scope: "active" | "all"): void {
+    if (this.viewer.acceptLayer(proposalId, this.#scopeOf(scope)) === null) say(t.read.nothingToAccept);
     // What was accepted is now mine; the hatching would only hide the corrections that follow.
     else if (scope === "all") this.setLayerLook(proposalId, { visible: false });
+  }
+
+  #scopeOf(scope: "active" | "all"): AcceptScope {
+    return { labels: scope === "all" ? "all" : [this.viewer.state.activeLabel], mode: "replace" };
+  }
+
+  /** A prediction waits, and nothing was ever drawn or accepted in this reading. */
+  get isUntouched(): boolean {
+    const { proposal, parentVoxels } = useRead.getState();
+    if (!this.#reading || !proposal) return false;
+    const { position, waiting } = this.#reading.outbox;
+    const { undoDepth, redoDepth } = this.viewer.state;
+    return position.seq === 0 && waiting.length + undoDepth + redoDepth === 0 && parentVoxels === null;
   }
 
   /** Give up the gesture under way, else the open proposal of Ask AI, else what was propagated. */

@@ -80,6 +80,9 @@ export type OpinionsState = {
   contours: boolean;
 };
 
+/** A submit with nothing drawn beside a prediction, or an acceptance that would change so many voxels drawn by hand. */
+export type Asked = { about: "empty-submit" } | { about: "overdraw"; scope: "active" | "all"; voxels: number };
+
 export type ReadState = {
   phase: "loading" | "ready" | "failed";
   problem: ApiProblem | null;
@@ -126,6 +129,8 @@ export type ReadState = {
   question: Question | null;
   /** False where unsent strokes do not survive a crash: no encryption or no storage in this browser. */
   isProtected: boolean;
+  /** What the doctor is asked before it is done; null when nothing is. */
+  asked: Asked | null;
   /** What another window did to this case, and where to look. */
   note: {
     text: string;
@@ -174,6 +179,7 @@ export const emptyRead: ReadState = {
   opinions: null,
   question: null,
   isProtected: true,
+  asked: null,
   note: null,
   mismatch: null,
   historyOpen: false,

@@ -20,16 +20,17 @@ type Shown = Pick<
 
 /** The presets of an image in displayed units; those without width are left out. */
 export function presetsOf(image: Shown): Preset[] {
-  if (image.unit === "HU")
-    return hounsfield.map(([name, centre, width]) => ({
-      name: t.read.presets[name],
-      low: centre - width / 2,
-      high: centre + width / 2,
-    }));
   const ends = [image.low, image.high].map((stored) => stored * image.slope + image.intercept);
+  const full = { name: t.read.presets.full, low: Math.min(...ends), high: Math.max(...ends) };
+  const tissues = hounsfield.map(([name, centre, width]) => ({
+    name: t.read.presets[name],
+    low: centre - width / 2,
+    high: centre + width / 2,
+  }));
+  if (image.unit === "HU") return [...tissues, ...(full.high > full.low ? [full] : [])];
   return [
     { name: t.read.presets.default, low: image.window_low, high: image.window_high },
     ...image.window_presets.map(({ name, low, high }) => ({ name: name || t.read.presets.file, low, high })),
-    { name: t.read.presets.full, low: Math.min(...ends), high: Math.max(...ends) },
+    full,
   ].filter((preset) => preset.high > preset.low);
 }

@@ -17,6 +17,8 @@ export type Volume3dProps = {
   /** The image as NIfTI, at most so many voxels a side; null while it loads. */
   buildVolume: (longestSide: number) => ArrayBuffer | null;
   onPick: (mm: Point3) => void;
+  /** Whether left and right may be named. */
+  sidesKnown: boolean;
 };
 
 export function Volume3d(props: Volume3dProps) {
@@ -33,7 +35,7 @@ export function Volume3d(props: Volume3dProps) {
   );
 }
 
-function Panel({ buildSurfaces, buildVolume, onPick }: Volume3dProps) {
+function Panel({ buildSurfaces, buildVolume, onPick, sidesKnown }: Volume3dProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const [stage, setStage] = useState<Stage | null>(null);
   const [note, setNote] = useState<string | null>(t.volume3d.loading);
@@ -44,7 +46,7 @@ function Panel({ buildSurfaces, buildVolume, onPick }: Volume3dProps) {
     let opened: Stage | null = null;
     const open = async (): Promise<void> => {
       if (!canvas.current) return;
-      opened = await openStage(canvas.current, onPick);
+      opened = await openStage(canvas.current, sidesKnown, onPick);
       if (left) return opened.close();
       const surfaces = await buildSurfaces();
       if (left) return;

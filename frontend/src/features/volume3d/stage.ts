@@ -23,7 +23,12 @@ const FROM_THE_FRONT = [160, 15] as const;
 /** A press that moves less than this is a click. */
 const CLICK_PX = 4;
 
-export async function openStage(canvas: HTMLCanvasElement, onPick: (mm: Point3) => void): Promise<Stage> {
+/** `sidesKnown`: the image says which side of the patient is which, so the cube that names them is true. */
+export async function openStage(
+  canvas: HTMLCanvasElement,
+  sidesKnown: boolean,
+  onPick: (mm: Point3) => void,
+): Promise<Stage> {
   const isSoftware = probeWebGl();
   const { Niivue, NVMesh, SLICE_TYPE } = await import("@niivue/niivue");
   let here: Point3 | null = null;
@@ -32,7 +37,7 @@ export async function openStage(canvas: HTMLCanvasElement, onPick: (mm: Point3) 
     show3Dcrosshair: true,
     crosshairColor: [0.34, 0.71, 0.91, 1],
     crosshairWidth: 0.4,
-    isOrientCube: true,
+    isOrientCube: sidesKnown,
     dragAndDropEnabled: false,
     isColorbar: false,
     isResizeCanvas: true,

@@ -31,7 +31,7 @@ export const read = {
     brush: "right button erases",
     eraser: "right button paints",
     ask: "right button excludes",
-    window: "or drag with the right button",
+    window: "or drag with the right button, where a tool has no use for it",
     pan: "or drag with the middle button",
     zoom: "or Ctrl+wheel",
   },
@@ -122,6 +122,20 @@ export const read = {
     yes: "Fill it",
     no: "Do not fill",
   },
+  emptySubmit: {
+    title: "You have drawn nothing",
+    words: "A prediction is waiting, but it is not part of your reading until you accept it.",
+    accept: "Accept the prediction and submit",
+    empty: "Submit empty",
+    back: "Back",
+  },
+  overdraw: {
+    title: "Replace what you drew?",
+    words: (voxels: number) =>
+      `Accepting the prediction changes ${plural(voxels, "voxel", "voxels")} you drew or erased by hand. Ctrl+Z takes it back.`,
+    accept: "Accept the prediction",
+    keep: "Keep my drawing",
+  },
   copyNext: "Copy to next slice",
   copyPrevious: "Copy to previous slice",
   undo: "Undo",
@@ -154,6 +168,11 @@ export const read = {
     sheared: "Sheared, native grid",
     irregular: "Uneven slices: no lengths or volumes",
     uncalibrated: "No millimetres: no lengths or volumes",
+  },
+  /** Where the file leaves open which side of the patient is which; letters stand nowhere then. */
+  sides: {
+    unknown: "Sides unknown: left may be right",
+    doubtful: "Sides doubtful: the file names two orientations",
   },
   panel: "Labels, experts and prediction",
   labels: "Labels",
