@@ -397,13 +397,8 @@ export class Viewer extends LayerViewer implements ViewerDoor {
 
   countOverdrawn(id: string, scope: AcceptScope): number {
     this.toolbox.settleAll();
-    const layer = this.references.find(id);
-    if (layer === null || this.toolbox.board === null || !layer.runs.isComplete) return 0;
-    return this.toolbox.board.countOverdrawn(
-      layer.runs,
-      scope,
-      boundScope(scope, this.scene.orientation.planes, this.size),
-    );
+    const runs = this.references.find(id)?.runs;
+    return runs?.isComplete ? (this.toolbox.board?.countOverdrawn(runs, scope, this.rangeOf(scope)) ?? 0) : 0;
   }
 
   acceptLayer(id: string, scope: AcceptScope): Edit | null {
@@ -414,9 +409,10 @@ export class Viewer extends LayerViewer implements ViewerDoor {
       this.options.onProblem?.("Not all of the proposal is here yet: accept it when it has loaded.");
       return null;
     }
-    const range = boundScope(scope, this.scene.orientation.planes, this.size);
-    return this.publish(this.toolbox.board.accept(layer.runs, layer.revisionId, scope, range));
+    return this.publish(this.toolbox.board.accept(layer.runs, layer.revisionId, scope, this.rangeOf(scope)));
   }
+
+  private rangeOf = (scope: AcceptScope) => boundScope(scope, this.scene.orientation.planes, this.size);
 
   restoreLayer(id: string): Edit | null {
     this.toolbox.settleAll();
