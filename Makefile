@@ -26,7 +26,7 @@ run: $(MADE)/python-run $(DIST) ## start Consilium with a demo project (CONSILIU
 
 test: $(MADE)/python-dev $(DIST) chromium ## run every test, Python and TypeScript, real browser included
 	cd frontend && npx vitest run
-	$(PY) -m pytest -n 2 --dist loadgroup --durations 20
+	$(PY) -m pytest -n 2 --durations 20
 
 check: check-format check-lint check-types check-rooms check-frontend check-contract ## formatting, lint, types, import rules, contract (make -k check: all of them)
 

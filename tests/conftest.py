@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Literal
 import psycopg
 import pytest
 from psycopg import sql
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from backend.embedded.migrate import upgrade
 from backend.embedded.postgres import OWNER, PostgresServer, create_database
@@ -44,11 +46,16 @@ def shared_data(name: str) -> Path:
     return folder
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Two lanes for `pytest -n 2 --dist loadgroup`: tests that mostly wait for a whole running server, and all others."""
-    for item in items:
-        floor = item.path.relative_to(ROOT / "tests").parts[0]
-        item.add_marker(pytest.mark.xdist_group("whole" if floor in ("acceptance", "faults") else "parts"))
+class Lanes(LoadScopeScheduling):
+    """Two lanes of like length for `pytest -n 2`: a whole server with a browser, and all others. Each keeps its order."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        whole = nodeid.startswith(("tests/acceptance/", "tests/faults/"))
+        return "whole" if whole and "test_real_experts" not in nodeid else "parts"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes:
+    return Lanes(config, log)
 
 
 @pytest.fixture
