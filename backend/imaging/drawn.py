@@ -1,7 +1,7 @@
 """Who changed what last: which slices a person drew, and which voxels, read from the history of edits.
 
 A slice counts as drawn for a label when the last change of that label on it was made by hand; interpolating, propagating and
-accepting a prediction are not. Removing by hand counts as well as painting: who rubs a label out of a slice says that it ends
+accepting a prediction or an opinion are not. Removing by hand counts as well as painting: who rubs a label out of a slice says that it ends
 before it. What a reading began with (an import) counts as drawn. The browser asks the same of its own history
 (`frontend/src/engine/tools/interpolation.ts`).
 """

@@ -125,7 +125,7 @@ async def put_import_file(request: Request, actor: CurrentActor, import_id: UUID
 def inspect_import(db: Writes, actor: CurrentActor, import_id: UUID) -> JobOut:
     """Have what arrived looked at, and nothing kept: the job's result tells each image's grid, and one verdict per file."""
     upload = projects.check_complete(db, actor, import_id)
-    job = jobs.add_job(db, "import", project_id=upload.project_id, owner=actor, params={"inspect": str(upload.id)})
+    job = jobs.add_inspection(db, actor, upload.project_id, upload.id)
     return jobs_api.jobs.get_job(job.id, db, actor)  # type: ignore[arg-type]  # a writing session reads as well
 
 

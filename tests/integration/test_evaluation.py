@@ -89,8 +89,11 @@ def test_only_who_runs_the_project_asks_and_only_for_all(database: Database, blo
         assert jobs.create(db, manager, "evaluate", world.project_id, None, {}).state == "queued"
 
 
-def test_a_reader_of_a_blinded_project_finds_their_own_row_only(database: Database, world: World) -> None:
-    rows = [{"expert_id": str(world.experts[name])} for name in ("Ada", "Bo")]
+def test_a_reader_of_a_blinded_project_finds_their_own_row_only_and_not_how_like_the_others_they_drew(
+    database: Database, world: World
+) -> None:
+    figures = {"candidates": {"live": {}, "average": {}, "others": {}}, "leads": {"average": {}, "others": {}}}
+    rows = [{"expert_id": str(world.experts[name]), **figures} for name in ("Ada", "Bo")]
     with database.write() as db:
         db.execute(text("UPDATE projects SET policy = jsonb_set(policy, '{blinding}', '\"until_all_submitted\"')"))
         job = jobs.add_job(db, "evaluate", project_id=world.project_id)
@@ -112,5 +115,6 @@ def test_a_reader_of_a_blinded_project_finds_their_own_row_only(database: Databa
             == []
         ), "the whole result must not be found by way of the job"
 
-    assert seen[reader.user_id] == rows[1:]
+    own = {"candidates": {"live": {}, "average": {}}, "leads": {"average": {}}}
+    assert seen[reader.user_id] == [{**rows[1], **own}]
     assert seen[manager.user_id] == rows

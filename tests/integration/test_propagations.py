@@ -250,3 +250,10 @@ def test_what_was_interpolated_or_taken_back_is_not_drawn(reading: Reading, gate
     reading.send(reading.edit_body(block(8), undoes=undo["edit_id"], edit_id=str(uuid.uuid4())))
 
     assert propagated(reading, gateway)["drawn"] == [{"label": 1, "slices": [1, 8]}]
+
+
+def test_an_opinion_taken_over_is_not_drawn(reading: Reading, gateway: Gateway) -> None:
+    reading.draw(block(1))
+    reading.draw(block(3) | block(4) | block(5), tool="opinion")
+
+    assert propagated(reading, gateway)["drawn"] == [{"label": 1, "slices": [1]}]

@@ -1,8 +1,16 @@
 """Who is asked to read what: a read is withdrawn and asked for again, an expert leaves a project, and nothing drawn is lost."""
 
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pytest
 from sqlalchemy import text
 
-from tests.hospital import Hospital, Person
+from backend.accounts.rules import Actor
+from backend.segmentations import rules as segmentations
+from backend.segmentations import store
+from tests.hospital import SHAPE_ZYX, Hospital, Person
 
 
 def states(someone: Person, **query: str) -> list[str]:
@@ -96,3 +104,67 @@ def test_only_who_runs_the_project_withdraws(hospital: Hospital) -> None:
     foreign = hospital.admin.post("/assignments/withdrawals", {**asked, "project_id": other})
 
     assert (statuses, foreign.status_code) == ([404, 404], 422)
+
+
+def test_a_first_stroke_that_meets_a_withdrawal_does_not_bring_the_read_back(
+    hospital: Hospital, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = hospital.project(blinding="open")
+    hospital.images(project)
+    reader = hospital.reader(project)
+    reading = hospital.open(reader, project)
+    add_edit = store.add_edit
+
+    def withdraw_first(db: Any, **values: Any) -> None:
+        asked = {"project_id": project, "expert_ids": [reader.expert_id]}
+        assert hospital.admin.post("/assignments/withdrawals", asked).json() == {"withdrawn": 1}
+        add_edit(db, **values)
+
+    with monkeypatch.context() as between:
+        between.setattr(store, "add_edit", withdraw_first)
+        answer = reading.send(reading.edit_body({3: 1}))
+
+    assert (answer.status_code, "ask you again" in answer.json()["detail"]) == (409, True)
+    assert states(reader, state="withdrawn") == ["withdrawn"]
+    assert reader.get(f"/segmentations/{reading.segmentation_id}").json()["edit_seq"] == 0
+
+
+def test_importing_what_is_there_already_asks_for_no_withdrawn_read(hospital: Hospital) -> None:
+    project = hospital.project(blinding="open")
+    (image,) = hospital.images(project)
+    reader = hospital.reader(project)
+    hospital.open(reader, project).draw({3: 1})
+    hospital.admin.call("DELETE", f"/projects/{project}/experts/{reader.expert_id}")
+    kept = segmentations.keep_labels(hospital.app.state.blobs, np.ones(SHAPE_ZYX, np.uint8), {1})
+
+    with hospital.app.state.database.write() as db:
+        outcome = segmentations.put_imported_reading(
+            db,
+            Actor(UUID(reader.user_id), "reader", "expert"),
+            UUID(project),
+            UUID(image),
+            UUID(reader.expert_id),
+            kept,
+        )
+
+    assert outcome == "conflict"
+    assert states(reader, state="withdrawn") == ["withdrawn"]
+    assert hospital.admin.get(f"/projects/{project}/experts").json()["items"] == []
+
+
+def test_an_expert_who_left_reopens_nothing_until_they_are_back(hospital: Hospital) -> None:
+    project = hospital.project(blinding="until_all_submitted")
+    hospital.images(project)
+    reader, other = hospital.reader(project), hospital.reader(project)
+    gone, stays = hospital.open(reader, project), hospital.open(other, project)
+    gone.submit()
+    stays.submit()
+    hospital.admin.call("DELETE", f"/projects/{project}/experts/{reader.expert_id}")
+    path = f"/segmentations/{gone.segmentation_id}"
+
+    refused = reader.post(f"{path}/reopen")
+
+    assert (refused.status_code, "add the expert again" in refused.json()["detail"]) == (409, True)
+    assert other.get(path).status_code == 200, "a panel that was complete stays complete"
+    hospital.ask(project, reader)
+    assert reader.post(f"{path}/reopen").status_code == 200

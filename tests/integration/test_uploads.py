@@ -49,6 +49,21 @@ def test_an_upload_is_looked_at_before_anything_of_it_is_kept(hospital: Hospital
     assert admin.post(f"/imports/{import_id}/inspection").status_code == 409
 
 
+def test_an_upload_that_waits_to_be_looked_at_is_queued_once(hospital: Hospital) -> None:
+    admin, project = hospital.admin, hospital.project(labels=1)
+    imports_of = [admin.post("/imports", {"project_id": project, "experts": False}).json()["id"] for _ in range(2)]
+    for import_id in imports_of:
+        admin.browser.put(f"{API}/imports/{import_id}/files", params={"path": "a.nii"}, content=b"x")
+
+    first, again = (admin.post(f"/imports/{imports_of[0]}/inspection").json()["id"] for _ in range(2))
+    other = admin.post(f"/imports/{imports_of[1]}/inspection").json()["id"]
+
+    assert first == again != other
+    run_waiting_import(hospital)
+    run_waiting_import(hospital)
+    assert admin.post(f"/imports/{imports_of[0]}/inspection").json()["id"] not in (first, other)
+
+
 def test_what_a_failed_import_left_is_swept_a_week_after_its_end(hospital: Hospital) -> None:
     gateway, project = gateway_of(hospital), hospital.project()
     ended, waiting, opened = (

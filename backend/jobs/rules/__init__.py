@@ -1,6 +1,6 @@
 """What may happen to jobs: `creation` and `seeing` for people, `queue` and `scheduler` for workers, `decisions` pure."""
 
-from backend.jobs.rules.creation import add_job, cancel, create, create_prediction
+from backend.jobs.rules.creation import add_inspection, add_job, cancel, create, create_prediction
 from backend.jobs.rules.decisions import JobFailure, seconds_left
 from backend.jobs.rules.evaluation import EvaluatePlan, Evaluation, load_evaluate, newest_evaluation
 from backend.jobs.rules.opinions import (
@@ -118,6 +118,7 @@ __all__ = [
     "StyleFacts",
     "Timing",
     "VersionFacts",
+    "add_inspection",
     "add_job",
     "add_metrics",
     "add_prompt",

@@ -53,6 +53,12 @@ def add_job(
     return job
 
 
+def add_inspection(db: WriteSession, actor: Actor, project_id: UUID, import_id: UUID) -> Job:
+    """Queue a look at an upload without asking for rights; one that waits still will see all that arrives before it begins."""
+    waiting = store.waiting_inspection(db, import_id)
+    return waiting or add_job(db, "import", project_id=project_id, owner=actor, params={"inspect": str(import_id)})
+
+
 def create(
     db: WriteSession, actor: Actor, kind: str, project_id: UUID, expert_id: UUID | None, params: Mapping[str, Any]
 ) -> Job:

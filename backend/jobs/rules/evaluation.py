@@ -113,12 +113,24 @@ class Evaluation:
 
 
 def newest_evaluation(db: AnySession, actor: Actor, project_id: UUID) -> Evaluation | None:
-    """The project's last evaluation; in a blinded project a reader finds their own row only. Raises NotFound."""
+    """The project's last evaluation. Raises NotFound.
+
+    In a blinded project a reader finds their own row only, and not how like the others' readings, which they may not see, their
+    own are.
+    """
     facts = models.project_facts(db, actor, project_id)
     job = listing.newest_done(db, project_id, "evaluate")
     if job is None or job.result is None or job.finished_at is None:
         return None
     rows = job.result["experts"]
     if not models.sees_everyone(actor, facts):
-        rows = [row for row in rows if row["expert_id"] == str(actor.expert_id)]
+        rows = [_without_others(row) for row in rows if row["expert_id"] == str(actor.expert_id)]
     return Evaluation(job.id, UUID(job.result["model_version_id"]), job.finished_at, rows)
+
+
+def _without_others(row: Mapping[str, Any]) -> dict[str, Any]:
+    columns = {
+        part: {name: figures for name, figures in row[part].items() if name != "others"}
+        for part in ("candidates", "leads")
+    }
+    return {**row, **columns}

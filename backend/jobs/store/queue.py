@@ -205,6 +205,12 @@ def opinion_jobs_of(db: AnySession, segmentation_id: UUID) -> list[Job]:
     return _jobs_of(db, "opinions", segmentation_id)
 
 
+def waiting_inspection(db: AnySession, import_id: UUID) -> Job | None:
+    """The job that will look at this upload and has not begun."""
+    query = select(Job).where(Job.kind == "import", Job.state == "queued")
+    return db.scalars(query.where(Job.params["inspect"].astext == str(import_id)).limit(1)).one_or_none()
+
+
 def _jobs_of(db: AnySession, kind: str, segmentation_id: UUID, prompt_id: UUID | None = None) -> list[Job]:
     query = select(Job).where(Job.kind == kind, Job.params["segmentation_id"].astext == str(segmentation_id))
     if prompt_id is not None:

@@ -25,6 +25,7 @@ from backend.events import notify
 from backend.imaging import labels as label_codec
 from backend.imaging.labels import BadEdit, BadLabels, LabelArray, Runs
 from backend.projects import rules as projects
+from backend.projects import store as project_store
 from backend.segmentations import store
 from backend.segmentations.rules.keeping import keep_labels, read_labels
 from backend.segmentations.rules.provenance import load_provenance
@@ -37,6 +38,10 @@ MAX_RUNS_BYTES = 8 * 1024 * 1024
 STEP_TOO_LARGE = (
     f"This step changes too much at once: its runs exceed {MAX_RUNS_BYTES >> 20} MiB. "
     "Take it back, and accept or draw it in parts: one label, or some slices at a time."
+)
+WITHDRAWN = (
+    "This read was withdrawn: what was saved stays, nothing more is. "
+    "Have the project's manager ask you again, then try again."
 )
 MAX_EDITS_UNFOLDED = 20_000
 
@@ -156,6 +161,9 @@ def reopen(db: WriteSession, actor: Actor, segmentation_id: UUID) -> Segmentatio
     segmentation = store.lock_segmentation(db, segmentation_id)
     if segmentation is None or segmentation.state != "submitted":
         raise Conflict("This reading is not submitted, so there is nothing to reopen.")
+    expert_id = segmentation.expert_id
+    if expert_id is None or not project_store.is_project_expert(db, segmentation.project_id, expert_id):
+        raise Conflict("Its reader has left the project; add the expert again, then reopen it.")
     store.set_state(db, segmentation_id, "draft")
     _move_assignment(db, segmentation, "drafting")
     audit.record(
@@ -308,10 +316,7 @@ def _check_writable(writing: _Writing, if_match: str | None) -> None:
     if writing.segmentation.state != "draft":
         raise Conflict("This reading is submitted; reopen it to go on drawing.")
     if writing.withdrawn:
-        raise Conflict(
-            "This read was withdrawn: what was saved stays, nothing more is. "
-            "Have the project's manager ask you again, then try again."
-        )
+        raise Conflict(WITHDRAWN)
 
 
 def _unwrap(runs: str) -> bytes:
@@ -450,11 +455,12 @@ def _fold(
 
 
 def _move_assignment(db: WriteSession, segmentation: store.Segmentation, state: str) -> None:
-    """Let the worklist follow its reading, and tell whoever listens."""
+    """Let the worklist follow its reading, and tell whoever listens. Raises Conflict where it was withdrawn meanwhile."""
     if segmentation.expert_id is not None:
         assignment_id = store.find_assignment(db, segmentation.id)
         if assignment_id is not None:
-            store.set_assignment_state(db, assignment_id, state, segmentation.id)
+            if not store.set_assignment_state(db, assignment_id, state, segmentation.id):
+                raise Conflict(WITHDRAWN)
             event = {"project_id": segmentation.project_id, "expert_id": segmentation.expert_id}
             notify(db, {"type": "assignment", "id": assignment_id, **event})
     _announce(db, segmentation)

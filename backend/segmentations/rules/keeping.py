@@ -81,9 +81,11 @@ def put_imported_reading(
     account = load_expert(db, expert_id).user_id
     if account is not None and account != actor.user_id:
         return "not_theirs"
-    projects.add_project_expert(db, project_id, expert_id)
-    assignment = projects.ensure_assignment(db, project_id, image_id, expert_id)
     old = store.find_reading(db, project_id, image_id, expert_id)
+    if old is None:  # else nobody is asked again: neither for a read that was withdrawn nor an expert who left
+        projects.add_project_expert(db, project_id, expert_id)
+        assignment = projects.ensure_assignment(db, project_id, image_id, expert_id)
+        old = store.find_reading(db, project_id, image_id, expert_id)  # begun before the lock was ours
     if old is not None:
         submitted = store.last_submitted(db, old.id)
         return "duplicate" if submitted and submitted.labels_sha256 == kept.sha256 else "conflict"

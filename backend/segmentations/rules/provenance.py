@@ -14,9 +14,9 @@ from backend.imaging.drawn import History
 from backend.imaging.labels import LabelArray
 from backend.segmentations import store
 from backend.segmentations.rules.keeping import read_labels
-from backend.segmentations.store import Edit
+from backend.segmentations.store import OPINION_TOOL, Edit
 
-MACHINE_TOOLS = frozenset({"interpolate"})
+MACHINE_TOOLS = frozenset({"interpolate", OPINION_TOOL})
 
 
 @dataclass(frozen=True)

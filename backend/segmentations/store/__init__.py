@@ -14,7 +14,7 @@ from backend.segmentations.store.assignments import (
     progress_of,
     set_assignment_state,
 )
-from backend.segmentations.store.opinions import OpinionSet, add_opinions, newest_opinions
+from backend.segmentations.store.opinions import OPINION_TOOL, OpinionSet, add_opinions, newest_opinions
 from backend.segmentations.store.prompts import (
     Prompt,
     PromptRow,
@@ -71,6 +71,7 @@ __all__ = [
     "ChecksumAlarm",
     "BehindRow",
     "Edit",
+    "OPINION_TOOL",
     "OpinionSet",
     "Prompt",
     "PromptRow",

@@ -180,14 +180,15 @@ def place_of(db: AnySession, assignment_id: UUID, user_id: UUID) -> tuple[UUID, 
     return (row[0], row[1], row[2]) if row else None
 
 
-def set_assignment_state(db: WriteSession, assignment_id: UUID, state: str, segmentation_id: UUID) -> None:
-    """Move an assignment on, keeping when it was first opened and last submitted."""
+def set_assignment_state(db: WriteSession, assignment_id: UUID, state: str, segmentation_id: UUID) -> bool:
+    """Move an assignment on, keeping when it was first opened and last submitted; False for one withdrawn meanwhile, which stays so."""
     changes: dict[str, Any] = {"state": state, "segmentation_id": segmentation_id}
     if state == "opened":
         changes["opened_at"] = func.coalesce(Assignment.opened_at, func.now())
     if state == "submitted":
         changes["submitted_at"] = func.now()
-    db.execute(update(Assignment).where(Assignment.id == assignment_id).values(changes))
+    asked = update(Assignment).where(Assignment.id == assignment_id, Assignment.state != "withdrawn")
+    return db.scalar(asked.values(changes).returning(Assignment.id)) is not None
 
 
 @functools.cache
