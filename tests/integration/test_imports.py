@@ -200,6 +200,19 @@ def test_the_same_files_again_are_duplicates(hospital: Hospital, tmp_path: Path)
     assert stored(hospital) == before
 
 
+def test_an_expert_who_left_is_no_second_one_when_their_files_come_again(hospital: Hospital, tmp_path: Path) -> None:
+    folder = data_set_folder(tmp_path / "set", [volume("case", (2, 8, 8))], ["Exp1"])
+    project = hospital.project(labels=0)
+    send(hospital, project, files_of(folder), experts=True)
+    (expert,) = hospital.admin.get(f"/projects/{project}/experts").json()["items"]
+    hospital.admin.call("DELETE", f"/projects/{project}/experts/{expert['expert_id']}")
+
+    again = send(hospital, project, files_of(folder), experts=True)
+
+    assert {status for status, _ in by_file(again).values()} == {"duplicate"}
+    assert (again["readings"], hospital.admin.get(f"/projects/{project}/experts").json()["items"]) == (0, [])
+
+
 def test_readings_sent_later_find_their_image(hospital: Hospital, tmp_path: Path) -> None:
     files = files_of(data_set_folder(tmp_path / "set", [volume("case", (2, 8, 8))], ["Exp1"]))
     project = hospital.project(labels=1)

@@ -5,7 +5,7 @@ Not thread safe on one device by intent: the worker that owns the device calls i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -91,13 +91,13 @@ class Predictor:
         image = normalise(case.image_CDHW)
         channels = self.config.out_channels
         if self.config.spatial_dims == 3:
-            parts = [self._whole_or_patches(image.to(self.device), forward)[0]]
+            parts: Iterable[Tensor] = (self._whole_or_patches(image.to(self.device), forward)[0],)
         else:
             framed, inside = to_frame(image.transpose(0, 1), self.frame)
-            parts = [
+            parts = (  # one at a time: logits of all samples take 4 · K times the memory of their label maps
                 from_frame(forward(framed[start : start + PLAUSIBLE_SLICES]), inside, image.shape[2:]).transpose(0, 1)
                 for start in range(0, len(framed), PLAUSIBLE_SLICES)
-            ]
+            )
         maps = [
             np.stack([label_map(self._classes(one), self.config.labels) for one in torch.split(part, channels)])
             for part in parts

@@ -206,12 +206,13 @@ def list_known_experts(
 
 
 def project_experts_by_name(db: AnySession, project_id: UUID) -> dict[str, UUID]:
-    """The experts of a project under their names; of two with one name the older."""
+    """The experts of a project, and those who left it, under their names; of two with one name a present one, then the older."""
+    present = ExpertRow.id.in_(select(ProjectExpert.expert_id).where(ProjectExpert.project_id == project_id))
+    asked = ExpertRow.id.in_(select(Assignment.expert_id).where(Assignment.project_id == project_id))
     query = (
         select(ExpertRow.name, ExpertRow.id)
-        .join(ProjectExpert, ProjectExpert.expert_id == ExpertRow.id)
-        .where(ProjectExpert.project_id == project_id)
-        .order_by(ExpertRow.created_at.desc(), ExpertRow.id)
+        .where(or_(present, asked))
+        .order_by(present, ExpertRow.created_at.desc(), ExpertRow.id)
     )
     return {row[0]: row[1] for row in db.execute(query)}
 

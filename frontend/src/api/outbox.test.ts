@@ -270,8 +270,26 @@ describe("the outbox", () => {
 
     outbox.add(stroke("b"));
     await expect(outbox.drain()).rejects.toThrow();
-    await outbox.giveUp({ baseRevisionId: "r1", etag: '"r1.1"', seq: 1 });
+    await outbox.giveUp({ baseRevisionId: "r1", etag: '"r1.1"', seq: 1 }, outbox.waiting);
 
+    expect(outbox.state.kind).toBe("saved");
+    expect(keeper.kept.size).toBe(0);
+  });
+
+  test("a stroke drawn while what waited is kept elsewhere is sent on the new position", async () => {
+    const server = new FakeServer();
+    const keeper = new FakeKeeper();
+    server.weather = ["refuse"];
+    const outbox = outboxFor(server, [], keeper);
+    outbox.add(stroke("a"));
+    await expect(outbox.drain()).rejects.toThrow();
+    const kept = outbox.waiting;
+    outbox.add(stroke("late"));
+
+    await outbox.giveUp(outbox.position, kept);
+    await outbox.drain();
+
+    expect(server.kept).toEqual(["late"]);
     expect(outbox.state.kind).toBe("saved");
     expect(keeper.kept.size).toBe(0);
   });

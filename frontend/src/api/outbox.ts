@@ -126,7 +126,7 @@ export class Outbox {
   /** Take one gesture. Returns at once; the state tells when it is safe. */
   add(edit: OutgoingEdit): void {
     if (this.#closed) throw new Error("This outbox is closed; open the case again before drawing.");
-    this.#waiting.push(edit);
+    this.#waiting = [...this.#waiting, edit]; // anew: who holds the former list knows what waited then
     this.#keeping.set(edit.editId, this.keeper.keep(edit));
     if (this.#state.kind !== "saved") this.#publish({ ...this.#state, waiting: this.#waiting.length });
     this.#start();
@@ -161,12 +161,17 @@ export class Outbox {
     await this.#forget(refused.editId);
   }
 
-  /** After a refusal: what waits is kept elsewhere (as a revision of its own); go on from `position` with nothing waiting. */
-  async giveUp(position: Position): Promise<void> {
-    const given = this.#waiting;
-    this.#waiting = [];
+  /** After a refusal: `given` are kept elsewhere (as a revision of its own); what was drawn since is sent on `position`. */
+  async giveUp(position: Position, given: readonly OutgoingEdit[]): Promise<void> {
+    const ids = new Set(given.map((edit) => edit.editId));
+    this.#waiting = this.#waiting
+      .filter((edit) => !ids.has(edit.editId))
+      .map((edit) => ({ ...edit, checksums: null, undoes: ids.has(edit.undoes ?? "") ? null : edit.undoes }));
     this.#position = position;
-    this.#publish({ kind: "saved", at: this.clock.now() });
+    this.#savedAt = this.clock.now();
+    const waiting = this.#waiting.length;
+    this.#publish(waiting > 0 ? { kind: "saving", waiting } : { kind: "saved", at: this.#savedAt });
+    this.#start();
     await Promise.all(given.map((edit) => this.#forget(edit.editId)));
   }
 

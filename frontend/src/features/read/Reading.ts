@@ -172,12 +172,14 @@ export class Reading implements Screen {
 
   /** Keep what is on the screen as a revision of its own, and go on from it. Throws an ApiProblem. */
   async saveAsRevision(): Promise<void> {
-    const sources = this.outbox.waiting.flatMap((edit) => edit.sourceRevisionId ?? []);
     this.#forkKey ??= `fork-${this.id}-${Date.now()}`;
     const { etag } = await getSegmentation(this.id);
-    await forkSegmentation(this.id, etag, this.viewer.encodeMap(), [...new Set(sources)], this.#forkKey);
+    // Strokes that end while the map travels are not in it: they stay in the outbox and are sent afterwards.
+    const [map, held] = [this.viewer.encodeMap(), this.outbox.waiting];
+    const sources = held.flatMap((edit) => edit.sourceRevisionId ?? []);
+    await forkSegmentation(this.id, etag, map, [...new Set(sources)], this.#forkKey);
     this.#forkKey = null;
-    await this.outbox.giveUp(positionOf(await getSegmentation(this.id)));
+    await this.outbox.giveUp(positionOf(await getSegmentation(this.id)), held);
     await this.#reload();
     this.show({ mismatch: null });
   }
