@@ -6,7 +6,8 @@
 Works under load. The database comes first: a blob never changes and its row always comes after it, so the blobs copied
 later hold all that the dump names; no sweeper runs meanwhile. Each blob is hashed on the way. The manifest is written
 last, so a folder without one is a backup that did not finish, and is never restored.
-A restore goes into an empty place only, brings the schema to this version, and is believed when `fsck` finds no fault.
+A restore goes into an empty place only, the blobs first and the database in one transaction, so that one which fails leaves
+no server that lacks bytes; it brings the schema to this version, and is believed when `fsck` finds no fault.
 Left out: passwords of the machine and its certificates (made anew), uploads nobody committed, the middle of a training
 (it begins again).
 """
@@ -103,10 +104,10 @@ def restore(owner: Database, settings: Settings, source: Path) -> fsck.Report:
     blobs = Blobs(settings.blobs_folder)
     if not owner.is_empty() or any(blobs.names()):
         raise Conflict("A restore never overwrites: name an empty data folder (CONSILIUM_DATA) and an empty database.")
+    _copy_blobs(Blobs(folder.parent / "blobs"), blobs)
     _run("pg_restore", owner, "--single-transaction", "--exit-on-error", "--no-owner", "--dbname",
          owner.environment["PGDATABASE"], str(folder / DUMP))  # fmt: skip
     upgrade(owner.url.set(drivername="postgresql").render_as_string(hide_password=False))
-    _copy_blobs(Blobs(folder.parent / "blobs"), blobs)
     report = fsck.examine(owner, settings)
     with owner.write() as db:
         audit.record(db, SYSTEM, "E", "restore", folder.name, new={**asdict(manifest), "faults": len(report.faults)})

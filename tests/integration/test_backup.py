@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from backend.database import Database
-from backend.embedded.backup import back_up
-from backend.embedded.postgres import OWNER, PostgresServer
+from backend.embedded.backup import back_up, restore
+from backend.embedded.postgres import OWNER, PostgresServer, create_database
 from backend.errors import Conflict, CorruptBlob
 from backend.settings import Settings
 from tests.conftest import ROOT
@@ -78,6 +78,24 @@ def test_a_damaged_blob_ends_the_backup_and_what_is_unfinished_is_never_restored
 
     assert not list((tmp_path / "backups").glob("*/manifest.json"))
     assert hospital.admin.get("/system").json()["last_backup_at"] is None
+
+
+def test_a_restore_that_meets_a_damaged_blob_leaves_no_half_hospital(
+    hospital: Hospital, settings: Settings, owner: Database, postgres: PostgresServer, tmp_path: Path
+) -> None:
+    hospital.images(hospital.project())
+    back_up(owner, settings, tmp_path / "backups")
+    next((tmp_path / "backups" / "blobs").glob("*/*")).write_bytes(b"not what its name says")
+    with psycopg.connect(postgres.superuser_url(), autocommit=True) as connection:
+        create_database(connection, "restored_half")
+        empty = Database(postgres.url(OWNER, "restored_half"))
+        try:
+            with pytest.raises(CorruptBlob, match="damaged"):
+                restore(empty, settings.model_copy(update={"data": tmp_path / "fresh"}), tmp_path / "backups")
+            assert empty.is_empty()
+        finally:
+            empty.close()
+            connection.execute("DROP DATABASE restored_half WITH (FORCE)")
 
 
 def test_nothing_is_swept_while_a_backup_runs(settings: Settings, owner: Database) -> None:
