@@ -236,9 +236,14 @@ def evaluate(gateway: Gateway, job: Claimed, device: str, reporter: Reporter) ->
     """Judge every live style by readings that nothing has learnt from."""
     plan = evaluation.load_plan(gateway, job)
     predictor = evaluation.load_predictor(gateway, plan, device)
-    judged = evaluation.load_judged(gateway, plan, predictor.config.in_channels)
     rows = measure_styles(
-        predictor, judged, generator_seed=predictor.config.seed, progress=reporter, should_stop=reporter.should_stop
+        predictor,
+        evaluation.load_judged(gateway, plan, predictor.config.in_channels),
+        len(plan.unseen),
+        in_px=evaluation.experts_in_px(plan),
+        generator_seed=predictor.config.seed,
+        progress=reporter,
+        should_stop=reporter.should_stop,
     )
     _outlive_outages(lambda: evaluation.publish(gateway, job, plan, rows))
 

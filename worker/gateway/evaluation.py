@@ -1,5 +1,6 @@
 """What an evaluate job needs, as arrays; and its figures as the job's result."""
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -29,27 +30,30 @@ def load_predictor(gateway: Gateway, plan: EvaluatePlan, device: str) -> Predict
     return method.predictor(weights, method.config(plan.version.config), device)
 
 
-def load_judged(gateway: Gateway, plan: EvaluatePlan, channels: int) -> list[Judged]:
-    """Every unseen reading with the styles that draw it again."""
+def load_judged(gateway: Gateway, plan: EvaluatePlan, channels: int) -> Iterator[Judged]:
+    """Every unseen reading with the styles that draw it again; one image's voxels and readings are held at a time."""
     rows = {expert: load_style(gateway, style.weights_sha256)["row"] for expert, style in plan.pretrained.items()}
     live = {expert: load_style(gateway, style.weights_sha256) for expert, style in plan.live.items()}
     average = torch.stack(list(rows.values())).mean(0)
-    found = dict(zip(((r.image_id, r.expert_id) for r in plan.beside),
-                     load_readings(gateway, plan.beside, plan.images, channels), strict=True))  # fmt: skip
-    judged = []
-    for row in plan.unseen:
-        reading = found[row.image_id, row.expert_id]
-        others = [
-            r.labels_DHW for (image, expert), r in found.items() if image == row.image_id and expert != row.expert_id
-        ]
-        own, closest = live[row.expert_id], plan.closest.get(row.expert_id)
-        candidates = {LIVE: Case(reading.image_CDHW, reading.spacing_mm, own["row"], own.get("adapter"))}
-        if closest is not None:
-            candidates["nearest"] = Case(reading.image_CDHW, reading.spacing_mm, rows[closest])
-        candidates["average"] = Case(reading.image_CDHW, reading.spacing_mm, average)
-        consensus = majority(others, plan.label_values) if len(others) >= LEAST_OTHERS else None
-        judged.append(Judged(reading, candidates, consensus, row.image_id not in plan.without_spacing))
-    return judged
+    for image_id in dict.fromkeys(row.image_id for row in plan.unseen):
+        here = [row for row in plan.beside if row.image_id == image_id]
+        loaded = load_readings(gateway, here, plan.images, channels)
+        readings = {row.expert_id: reading for row, reading in zip(here, loaded, strict=True)}
+        for row in (one for one in plan.unseen if one.image_id == image_id):
+            reading = readings[row.expert_id]
+            others = [one.labels_DHW for expert, one in readings.items() if expert != row.expert_id]
+            own, closest = live[row.expert_id], plan.closest.get(row.expert_id)
+            candidates = {LIVE: Case(reading.image_CDHW, reading.spacing_mm, own["row"], own.get("adapter"))}
+            if closest is not None:
+                candidates["nearest"] = Case(reading.image_CDHW, reading.spacing_mm, rows[closest])
+            candidates["average"] = Case(reading.image_CDHW, reading.spacing_mm, average)
+            consensus = majority(others, plan.label_values) if len(others) >= LEAST_OTHERS else None
+            yield Judged(reading, candidates, consensus)
+
+
+def experts_in_px(plan: EvaluatePlan) -> set[str]:
+    """Experts with an unseen image that has no lengths."""
+    return {str(row.expert_id) for row in plan.unseen if row.image_id in plan.without_spacing}
 
 
 def publish(gateway: Gateway, job: Claimed, plan: EvaluatePlan, rows: list[dict[str, Any]]) -> None:

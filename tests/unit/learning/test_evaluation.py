@@ -19,7 +19,7 @@ def predictor(trained: Trained) -> Predictor:
     return methods.load("expert_adaptive").predictor(trained.weights, trained.config, "cpu")
 
 
-def judged(trained: Trained, expert: str, *, has_spacing: bool = True) -> list[Judged]:
+def judged(trained: Trained, expert: str) -> list[Judged]:
     """Unseen discs of one expert, drawn again in their own row and, as a control, in the most different one."""
     other = "generous" if expert == "tight" else "tight"
     made = []
@@ -30,19 +30,21 @@ def judged(trained: Trained, expert: str, *, has_spacing: bool = True) -> list[J
             "nearest": Case(own.image_CDHW, own.spacing_mm, trained.rows[other]),
         }
         colleagues = [reading(case, name, offset).labels_DHW for name, offset in EXPERTS.items()]
-        made.append(Judged(own, candidates, majority(colleagues, [1]), has_spacing))
+        made.append(Judged(own, candidates, majority(colleagues, [1])))
     return made
 
 
 def test_an_experts_own_row_leads_over_a_strangers_on_what_nobody_trained_on(
     predictor: Predictor, trained: Trained
 ) -> None:
-    cases = [*judged(trained, "generous"), *judged(trained, "tight", has_spacing=False)]
+    cases = [*judged(trained, "generous"), *judged(trained, "tight")]
     told: list[int] = []
 
     rows = evaluate(
         predictor,
         cases,
+        len(cases),
+        in_px={"tight"},
         generator_seed=0,
         progress=lambda step, steps, metrics, phase: told.append(step),
         should_stop=never_stop,
@@ -68,19 +70,21 @@ def test_distances_follow_the_spacing_or_count_pixels_where_nobody_knows_it(
     known, unknown = (
         evaluate(
             predictor,
-            [replace_reading(one, trained) for one in judged(trained, "generous", has_spacing=has)],
+            [replace_reading(one) for one in judged(trained, "generous")],
+            4,
+            in_px=in_px,
             generator_seed=0,
             progress=no_progress,
             should_stop=never_stop,
         )[0]["candidates"][LIVE]
-        for has in (True, False)
+        for in_px in (set(), {"generous"})
     )
 
     assert known["hd95"]["mean"] == pytest.approx(unknown["hd95"]["mean"] / 2)
     assert known["dice"] == unknown["dice"]
 
 
-def replace_reading(one: Judged, trained: Trained) -> Judged:
+def replace_reading(one: Judged) -> Judged:
     """The same case whose candidates are drawn as if at 1 mm, so that both runs draw alike and only the ruler differs."""
     mm = (1.0, 1.0, 1.0)
     return one._replace(candidates={name: case._replace(spacing_mm=mm) for name, case in one.candidates.items()})
@@ -90,7 +94,9 @@ def test_a_patient_counts_once_however_many_images_they_have(predictor: Predicto
     four = judged(trained, "generous")
     thrice = [one._replace(reading=replace(one.reading, patient="one")) for one in four[:3]]
 
-    row = evaluate(predictor, [*thrice, four[3]], generator_seed=0, progress=no_progress, should_stop=never_stop)[0]
+    row = evaluate(
+        predictor, [*thrice, four[3]], 4, in_px=(), generator_seed=0, progress=no_progress, should_stop=never_stop
+    )[0]
 
     each = [
         100 * dice(mask > 0, one.reading.labels_DHW > 0)
@@ -109,4 +115,12 @@ def test_more_than_half_must_agree() -> None:
 
 def test_a_stop_keeps_nothing(predictor: Predictor, trained: Trained) -> None:
     with pytest.raises(Stopped):
-        evaluate(predictor, judged(trained, "tight"), generator_seed=0, progress=no_progress, should_stop=lambda: True)
+        evaluate(
+            predictor,
+            judged(trained, "tight"),
+            4,
+            in_px=(),
+            generator_seed=0,
+            progress=no_progress,
+            should_stop=lambda: True,
+        )
