@@ -7,7 +7,8 @@ Works under load. The database comes first: a blob never changes and its row alw
 later hold all that the dump names; no sweeper runs meanwhile. Each blob is hashed on the way. The manifest is written
 last, so a folder without one is a backup that did not finish, and is never restored.
 A restore goes into an empty place only, the blobs first and the database in one transaction, so that one which fails leaves
-no server that lacks bytes; it brings the schema to this version, and is believed when `fsck` finds no fault.
+no server that lacks bytes; it brings the schema to this version, ends every sign-in of that day (some were ended since), and is
+believed when `fsck` finds no fault. API tokens come back as they were: look through them where one was revoked since.
 Left out: passwords of the machine and its certificates (made anew), uploads nobody committed, the middle of a training
 (it begins again).
 """
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from backend import audit
-from backend.accounts.rules import SYSTEM
+from backend.accounts.rules import SYSTEM, end_all_sign_ins
 from backend.app import fsck
 from backend.app.health import MIGRATIONS
 from backend.blobs import Blobs
@@ -54,8 +55,13 @@ class Manifest:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Raises CorruptBlob where the dump beside it is not the one it speaks of."""
-        manifest = cls(**json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+        """Raises CorruptBlob where the dump beside it is not the one it speaks of, Conflict for one that speaks of more than we know."""
+        try:
+            manifest = cls(**json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+        except (TypeError, ValueError) as problem:
+            raise Conflict(
+                f"{folder / MANIFEST} is not a manifest of this Consilium; install the version that made it, or name another backup."
+            ) from problem
         if _sha256(folder / DUMP) != manifest.dump_sha256:
             raise CorruptBlob(f"{folder / DUMP} is damaged; restore another backup.")
         return manifest
@@ -108,6 +114,8 @@ def restore(owner: Database, settings: Settings, source: Path) -> fsck.Report:
     _run("pg_restore", owner, "--single-transaction", "--exit-on-error", "--no-owner", "--dbname",
          owner.environment["PGDATABASE"], str(folder / DUMP))  # fmt: skip
     upgrade(owner.url.set(drivername="postgresql").render_as_string(hide_password=False))
+    with owner.write() as db:
+        end_all_sign_ins(db)
     report = fsck.examine(owner, settings)
     with owner.write() as db:
         audit.record(db, SYSTEM, "E", "restore", folder.name, new={**asdict(manifest), "faults": len(report.faults)})

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from backend.database import Database
-from backend.embedded.backup import back_up, restore
+from backend.embedded.backup import Manifest, back_up, restore
 from backend.embedded.postgres import OWNER, PostgresServer, create_database
 from backend.errors import Conflict, CorruptBlob
 from backend.settings import Settings
@@ -62,6 +62,8 @@ def test_a_backup_restored_into_an_empty_folder_is_the_same_hospital(
     restored.start()
     try:
         assert counts(restored.url(OWNER)) == counts(settings.database_owner_url)
+        with psycopg.connect(restored.url(OWNER)) as connection:
+            assert connection.execute("SELECT count(*) FROM sessions").fetchone() == (0,), "sign-ins end with a restore"
     finally:
         restored.stop()
 
@@ -96,6 +98,13 @@ def test_a_restore_that_meets_a_damaged_blob_leaves_no_half_hospital(
         finally:
             empty.close()
             connection.execute("DROP DATABASE restored_half WITH (FORCE)")
+
+
+def test_a_manifest_of_another_version_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(json.dumps({"keeper": "something of tomorrow"}), encoding="utf-8")
+
+    with pytest.raises(Conflict, match="install the version that made it"):
+        Manifest.read(tmp_path)
 
 
 def test_nothing_is_swept_while_a_backup_runs(settings: Settings, owner: Database) -> None:

@@ -131,6 +131,11 @@ def sign_out(db: WriteSession, actor: Actor) -> None:
         audit.record(db, actor, "E", "session", actor.session_id, new={"event": "110114 signed out"})
 
 
+def end_all_sign_ins(db: WriteSession) -> None:
+    """After a restore: who signed out, was locked or used a link since the backup must not be let in by its copy."""
+    store.end_all(db)
+
+
 def identify_session(
     database: Database, settings: Settings, secret: str, caller: Caller, *, gesture: bool
 ) -> Actor | None:

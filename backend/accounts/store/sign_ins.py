@@ -98,6 +98,12 @@ def end_sessions_of(db: WriteSession, user_id: UUID) -> None:
     db.execute(delete(SessionRow).where(SessionRow.user_id == user_id))
 
 
+def end_all(db: WriteSession) -> None:
+    """Every sign-in and every one-time link of everybody."""
+    db.execute(delete(SessionRow))
+    db.execute(delete(OneTimeLinkRow))
+
+
 def forget_expired(db: WriteSession, user_id: UUID) -> None:
     """Drop this user's sessions and links that cannot be used any more."""
     db.execute(delete(SessionRow).where(SessionRow.user_id == user_id, SessionRow.expires_at < func.now()))
