@@ -173,11 +173,14 @@ def test_a_proxy_never_overwrites_what_was_drawn_since(
     found = propagated(reading, gateway)
     labels = proxy_labels(hospital, reading, found)
     elsewhere = {i + NX * (0 + NY * 4): 2 for i in range(3)}
-    reading.draw(elsewhere)
+    stroke = reading.draw(elsewhere)
 
-    refused = reading.send(accept(reading, labels, found["revision_id"]))
+    body = accept(reading, labels, found["revision_id"])
+    refused = reading.send(body)
+    disguised = reading.send(body | {"edit_id": str(uuid.uuid4()), "undoes": stroke})
 
     assert refused.status_code == 409 and "propagate again" in refused.json()["detail"]
+    assert disguised.status_code == 409, "an undo of something else is no way round"
     again = propagated(reading, gateway)
     after = proxy_labels(hospital, reading, again)
     assert all(after.reshape(-1)[index] == 2 for index in elsewhere)

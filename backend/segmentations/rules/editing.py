@@ -108,9 +108,13 @@ def add_edit(
         raise Invalid(f"base_revision_id must be the head revision {writing.head.id} that If-Match names.")
     runs = _decode(writing, runs_bytes)
     source = _check_source(db, actor, writing, edit.source_revision_id)
-    if source is not None and source.segmentation.author == "proxy" and edit.undoes is None:
+    undone = _find_undone(db, writing, edit.undoes)
+    if (
+        source is not None
+        and source.segmentation.author == "proxy"
+        and not _only_takes_back(writing, undone, edit, runs)
+    ):
         _check_overwrites_nothing_drawn(db, blobs, writing, runs)
-    _check_undone(db, writing, edit.undoes)
     if writing.segmentation.edit_seq - writing.head.folded_seq >= MAX_EDITS_UNFOLDED:
         raise Conflict(f"{MAX_EDITS_UNFOLDED} edits wait to be folded; submit the reading and reopen it.")
     if edit.checksums:
@@ -367,10 +371,21 @@ def _check_overwrites_nothing_drawn(db: WriteSession, blobs: Blobs, writing: _Wr
         )
 
 
-def _check_undone(db: WriteSession, writing: _Writing, undone_id: UUID | None) -> None:
-    """Raises Invalid where what is undone is not in this journal."""
-    if undone_id is not None and store.find_edit(db, writing.segmentation.id, undone_id) is None:
+def _find_undone(db: WriteSession, writing: _Writing, undone_id: UUID | None) -> store.Edit | None:
+    """The edit that is taken back, None where none is. Raises Invalid where it is not in this journal."""
+    if undone_id is None:
+        return None
+    undone = store.find_edit(db, writing.segmentation.id, undone_id)
+    if undone is None:
         raise Invalid("undoes names no edit of this segmentation.")
+    return undone
+
+
+def _only_takes_back(writing: _Writing, undone: store.Edit | None, edit: NewEdit, runs: Runs) -> bool:
+    """Whether an edit from a proxy is no more than the undo (or redo) of one that was, on no other voxels."""
+    if undone is None or undone.source_revision_id != edit.source_revision_id:
+        return False
+    return bool(np.isin(runs.indices(), _decode(writing, undone.runs).indices()).all())
 
 
 def _journal(
