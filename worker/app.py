@@ -9,10 +9,14 @@ import contextlib
 import logging
 import signal
 import sys
+import threading
 import warnings
 from importlib import metadata
 from pathlib import Path
 from typing import Final
+
+from celery.signals import worker_ready
+from celery.worker import state
 
 from worker.desk import Desk, worker_name
 from worker.gateway import Gateway, open_gateway, queue
@@ -20,6 +24,7 @@ from worker.gateway import Gateway, open_gateway, queue
 log = logging.getLogger(__name__)
 
 STOP_SECONDS: Final = 12.0
+asked_to_stop: Final = threading.Event()
 
 
 def main(arguments: list[str]) -> int:
@@ -32,7 +37,7 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(level=level, format=f"%(asctime)s %(levelname)s {arguments[1]} %(message)s")
     warnings.filterwarnings("ignore", message=".*superuser privileges.*")  # a trial as root; the images are non-root
     logging.getLogger("kombu.connection").setLevel(logging.ERROR)  # filesystem:// has no host, and it says so each time
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until Celery listens: loading torch takes a while
+    signal.signal(signal.SIGTERM, leave)  # until Celery listens: loading torch takes a while
     name = worker_name(arguments[1])
     with contextlib.suppress(*queue.OUTAGES):  # the desk's ticker says it again and again
         queue.beat(gateway, name, arguments[1], device_of_children(gateway.settings.device))
@@ -80,11 +85,19 @@ def device_of_children(wanted: str) -> str:
     return "cpu" if "+cpu" in build or not Path("/proc/driver/nvidia/version").exists() else "cuda"
 
 
+def leave(*_: object) -> None:
+    """Stop before Celery listens. Python swallows an exit that is raised in a finaliser, so it is noted as well."""
+    asked_to_stop.set()
+    sys.exit(0)
+
+
 def serve(gateway: Gateway, desk: Desk) -> None:
     """Listen for the doorbell until a signal; then let go of what is in hand, in order."""
+    if asked_to_stop.is_set():
+        return
     celery = queue.make_celery(gateway)
-
     queue.answer_bell(celery, desk.ring)
+    worker_ready.connect(stop_if_asked)
     desk.start()
     log.info("%s is ready", desk.name)
     try:
@@ -95,6 +108,12 @@ def serve(gateway: Gateway, desk: Desk) -> None:
     except SystemExit:
         log.info("%s is stopping", desk.name)
     desk.stop(STOP_SECONDS)
+
+
+def stop_if_asked(**_: object) -> None:
+    """Celery's handler takes over from `leave` on its way up; what came before is heeded here."""
+    if asked_to_stop.is_set():
+        state.should_stop = 0
 
 
 if __name__ == "__main__":
