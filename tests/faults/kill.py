@@ -1,8 +1,9 @@
 """`kill -9` at random moments of the main loop: nothing acknowledged is lost, every job ends once.
 
 `python -m tests.faults.kill --rounds 20 [--seed N]`. Two doctors draw and submit while trainings run; each round kills one of:
-training child, training worker, interactive worker, API, PostgreSQL. At the end every acknowledged stroke is read back from the
-journal, every submitted revision is compared voxel by voxel with what its doctor had drawn, and every job must have ended once.
+training child, training worker, interactive worker, API, PostgreSQL. At the end one more training must come through, every
+acknowledged stroke is read back from the journal, every submitted revision is compared voxel by voxel with what its doctor had
+drawn, and every job must have ended once.
 """
 
 import argparse
@@ -186,16 +187,27 @@ def run(rounds: int, seed: int, folder: Path, say: Any = lambda sentence: None) 
         stop.set()
         for thread in threads:
             thread.join(120)
+        overseer.patiently(lambda: learn_again(admin, project_id))
         return {"rounds": rounds, "killed": killed, **check(admin, project_id, doctors, overseer)}
     finally:
         stop.set()
         server.stop()
 
 
-def keep_training(admin: Client, project_id: str) -> None:
+def under_way(admin: Client, project_id: str) -> bool:
     jobs = admin.get("/jobs", project_id=project_id, kind="pretrain")["items"]
-    if not any(job["state"] in ("queued", "running") for job in jobs):
+    return any(job["state"] in ("queued", "running") for job in jobs)
+
+
+def keep_training(admin: Client, project_id: str) -> None:
+    if not under_way(admin, project_id):
         admin.post("/jobs", {"kind": "pretrain", "project_id": project_id, "params": TINY_TRAINING})
+
+
+def learn_again(admin: Client, project_id: str) -> None:
+    """Whatever the killing did to the trainings before (two losses in a row set one aside), one more must come through."""
+    eventually("the end of the trainings that were killed", lambda: not under_way(admin, project_id), 240, 1.0)
+    keep_training(admin, project_id)
 
 
 def ready(server: Running) -> bool:
@@ -231,7 +243,9 @@ def check(admin: Client, project_id: str, doctors: list[Doctor], overseer: Docto
     assert not bad, f"jobs failed: {[(job['kind'], job['error']) for job in bad]}"
     published = [model["job_id"] for model in admin.every("/models", project_id=project_id)]
     assert len(published) == len(set(published)), "a job published two model versions"
-    done = [job["id"] for job in jobs if job["kind"] == "pretrain" and job["state"] == "done"]
+    trainings = sorted((job for job in jobs if job["kind"] == "pretrain"), key=lambda job: job["created_at"])
+    assert trainings[-1]["state"] == "done", "the training begun after the last kill did not come through"
+    done = [job["id"] for job in trainings if job["state"] == "done"]
     assert set(published) == set(done), "finished pretrainings and model versions differ"
     return {
         "strokes": strokes,
