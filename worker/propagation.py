@@ -84,7 +84,7 @@ def next_slices(plan: PropagatePlan, proxy: Proxy, former_DHW: LabelArray | None
     present = np.flatnonzero((chance_NHW >= 0.5).any((1, 2)))
     extent = (int(min(present[0], *drawn)), int(max(present[-1], *drawn))) if present.size else (min(drawn), max(drawn))
     evidence = weigh(chance_NHW, confidence_NHW, former_NHW)
-    found = propose(evidence, extent, drawn, plan.strategy, np.random.default_rng(RANDOM))  # type: ignore[arg-type]
+    found = propose(evidence, extent, drawn, plan.strategy, np.random.default_rng(RANDOM))
     return [NextSlice(one.slice, one.reason, one.voxels) for one in found]
 
 

@@ -126,7 +126,7 @@ def inspect_import(db: Writes, actor: CurrentActor, import_id: UUID) -> JobOut:
     """Have what arrived looked at, and nothing kept: the job's result tells each image's grid, and one verdict per file."""
     upload = projects.check_complete(db, actor, import_id)
     job = jobs.add_inspection(db, actor, upload.project_id, upload.id)
-    return jobs_api.jobs.get_job(job.id, db, actor)  # type: ignore[arg-type]  # a writing session reads as well
+    return jobs_api.jobs.load_out(db, actor, job.id)
 
 
 @router.post("/{import_id}/commit", status_code=status.HTTP_202_ACCEPTED, openapi_extra=policy("import:update"))
@@ -145,7 +145,7 @@ def refuse_full_disk(settings: Settings) -> None:
 def _commit(db: Writes, actor: Actor, import_id: UUID) -> JobOut:
     upload = projects.commit_import(db, actor, import_id)
     jobs.add_job(db, "import", project_id=upload.project_id, owner=actor, job_id=upload.id)
-    return jobs_api.jobs.get_job(import_id, db, actor)  # type: ignore[arg-type]  # a writing session reads as well
+    return jobs_api.jobs.load_out(db, actor, import_id)
 
 
 def _check(database: Database, actor: Actor, import_id: UUID, name: str) -> None:

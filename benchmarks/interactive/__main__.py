@@ -10,6 +10,7 @@ import os
 from collections import defaultdict
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -85,12 +86,12 @@ def strategy_figures(steps: list[strategies.Step]) -> list[Figure]:
     return figures
 
 
-def proxy_figures(rows: list[dict[str, float | str | int]]) -> list[Figure]:
+def proxy_figures(rows: list[dict[str, Any]]) -> list[Figure]:
     """B1 and B2: means over cases, beside the table's values; the preview also against copying on the same cases."""
-    grouped: dict[tuple[str, int], list[dict[str, float]]] = defaultdict(list)
+    grouped: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         name = str(row["case"]) if row["set"] == "CT lesion" else str(row["set"])
-        grouped[name, int(row["every"])].append(row)  # type: ignore[arg-type]
+        grouped[name, int(row["every"])].append(row)
     figures: list[Figure] = []
     for (name, every), group in grouped.items():
         means = {way: round(float(np.mean([row[way] for row in group])), 1) for way in ("copy", "preview", "refined")}

@@ -330,7 +330,8 @@ def displacement(fixed: Field, moving: Field) -> Field:
         demons.SetStandardDeviations(SMOOTH)
         start = () if field is None else (_onto(coarse_a, field),)
         field = demons.Execute(coarse_a, coarse_b, *start)
-    xy = SimpleITK.GetArrayFromImage(field)  # type: ignore[arg-type]  # there is at least one level
+    assert field is not None, "there is at least one level"
+    xy = SimpleITK.GetArrayFromImage(field)
     return np.stack([xy[..., 1], xy[..., 0]]).astype(np.float32)
 
 

@@ -99,6 +99,7 @@ def _choose(
     strategy: Strategy,
     generator: np.random.Generator,
 ) -> Proposed:
+    reason: Reason
     if strategy == "random":
         at, reason = int(generator.choice(left)), "random"
     elif strategy == "fixed_interval":
@@ -107,9 +108,11 @@ def _choose(
         near = np.array([min((abs(index - other) for other in done), default=NEAR_SLICES) for index in left])
         score = (evidence.wrong + evidence.changed)[left] * np.minimum(1, near / NEAR_SLICES)
         at = left[int(score.argmax())]
-        told = "unsure" if evidence.differs is None else "differs"
-        reason = "changed" if evidence.changed[at] > evidence.wrong[at] else told
-    return Proposed(at, reason, round(float(evidence.wrong[at])))  # type: ignore[arg-type]  # one of Reason
+        if evidence.changed[at] > evidence.wrong[at]:
+            reason = "changed"
+        else:
+            reason = "unsure" if evidence.differs is None else "differs"
+    return Proposed(at, reason, round(float(evidence.wrong[at])))
 
 
 def _middle_of_widest(left: list[int], done: Collection[int], extent: tuple[int, int]) -> int:

@@ -54,6 +54,7 @@ class PublishedDPersona(StyledNetwork):
     """Both stages; 2D only. Style rows are heads; there are no style layers and no adapters."""
 
     is_sampled = True
+    bank: Tensor
 
     def __init__(self, config: DPersonaConfig) -> None:
         super().__init__()
@@ -120,8 +121,7 @@ class PublishedDPersona(StyledNetwork):
     def samples(self, image_BCS: Tensor) -> Tensor:
         """The bank: prior samples of each image [B, bank, Z]."""
         mean, log_deviation = self.prior(image_BCS)
-        bank: Tensor = self.bank  # type: ignore[assignment]  # buffers are typed Tensor | Module
-        samples: Tensor = mean[:, None] + log_deviation.exp()[:, None] * bank
+        samples: Tensor = mean[:, None] + log_deviation.exp()[:, None] * self.bank
         return samples
 
     def attend(self, features: Tensor, samples_BNZ: Tensor, heads_BP: Tensor) -> Tensor:
@@ -180,8 +180,7 @@ def initialise(network: PublishedDPersona, generator: torch.Generator) -> None:
                 ):
                     assert value is not None
                     value.fill_(first)
-        bank: Tensor = network.bank  # type: ignore[assignment]  # buffers are typed Tensor | Module
-        bank.copy_(torch.randn(bank.shape, generator=generator))
+        network.bank.copy_(torch.randn(network.bank.shape, generator=generator))
 
 
 class _Decoded(nn.Module):

@@ -19,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 
 from backend.accounts.api import CurrentActor, Router, policy
 from backend.accounts.rules import Actor
-from backend.database import Database, Reads, Writes, of_request
+from backend.database import AnySession, Database, Reads, Writes, of_request
 from backend.events import Events
 from backend.jobs import rules
 from backend.jobs.rules import Job, Sieve
@@ -147,6 +147,11 @@ def list_jobs(
 @router.get("/jobs/{job_id}", openapi_extra=policy("job:read"))
 def get_job(job_id: UUID, db: Reads, actor: CurrentActor) -> JobOut:
     """One job, as it stands now."""
+    return load_out(db, actor, job_id)
+
+
+def load_out(db: AnySession, actor: Actor, job_id: UUID) -> JobOut:
+    """A job as it goes over the wire, for other rooms' routes that make one."""
     return _out(db, rules.load_job(db, actor, job_id))
 
 

@@ -15,7 +15,6 @@ from backend.jobs.api.jobs import JobErrorOut, JobState
 router = Router(prefix="/segmentations", tags=["propagations"])
 
 Axis = Literal["i", "j", "k"]
-Strategy = Literal["model_guided", "fixed_interval", "random"]
 Reason = Literal["first", "unsure", "differs", "changed", "far", "random"]
 
 
@@ -25,7 +24,7 @@ class PropagationIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     axis: Axis
-    strategy: Strategy = "fixed_interval"
+    strategy: rules.Strategy = "fixed_interval"
 
 
 class DrawnSlicesOut(BaseModel):
@@ -59,7 +58,7 @@ class PropagationOut(BaseModel):
     job_id: UUID
     state: JobState
     axis: Axis
-    strategy: Strategy
+    strategy: rules.Strategy
     created_at: datetime
     revision_id: UUID | None
     is_current: bool

@@ -9,7 +9,7 @@ be shown. A newer request supersedes an older one; a proxy is published once, fe
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from backend import audit
@@ -26,6 +26,8 @@ from backend.segmentations import store as segmentations
 from backend.segmentations.rules import KeptLabels, Provenance, load_provenance, put_proxy
 from backend.segmentations.rules.sight import load_seen
 from backend.studies.store import find_image
+
+Strategy = Literal["model_guided", "fixed_interval", "random"]
 
 AXES: Final = ("k", "j", "i")  # across the slices, as axes of an array [z, y, x]
 
@@ -57,7 +59,7 @@ class PropagationView:
     job_id: UUID
     state: str
     axis: str
-    strategy: str
+    strategy: Strategy
     created_at: datetime
     revision_id: UUID | None
     is_current: bool
@@ -74,14 +76,16 @@ class PropagatePlan:
     segmentation_id: UUID
     image: ImageFacts
     axis: int
-    strategy: str
+    strategy: Strategy
     label_values: list[int]
     provenance: Provenance
     former: tuple[str, str] | None
     drawing: tuple[VersionFacts, StyleFacts] | None
 
 
-def add_propagation(db: WriteSession, actor: Actor, segmentation_id: UUID, axis: str, strategy: str) -> PropagationView:
+def add_propagation(
+    db: WriteSession, actor: Actor, segmentation_id: UUID, axis: str, strategy: Strategy
+) -> PropagationView:
     """Queue a propagation of the actor's own draft. Those before it that are not done are cancelled: the newer says more.
 
     Raises Conflict on a submitted reading, Invalid on an image of one slice along this axis.
@@ -151,8 +155,7 @@ def publish_proxy(
     reading = segmentations.lock_segmentation(db, plan.segmentation_id)
     if reading is None:
         raise NotFound("The segmentation that was propagated does not exist any more.")
-    style_id = plan.drawing[1].style_id if plan.drawing else None
-    revision_id = None if kept is None else put_proxy(db, reading, kept, style_id)
+    revision_id = None if kept is None else put_proxy(db, reading, kept)
     result = {
         "revision_id": None if revision_id is None else str(revision_id),
         "edit_seq": plan.provenance.edit_seq,

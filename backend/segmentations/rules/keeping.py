@@ -147,11 +147,11 @@ def put_prediction(
     return revision.id
 
 
-def put_proxy(db: WriteSession, reading: store.Segmentation, kept: KeptLabels, style_id: UUID | None) -> UUID:
+def put_proxy(db: WriteSession, reading: store.Segmentation, kept: KeptLabels) -> UUID:
     """Keep what was propagated from a reading's drawn slices as its proxy's newest revision, and return that.
 
-    A proxy is a segmentation of its own: its reader alone sees it, nothing learns from it and nothing is measured by it.
-    style_id: whose network had a part in it.
+    A proxy is a segmentation of its own: its reader alone sees it, nothing learns from it and nothing is measured by it. It has no
+    style: no network has a part in it.
     """
     _check_grid(db, reading.image_id, kept)
     proxy = store.find_proxy(db, reading)
@@ -169,7 +169,6 @@ def put_proxy(db: WriteSession, reading: store.Segmentation, kept: KeptLabels, s
         label_volumes=kept.volumes,
         origin="propagate",
         assisted=True,
-        style_id=style_id,
         folded_seq=0,
     )
     store.move_head(db, proxy.id, revision.id, "draft")

@@ -104,7 +104,8 @@ def test_the_published_variants_learn_sample_and_predict(variant: str) -> None:
     assert drawn.shape == (4, 1, 32, 32)
     assert len(predicted) == 3
     assert np.isfinite(trained.metrics["loss"])
-    assert trained.config.experts == 3 and not trained.config.adapter  # type: ignore[attr-defined]
+    assert isinstance(trained.config, DPersonaConfig)
+    assert trained.config.experts == 3 and not trained.config.adapter
 
 
 def test_a_published_head_learns_its_expert() -> None:
