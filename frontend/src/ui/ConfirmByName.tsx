@@ -1,6 +1,7 @@
 /** Asks for the object's name before something that cannot simply be undone, and says what will happen. */
-import { Button, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Modal, Stack, Text, TextInput } from "@mantine/core";
 import { type FormEvent, type ReactNode, useState } from "react";
+import { DialogButtons } from "./dialogs";
 import { Problem } from "./parts";
 import { t } from "./strings";
 
@@ -35,14 +36,11 @@ export function ConfirmByName({ title, consequence, name, act, busy, problem, on
             value={typed}
             onChange={(event) => setTyped(event.currentTarget.value)}
           />
-          <Group>
+          <DialogButtons onBack={onClose}>
             <Button type="submit" color="red" loading={busy} disabled={typed.trim() !== name}>
               {act}
             </Button>
-            <Button variant="default" onClick={onClose}>
-              {t.shell.cancel}
-            </Button>
-          </Group>
+          </DialogButtons>
         </Stack>
       </form>
     </Modal>

@@ -3,6 +3,7 @@ import { lazy } from "react";
 
 export { Banner } from "./Banner";
 export { ConfirmByName } from "./ConfirmByName";
+export { DialogButtons, Question } from "./dialogs";
 export { ErrorBoundary } from "./ErrorBoundary";
 export type { PlotProps } from "./Plot";
 export { ActionsHead, EmptyState, Page, Problem, ShownOnce, SimulatedBadge, Thumbnail, Waiting } from "./parts";

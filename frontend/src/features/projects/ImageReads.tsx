@@ -1,9 +1,9 @@
 /** Who is asked to read one image: asking more experts, and taking back reads that nobody submitted. */
-import { ActionIcon, Button, Checkbox, Group, Menu, Modal, Stack, Text } from "@mantine/core";
+import { ActionIcon, Button, Checkbox, Menu, Modal, Stack, Text } from "@mantine/core";
 import { EllipsisVertical } from "lucide-react";
 import { useState } from "react";
 import { createAssignments, type ImageProgressOut, type ProjectOut, useAction, withdrawReads } from "../../api";
-import { Problem, say, t } from "../../ui";
+import { DialogButtons, Problem, say, t } from "../../ui";
 import { ReasonDialog } from "./ReasonDialog";
 
 export type Reader = { id: string; name: string };
@@ -59,7 +59,7 @@ function AskReads({ project, image, experts, onClose }: Props & { onClose: () =>
         <Text size="sm">{t.project.askWhat}</Text>
         <ChooseExperts experts={experts} chosen={chosen} onChange={setChosen} none={t.project.nobodyToAsk} />
         {ask.problem && <Problem problem={ask.problem} />}
-        <Group>
+        <DialogButtons onBack={onClose}>
           <Button
             loading={ask.busy}
             disabled={chosen.length === 0}
@@ -67,10 +67,7 @@ function AskReads({ project, image, experts, onClose }: Props & { onClose: () =>
           >
             {t.project.ask}
           </Button>
-          <Button variant="default" onClick={onClose}>
-            {t.shell.cancel}
-          </Button>
-        </Group>
+        </DialogButtons>
       </Stack>
     </Modal>
   );

@@ -1,8 +1,8 @@
 /** Asks why, before something that others will notice; says what will happen and what stays. The reason goes to the audit. */
-import { Button, Group, Modal, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Modal, Stack, Text, TextInput } from "@mantine/core";
 import { type FormEvent, type ReactNode, useState } from "react";
 import type { ApiProblem } from "../../api";
-import { Problem, t } from "../../ui";
+import { DialogButtons, Problem, t } from "../../ui";
 
 type Props = {
   title: string;
@@ -49,14 +49,11 @@ export function ReasonDialog({
             value={reason}
             onChange={(event) => setReason(event.currentTarget.value)}
           />
-          <Group>
+          <DialogButtons onBack={onClose}>
             <Button type="submit" loading={busy} disabled={!ready}>
               {act}
             </Button>
-            <Button variant="default" onClick={onClose}>
-              {t.shell.cancel}
-            </Button>
-          </Group>
+          </DialogButtons>
         </Stack>
       </form>
     </Modal>

@@ -1,6 +1,6 @@
 /** Asks before a fill changes more voxels than a fill does unasked: nearly always a leak. */
-import { Button, Group, Modal, Text } from "@mantine/core";
-import { t } from "../../ui";
+import { Button } from "@mantine/core";
+import { Question, t } from "../../ui";
 import { useRead } from "./store";
 
 export function LargeFill() {
@@ -10,17 +10,10 @@ export function LargeFill() {
     close();
     question?.proceed();
   };
+  const { title, words, no, yes } = t.read.largeFill;
   return (
-    <Modal opened={question !== null} onClose={close} title={t.read.largeFill.title}>
-      <Text size="sm" mb="md">
-        {t.read.largeFill.words}
-      </Text>
-      <Group justify="flex-end">
-        <Button variant="default" onClick={close} data-autofocus>
-          {t.read.largeFill.no}
-        </Button>
-        <Button onClick={fill}>{t.read.largeFill.yes}</Button>
-      </Group>
-    </Modal>
+    <Question opened={question !== null} title={title} words={words} back={no} onBack={close}>
+      <Button onClick={fill}>{yes}</Button>
+    </Question>
   );
 }

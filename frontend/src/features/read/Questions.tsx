@@ -1,6 +1,6 @@
 /** What is asked before a key does more than the doctor may mean: an empty submit, a prediction over drawn voxels. */
-import { Button, Group, Modal, Text } from "@mantine/core";
-import { t } from "../../ui";
+import { Button } from "@mantine/core";
+import { Question, t } from "../../ui";
 import { useSession } from "./SessionContext";
 import { useRead } from "./store";
 
@@ -24,23 +24,16 @@ function EmptySubmit({ onSubmit }: { onSubmit: () => void }) {
     if (accepts) session.takeProposal("all");
     onSubmit();
   };
+  const { title, words, back, empty, accept } = t.read.emptySubmit;
   return (
-    <Modal opened={opened} onClose={close} title={t.read.emptySubmit.title} size="lg">
-      <Text size="sm" mb="md">
-        {t.read.emptySubmit.words}
-      </Text>
-      <Group justify="flex-end">
-        <Button variant="default" onClick={close} data-autofocus>
-          {t.read.emptySubmit.back}
-        </Button>
-        <Button variant="default" onClick={() => submit(false)}>
-          {t.read.emptySubmit.empty}
-        </Button>
-        <Button disabled={isBroken} onClick={() => submit(true)}>
-          {t.read.emptySubmit.accept}
-        </Button>
-      </Group>
-    </Modal>
+    <Question opened={opened} title={title} words={words} back={back} onBack={close} size="lg">
+      <Button variant="default" onClick={() => submit(false)}>
+        {empty}
+      </Button>
+      <Button disabled={isBroken} onClick={() => submit(true)}>
+        {accept}
+      </Button>
+    </Question>
   );
 }
 
@@ -51,17 +44,10 @@ function Overdraw() {
     close();
     if (asked) session.takeProposal(asked.scope);
   };
+  const { title, words, keep, accept: yes } = t.read.overdraw;
   return (
-    <Modal opened={asked !== null} onClose={close} title={t.read.overdraw.title}>
-      <Text size="sm" mb="md">
-        {t.read.overdraw.words(asked?.voxels ?? 0)}
-      </Text>
-      <Group justify="flex-end">
-        <Button variant="default" onClick={close} data-autofocus>
-          {t.read.overdraw.keep}
-        </Button>
-        <Button onClick={accept}>{t.read.overdraw.accept}</Button>
-      </Group>
-    </Modal>
+    <Question opened={asked !== null} title={title} words={words(asked?.voxels ?? 0)} back={keep} onBack={close}>
+      <Button onClick={accept}>{yes}</Button>
+    </Question>
   );
 }
