@@ -10,6 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from backend import queue
+from backend.settings import Settings
 from tests.conftest import ROOT, Urls
 
 LIMIT_MB = 150
@@ -22,6 +24,21 @@ class Refuse(importlib.abc.MetaPathFinder):
 sys.meta_path.insert(0, Refuse())
 import uvicorn
 uvicorn.run("backend.app:create_app", factory=True, port=int(sys.argv[1]), log_config=None, access_log=False)
+"""
+
+SWALLOWED = """
+import logging, os, signal, sys
+from worker import app
+class Swallow(logging.Handler):
+    def emit(self, record):
+        if record.getMessage().endswith("is ready"):
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+                for _ in range(1000): pass
+            except SystemExit:
+                pass
+app.log.addHandler(Swallow())
+sys.exit(app.main(["worker", "training"]))
 """
 
 
@@ -63,3 +80,16 @@ def test_the_api_starts_without_torch_and_idles_small(tmp_path: Path, database_u
     assert ready.status_code == 200, ready.text
     assert pages == [200, 200, 200]
     assert resident_mb < LIMIT_MB
+
+
+def test_a_worker_stops_whose_exit_was_swallowed_before_celery_listened(settings: Settings) -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "CONSILIUM_DATA": str(settings.data),
+        "CONSILIUM_DATABASE_URL": settings.database_url,
+    }
+    queue.connect(settings)
+
+    done = subprocess.run([sys.executable, "-c", SWALLOWED], cwd=ROOT, env=environment, timeout=120, check=False)
+
+    assert done.returncode == 0
