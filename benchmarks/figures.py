@@ -9,9 +9,10 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -49,6 +50,13 @@ def report(name: str, figures: list[Figure], **extra: object) -> int:
     return 1 if any(figure.holds is False for figure in figures) else 0
 
 
+def write_table(path: Path, table: Mapping[str, Any]) -> None:
+    """A benchmark's table as JSON, its folders made where they are missing; each row of a list has a line, so a later run is a small difference."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = [f'"{key}": {_one_a_line(value)}' for key, value in table.items()]
+    path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
 def say(sentence: str) -> None:
     """Progress for the person watching: stderr, so that stdout keeps its one JSON line."""
     print(sentence, file=sys.stderr, flush=True)
@@ -60,6 +68,12 @@ def percentile(values: list[float], share: float) -> float:
         raise ValueError("no values: nothing was measured")
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def _one_a_line(value: Any) -> str:
+    if not isinstance(value, list):
+        return json.dumps(value)
+    return "[\n" + ",\n".join("  " + json.dumps(row) for row in value) + "\n]"
 
 
 def _commit() -> str:

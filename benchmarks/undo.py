@@ -6,7 +6,6 @@ differs. A difference stops the run; the seed is printed.
 """
 
 import argparse
-import os
 import tempfile
 import time
 from dataclasses import dataclass
@@ -41,7 +40,6 @@ def main() -> int:
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--small", action="store_true")
     edits = 200 if parser.parse_args().full else 40
-    flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS
     with (
         tempfile.TemporaryDirectory(prefix="consilium-undo-", ignore_cleanup_errors=True) as folder,
         running(Path(folder) / "data") as server,
@@ -49,7 +47,7 @@ def main() -> int:
     ):
         admin = Client(server.url).redeem(str(server.link))
         case = make_case(server, admin, "undo")
-        page = playwright.chromium.launch(executable_path=chromium_path(), args=flags).new_page(
+        page = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS).new_page(
             viewport={"width": 1440, "height": 900}
         )
         open_case(page, server.url, case)

@@ -59,9 +59,8 @@ def main() -> int:
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--small", action="store_true")
     is_full = parser.parse_args().full
-    flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium_path(), headless=True, args=flags)
+        browser = playwright.chromium.launch(executable_path=chromium_path(), headless=True, args=FLAGS)
         figures = [*measure_application(browser, is_full), *measure_engine(browser, is_full), measure_script()]
         version = browser.version
         browser.close()

@@ -41,14 +41,13 @@ def main() -> int:
         say(f"no volumes3d in {DATA}: name the shared data in CONSILIUM_SHARED_DATA")
         return 1
     complaints = Complaints()
-    flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS
     with (
         tempfile.TemporaryDirectory(prefix="consilium-walk-", ignore_cleanup_errors=True) as folder,
         running(Path(folder) / "data") as server,
         sync_playwright() as playwright,
     ):
         admin = Client(server.url).redeem(str(server.link))
-        browser = playwright.chromium.launch(executable_path=chromium_path(), args=flags)
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
         figures = []
         for name, prepare in (("abdomen CT", prepare_ct), ("120-slice MR", prepare_mr)):
             link = prepare(admin)

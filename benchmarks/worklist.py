@@ -55,9 +55,7 @@ def main() -> int:
         sync_playwright() as playwright,
     ):
         link, project, expert = prepare(Client(server.url).redeem(str(server.link)))
-        browser = playwright.chromium.launch(
-            executable_path=chromium_path(), headless=True, args=[*FLAGS, "--no-sandbox"]
-        )
+        browser = playwright.chromium.launch(executable_path=chromium_path(), headless=True, args=FLAGS)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         welcome(page, link)
         token = page.evaluate(

@@ -20,7 +20,7 @@ from benchmarks.dpersona import cells, figure, tables
 from benchmarks.dpersona.cells import METHODS, PACKS, Cell
 from benchmarks.dpersona.measure import SAMPLES, SIZE, STEPS, Setting, measure
 from benchmarks.expert_adaptive.packs import PackAbsent
-from benchmarks.figures import Figure, machine, report, say
+from benchmarks.figures import Figure, machine, report, say, write_table
 
 NAME = "dpersona"
 FOLDS = {"tiny": [0], "small": [0, 2, 4], "full": list(range(7))}
@@ -89,18 +89,9 @@ def write(asked: argparse.Namespace, records: list[dict[str, Any]]) -> dict[str,
         "claims": tables.claims(records),
         "records": records,
     }
-    out.mkdir(parents=True, exist_ok=True)
-    lines = [f'"{key}": {_one_a_line(value)}' for key, value in table.items()]
-    (out / f"{name}.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    write_table(out / f"{name}.json", table)
     figure.draw(table["rows"], out / f"{name}.svg")
     return table
-
-
-def _one_a_line(value: Any) -> str:
-    """JSON in which each row of a list has its own line, so that a later run reads as a small difference."""
-    if not isinstance(value, list):
-        return json.dumps(value)
-    return "[\n" + ",\n".join("  " + json.dumps(row) for row in value) + "\n]"
 
 
 def figures_of(table: dict[str, Any]) -> list[Figure]:

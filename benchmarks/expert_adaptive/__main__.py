@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.expert_adaptive import cells, figure, packs, tables
 from benchmarks.expert_adaptive.measure import Setting
 from benchmarks.expert_adaptive.runner import Record, run
-from benchmarks.figures import Figure, machine, report, say
+from benchmarks.figures import Figure, machine, report, say, write_table
 
 NAME = "expert_adaptive"
 LIMITS = {"Exp6": (0.9, 0.0), "Exp7": (0.4, 0.0)}  # A2 on QUBIQ, n = 5: default - paper, default - nearest
@@ -99,18 +99,9 @@ def write(asked: argparse.Namespace, setting: Setting, records: list[Record]) ->
         "claims": tables.claims(records),
         "ceilings": [row for data in asked.data for row in tables.ceilings(data)],
     }
-    out.mkdir(parents=True, exist_ok=True)
-    lines = [f'"{key}": {_one_a_line(value)}' for key, value in table.items()]
-    (out / f"{asked.name}.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    write_table(out / f"{asked.name}.json", table)
     figure.draw(table["rows"], table["ceilings"], out / f"{asked.name}.svg")
     return table
-
-
-def _one_a_line(value: Any) -> str:
-    """JSON in which each row of a list has its own line, so that a later run reads as a small difference."""
-    if not isinstance(value, list):
-        return json.dumps(value)
-    return "[\n" + ",\n".join("  " + json.dumps(row) for row in value) + "\n]"
 
 
 def figures_of(table: dict[str, Any]) -> list[Figure]:

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from benchmarks.figures import Figure, percentile, report, say
 from benchmarks.reading_screen import read_heap
-from tests.acceptance.conftest import FLAGS, chromium_path
+from tests.acceptance.conftest import FLAGS, SANDBOX, chromium_path
 from tests.acceptance.engine_page import FRONTEND, serve
 
 WINDOWS = 2
@@ -93,8 +93,7 @@ def build(folder: Path) -> None:
 @contextlib.contextmanager
 def launched(playwright: Playwright, flags: list[str]) -> Iterator[Browser]:
     """A Chromium with these flags."""
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    browser = playwright.chromium.launch(executable_path=chromium_path(), headless=True, args=[*flags, *sandbox])
+    browser = playwright.chromium.launch(executable_path=chromium_path(), headless=True, args=[*flags, *SANDBOX])
     try:
         yield browser
     finally:

@@ -11,7 +11,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # No WebGL of any kind: what works here works on a remote desktop (VIEWER 13.3).
+SANDBOX = ["--no-sandbox"] if os.geteuid() == 0 else []  # Chromium refuses to confine itself for root
 FLAGS = [
+    *SANDBOX,
     "--disable-gpu",
     "--disable-software-rasterizer",
     "--disable-background-networking",
@@ -32,8 +34,7 @@ def browser() -> Iterator[Browser]:
     """One browser for a module's tests; gone afterwards, because Playwright's event loop would stand in other tests' way."""
     path = chromium_path()
     with sync_playwright() as playwright:
-        flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS
-        started = playwright.chromium.launch(executable_path=path, headless=True, args=flags)
+        started = playwright.chromium.launch(executable_path=path, headless=True, args=FLAGS)
         yield started
         started.close()
 

@@ -317,7 +317,7 @@ def test_on_plain_http_it_says_that_strokes_do_not_survive_a_crash(
     )  # fmt: skip
     server.start()
     mapped = browser.browser_type.launch(
-        executable_path=chromium_path(), args=[*FLAGS, "--no-sandbox", f"--host-resolver-rules=MAP {name} 127.0.0.1"]
+        executable_path=chromium_path(), args=[*FLAGS, f"--host-resolver-rules=MAP {name} 127.0.0.1"]
     )
     try:
         admin = Client(server.url, origin=server.origin).redeem(str(server.link))

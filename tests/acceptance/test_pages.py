@@ -39,7 +39,7 @@ def test_the_worklist_filters_sorts_and_keeps_it_all_in_the_address(
 
     page.get_by_role("searchbox").fill(wanted.upper())
     expect(page.get_by_test_id("read-row").filter(has_not_text=wanted)).to_have_count(0)
-    assert "name=" in page.url
+    expect(page).to_have_url(re.compile("name="))
     page.get_by_role("combobox", name="Sorted by").click()
     page.get_by_role("option", name="Name", exact=True).click()
     expect(page).to_have_url(re.compile("sort=name"))

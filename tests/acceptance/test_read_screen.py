@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
-from tests.acceptance.conftest import Complaints, chromium_path
+from tests.acceptance.conftest import SANDBOX, Complaints, chromium_path
 from tests.acceptance.one_case import SHAPE_ZYX, OneCase, dot, expect_depth, make_case, open_case
 from tests.acceptance.screens import wait_saved
 from tests.running import Client, Running, running
@@ -72,8 +72,7 @@ def test_without_webgl_the_panel_says_so_and_drawing_goes_on(
 @pytest.fixture
 def software_gl(browser: Browser) -> Iterator[Page]:
     """A tab of a Chromium whose WebGL is SwiftShader."""
-    sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
-    started = browser.browser_type.launch(executable_path=chromium_path(), args=[*SOFTWARE_GL, *sandbox])
+    started = browser.browser_type.launch(executable_path=chromium_path(), args=[*SOFTWARE_GL, *SANDBOX])
     yield started.new_page(viewport={"width": 1440, "height": 900})
     started.close()
 

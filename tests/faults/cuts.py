@@ -8,7 +8,6 @@ before a kill. `tests/acceptance/test_edits.py` runs the short form.
 
 import argparse
 import contextlib
-import os
 import random
 import tempfile
 import time
@@ -68,9 +67,8 @@ class Doctor:
         open_case(self.page, wire.url, case)
 
     def start(self) -> Page:
-        flags = [*FLAGS, "--no-sandbox"] if os.geteuid() == 0 else FLAGS
         self.context = self.playwright.chromium.launch_persistent_context(
-            str(self.profile), executable_path=chromium_path(), headless=True, args=flags,
+            str(self.profile), executable_path=chromium_path(), headless=True, args=FLAGS,
             viewport={"width": 1280, "height": 800},
         )  # fmt: skip
         return self.context.pages[0]

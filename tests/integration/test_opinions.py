@@ -2,7 +2,6 @@
 
 import base64
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,15 +9,13 @@ import pytest
 import torch
 from sqlalchemy import text
 
-from backend import queue
 from backend.imaging import labels as codec
 from backend.models import rules as models
 from backend.models.rules import NewStyle, NewVersion
-from backend.settings import Settings
 from tests.hospital import SHAPE_ZYX, Hospital, Person, Reading
 from tests.integration.test_blinding import BLINDED
-from tests.integration.test_worker import Workers
 from tests.running import eventually
+from tests.workers import Workers
 from worker.learning import methods, save_safetensors
 from worker.learning.architectures import build
 from worker.learning.network import initialise
@@ -123,14 +120,6 @@ def test_a_question_that_waits_is_not_asked_twice(hospital: Hospital) -> None:
 # Through the real worker
 
 
-@pytest.fixture
-def worker(settings: Settings, hospital: Hospital) -> Iterator[Workers]:
-    queue.connect(settings)
-    started = Workers(settings)
-    yield started
-    started.stop()
-
-
 def answered(reading: Reading) -> Any:
     def look() -> Any:
         found = reading.person.get(path(reading)).json()
@@ -147,10 +136,10 @@ def voxels_of(runs: str) -> dict[int, int]:
     return dict(zip(decoded.indices().tolist(), decoded.values.tolist(), strict=True))
 
 
-def test_opinions_are_drawn_chosen_taken_over_and_known_as_help(hospital: Hospital, worker: Workers) -> None:
+def test_opinions_are_drawn_chosen_taken_over_and_known_as_help(hospital: Hospital, workers: Workers) -> None:
     reading, people = scene(hospital)
     table, table_people = scene(hospital, method="expert_adaptive")
-    worker.start("interactive")
+    workers.start("interactive")
     for one in (reading, table):
         assert one.person.post(path(one)).status_code == 202
 

@@ -2,20 +2,17 @@
 
 import base64
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from sqlalchemy import text
 
-from backend import queue
 from backend.database import Database
 from backend.imaging import labels as codec
-from backend.settings import Settings
 from tests.hospital import SHAPE_ZYX, Hospital, Person, Reading
-from tests.integration.test_worker import Workers
 from tests.running import eventually
+from tests.workers import Workers
 
 NX, NY = SHAPE_ZYX[2], SHAPE_ZYX[1]
 
@@ -25,14 +22,6 @@ def reading(hospital: Hospital) -> Reading:
     project = hospital.project(blinding="until_all_submitted")
     hospital.images(project)
     return hospital.open(hospital.reader(project), project)
-
-
-@pytest.fixture
-def worker(settings: Settings, hospital: Hospital) -> Iterator[Workers]:
-    queue.connect(settings)
-    started = Workers(settings)
-    yield started
-    started.stop()
 
 
 def body(**more: Any) -> dict[str, Any]:
@@ -172,8 +161,8 @@ def test_nobody_else_asks_or_sees_prompts_of_a_blinded_reading(hospital: Hospita
 # Through the real worker
 
 
-def test_a_prompt_is_answered_and_accepting_settles_its_round(reading: Reading, worker: Workers) -> None:
-    worker.start("interactive")
+def test_a_prompt_is_answered_and_accepting_settles_its_round(reading: Reading, workers: Workers) -> None:
+    workers.start("interactive")
     sent = body()
     post(reading, sent)
 
@@ -195,10 +184,10 @@ def test_a_prompt_is_answered_and_accepting_settles_its_round(reading: Reading, 
 
 
 def test_what_is_included_is_inside_and_what_is_excluded_outside_and_undo_restores_the_answer(
-    reading: Reading, worker: Workers
+    reading: Reading, workers: Workers
 ) -> None:
     reading.draw({index(i, j, 1): 1 for i in range(2, 8) for j in range(2, 6)})
-    worker.start("interactive")
+    workers.start("interactive")
     first = body(points=[[8, 3, 1]])
     post(reading, first)
     before = answered(reading)
@@ -213,8 +202,8 @@ def test_what_is_included_is_inside_and_what_is_excluded_outside_and_undo_restor
     assert page(reading)["proposal"] == before
 
 
-def test_a_second_slice_keeps_what_was_proposed_on_the_first(reading: Reading, worker: Workers) -> None:
-    worker.start("interactive")
+def test_a_second_slice_keeps_what_was_proposed_on_the_first(reading: Reading, workers: Workers) -> None:
+    workers.start("interactive")
     first = body()
     post(reading, first)
     one = voxels_of(answered(reading))
@@ -226,9 +215,9 @@ def test_a_second_slice_keeps_what_was_proposed_on_the_first(reading: Reading, w
     assert both[index(2, 6, 2)] == 1
 
 
-def test_a_box_in_three_dimensions_speaks_of_nothing_outside_itself(reading: Reading, worker: Workers) -> None:
+def test_a_box_in_three_dimensions_speaks_of_nothing_outside_itself(reading: Reading, workers: Workers) -> None:
     reading.draw({index(0, 0, 0): 1})
-    worker.start("interactive")
+    workers.start("interactive")
     post(reading, body(type="box", points=[[2, 2, 0], [6, 6, 2]], slice_axis=None))
 
     said = voxels_of(answered(reading))
@@ -237,14 +226,14 @@ def test_a_box_in_three_dimensions_speaks_of_nothing_outside_itself(reading: Rea
 
 
 def test_a_worker_killed_while_a_prompt_waits_leaves_it_answered_by_the_next(
-    reading: Reading, worker: Workers, database: Database
+    reading: Reading, workers: Workers, database: Database
 ) -> None:
-    first = worker.start("interactive")
+    first = workers.start("interactive")
     eventually("a heartbeat of one that works", lambda: heartbeats(database) > 0, 60)
     job_id = post(reading, body()).json()["job_id"]
     first.kill()
     first.wait()
-    worker.start("interactive")
+    workers.start("interactive")
 
     assert voxels_of(answered(reading))[index(4, 4, 1)] == 1
     with database.read() as db:
@@ -260,13 +249,13 @@ def heartbeats(database: Database) -> int:
 
 
 def test_a_failed_answer_is_said_in_words_and_can_be_withdrawn(
-    reading: Reading, worker: Workers, hospital: Hospital
+    reading: Reading, workers: Workers, hospital: Hospital
 ) -> None:
     blobs = hospital.app.state.blobs
     with hospital.app.state.database.read() as db:
         slab = db.execute(text("SELECT slab_sha256s->>0 FROM images")).scalar_one()
     blobs.path(slab).write_bytes(b"damaged")
-    worker.start("interactive")
+    workers.start("interactive")
     sent = body()
     post(reading, sent)
 

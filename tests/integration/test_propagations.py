@@ -4,20 +4,17 @@ Most jobs are done in this process, by what the worker calls; the killed one by 
 """
 
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from sqlalchemy import text
 
-from backend import queue
 from backend.database import Database
 from backend.jobs.store import learning
-from backend.settings import Settings
 from tests.hospital import SHAPE_ZYX, Hospital, Reading
-from tests.integration.test_worker import Workers
 from tests.running import eventually
+from tests.workers import Workers
 from worker import propagation
 from worker.desk import Held
 from worker.gateway import Gateway
@@ -42,14 +39,6 @@ def reading(hospital: Hospital) -> Reading:
 def gateway(hospital: Hospital) -> Gateway:
     state = hospital.app.state
     return Gateway(state.database, state.blobs, state.settings)
-
-
-@pytest.fixture
-def worker(settings: Settings, hospital: Hospital) -> Iterator[Workers]:
-    queue.connect(settings)
-    started = Workers(settings)
-    yield started
-    started.stop()
 
 
 def block(k: int, label: int = 1, left: int = 2) -> dict[int, int]:
@@ -217,17 +206,17 @@ def test_nobody_else_asks_or_sees_propagation_whatever_the_blinding(
 
 
 def test_a_worker_killed_while_it_propagates_leaves_it_done_once_by_the_next(
-    reading: Reading, worker: Workers, database: Database
+    reading: Reading, workers: Workers, database: Database
 ) -> None:
     reading.draw(block(1))
     reading.draw(block(7))
-    first = worker.start("interactive")
+    first = workers.start("interactive")
     ready = "worker_heartbeats WHERE device NOT IN ('cpu', 'cuda')"  # a starting one knows only the kind of its device
     eventually("a heartbeat of one that works", lambda: count(database, ready) > 0, 60)
     post(reading)
     first.kill()
     first.wait()
-    worker.start("interactive")
+    workers.start("interactive")
 
     eventually("the proxy", lambda: newest(reading)["state"] == "done", 60)
 

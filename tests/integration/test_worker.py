@@ -1,10 +1,8 @@
 """Real worker processes on the filesystem transport: a tiny network is pretrained, personalised and used, and killed meanwhile."""
 
-import os
 import signal
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
@@ -12,7 +10,6 @@ import psutil
 import pytest
 from sqlalchemy import text
 
-from backend import queue
 from backend.accounts.rules import SYSTEM
 from backend.blobs import Blobs
 from backend.database import Database
@@ -21,47 +18,11 @@ from backend.jobs import rules as jobs
 from backend.projects import rules as projects
 from backend.settings import Settings
 from tests.running import eventually
+from tests.workers import Workers
 from tests.worlds import EDGE, World, disc, draw, make_world
 
 TINY = {"steps": 250, "batch": 4, "row_steps": 24, "checkpoint_every": 10, "size": 48}
 HANDS = {"Small": -3.0, "Large": 3.0, "New": 2.0}
-
-
-class Workers:
-    """The worker processes of one test."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("CONSILIUM_")},
-            "CONSILIUM_DATA": str(settings.data),
-            "CONSILIUM_DATABASE_URL": settings.database_url,
-            "CONSILIUM_THREADS": "1",
-            "CONSILIUM_JOB_LEASE_SECONDS": "3",
-            "CONSILIUM_REAPER_SECONDS": "0.5",
-            "CONSILIUM_PERSONALISE_AFTER": "5",
-            "CONSILIUM_PERSONALISE_QUIET_SECONDS": "0",
-        }
-        self.running: list[subprocess.Popen[bytes]] = []
-
-    def start(self, name: str) -> "subprocess.Popen[bytes]":
-        process = subprocess.Popen([sys.executable, "-m", "worker.app", name], env=self.environment)
-        self.running.append(process)
-        return process
-
-    def stop(self) -> None:
-        for process in self.running:
-            if process.poll() is None:
-                process.terminate()
-        for process in self.running:
-            process.wait(timeout=30)
-
-
-@pytest.fixture
-def workers(settings: Settings) -> Iterator[Workers]:
-    queue.connect(settings)
-    started = Workers(settings)
-    yield started
-    started.stop()
 
 
 def ask(database: Database, kind: str, world: World, **more: object) -> UUID:

@@ -50,18 +50,20 @@ interface CodecQuestion {
 const fromBase64 = (text: string): ArrayBuffer => new Uint8Array(Buffer.from(text, "base64")).buffer;
 const toBase64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
 
+/** The question's grid as an image of one channel in one slab. */
+const imageOf = ({ image }: GestureQuestion): ImageInfo => ({
+  ...image,
+  channels: 1,
+  windowLow: 0,
+  windowHigh: 1,
+  slabDepth: image.nz,
+  sides: "known",
+});
+
 function answerGesture(question: GestureQuestion): { edit: string | null; refusal: string | null } {
   const board = makeBoard(question);
   const { sliceAxis } = question;
-  const image = {
-    ...question.image,
-    channels: 1,
-    windowLow: 0,
-    windowHigh: 1,
-    slabDepth: question.image.nz,
-    sides: "known",
-  } as const;
-  const { planes } = computeOrientation(image);
+  const { planes } = computeOrientation(imageOf(question));
   const axes = Object.values(planes).find((each) => each.sliceAxis === sliceAxis) as PlaneAxes;
   const samples = question.samples64.map(([i, j, k]): Sample => {
     const ijk = [i / 64, j / 64, k / 64] as const;
@@ -77,15 +79,7 @@ function answerGesture(question: GestureQuestion): { edit: string | null; refusa
 }
 
 function makeBoard(question: GestureQuestion): DrawingBoard {
-  const image = {
-    ...question.image,
-    channels: 1,
-    windowLow: 0,
-    windowHigh: 1,
-    slabDepth: question.image.nz,
-    sides: "known",
-  } as const;
-  const volume = new ImageVolume(image);
+  const volume = new ImageVolume(imageOf(question));
   volume.putSlab(0, fromBase64(question.stored));
   const settings = makeSettings();
   const board = new DrawingBoard(volume, "uint8", settings, () => "edit");
