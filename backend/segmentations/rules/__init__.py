@@ -13,17 +13,7 @@ from backend.segmentations.rules.assignments import (
     next_assignment,
     open_assignment,
 )
-from backend.segmentations.rules.editing import (
-    STEP_TOO_LARGE,
-    EditAccepted,
-    NewEdit,
-    add_edit,
-    fork,
-    note_mismatch,
-    reopen,
-    restore,
-    submit,
-)
+from backend.segmentations.rules.editing import EditAccepted, NewEdit, add_edit, note_mismatch
 from backend.segmentations.rules.keeping import (
     KeptLabels,
     keep_labels,
@@ -56,6 +46,8 @@ from backend.segmentations.rules.sight import (
     load_segmentation,
     visible,
 )
+from backend.segmentations.rules.submitting import fork, reopen, restore, submit
+from backend.segmentations.rules.writing import STEP_TOO_LARGE
 
 __all__ = [
     "STEP_TOO_LARGE",

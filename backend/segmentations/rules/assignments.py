@@ -209,9 +209,7 @@ def _begin(db: WriteSession, actor: Actor, blobs: Blobs, row: store.AssignmentRo
     revision = store.add_revision(
         db,
         segmentation_id=segmentation.id,
-        labels_sha256=kept.sha256,
-        dtype=kept.dtype,
-        label_volumes=kept.volumes,
+        **kept.columns,
         origin="blank",
         assisted=False,
         folded_seq=0,

@@ -7,7 +7,7 @@ on it. Whatever the door, the same checks hold: exactly the image's grid, only l
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import numpy as np
@@ -35,6 +35,16 @@ class KeptLabels:
     shape_zyx: tuple[int, int, int]
     volumes: dict[str, int]
     uncertainty_sha256: str | None = None
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """What a revision's row says of it."""
+        return {
+            "labels_sha256": self.sha256,
+            "uncertainty_sha256": self.uncertainty_sha256,
+            "dtype": self.dtype,
+            "label_volumes": self.volumes,
+        }
 
 
 def keep_labels(blobs: Blobs, labels_zyx: LabelArray, allowed: Collection[int]) -> KeptLabels:
@@ -95,9 +105,7 @@ def put_imported_reading(
     revision = store.add_revision(
         db,
         segmentation_id=segmentation.id,
-        labels_sha256=kept.sha256,
-        dtype=kept.dtype,
-        label_volumes=kept.volumes,
+        **kept.columns,
         origin="import",
         assisted=False,
         folded_seq=0,
@@ -132,10 +140,7 @@ def put_prediction(
     revision = store.add_revision(
         db,
         segmentation_id=segmentation.id,
-        labels_sha256=kept.sha256,
-        uncertainty_sha256=kept.uncertainty_sha256,
-        dtype=kept.dtype,
-        label_volumes=kept.volumes,
+        **kept.columns,
         origin="predict",
         assisted=True,
         style_id=style_id,
@@ -163,10 +168,7 @@ def put_proxy(db: WriteSession, reading: store.Segmentation, kept: KeptLabels) -
         db,
         segmentation_id=proxy.id,
         parent_id=proxy.head_revision_id,
-        labels_sha256=kept.sha256,
-        uncertainty_sha256=kept.uncertainty_sha256,
-        dtype=kept.dtype,
-        label_volumes=kept.volumes,
+        **kept.columns,
         origin="propagate",
         assisted=True,
         folded_seq=0,
