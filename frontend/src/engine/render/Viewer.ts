@@ -27,15 +27,15 @@ import type {
   SliceChecksum,
   ToolName,
   ToolOptions,
-  ValueRange,
   ViewerDoor,
   ViewerOptions,
   ViewerState,
   ViewHandle,
 } from "../types";
 import { ImageVolume } from "../volume/ImageVolume";
-import { buildWindowTable, normaliseWindow, tintWindowTable, type Window } from "../volume/windowTable";
+import type { Window } from "../volume/windowTable";
 import { SlabDecoder } from "../workers/SlabDecoder";
+import { DisplayWindow } from "./DisplayWindow";
 import { type Feed, feedImage, feedLabels } from "./feeds";
 import { LayerViewer } from "./LayerViewer";
 import type { PointerHost } from "./PointerInput";
@@ -61,10 +61,8 @@ export class Viewer extends LayerViewer implements ViewerDoor {
   protected readonly references: ReferenceMaps;
   /** what the cursor line speaks of: the pointer, or the crosshair after a key */
   private pointed: Sample | null = null;
-  private window: Window;
+  private readonly window: DisplayWindow;
   private readonly toolbox: Toolbox;
-  /** values that threshold paint would take */
-  private tint: ValueRange | null = null;
   private snapshot: ViewerState | null = null;
   private toldCrosshair: Point3;
   private readonly tellState = (): void => this.sayState();
@@ -75,12 +73,12 @@ export class Viewer extends LayerViewer implements ViewerDoor {
     const { image, startIjk } = options;
     const volume = new ImageVolume(image);
     this.size = [image.nx, image.ny, image.nz];
-    this.window = normaliseWindow({ low: image.windowLow, high: image.windowHigh }, image);
+    this.window = new DisplayWindow(image, () => this.windowChanged());
     this.toldCrosshair = clampToGrid(
       startIjk ?? [(image.nx - 1) / 2, (image.ny - 1) / 2, (image.nz - 1) / 2],
       this.size,
     );
-    this.scene = makeScene(volume, this.toldCrosshair, buildWindowTable(this.window, image));
+    this.scene = makeScene(volume, this.toldCrosshair, this.window.table);
     this.toolbox = this.makeToolbox();
     this.showCrosshairLines();
     this.updateBrushCursor();
@@ -102,7 +100,7 @@ export class Viewer extends LayerViewer implements ViewerDoor {
 
   private makeToolbox(): Toolbox {
     const { onQuestion, onProblem } = this.options;
-    const readWindow = (): Window => this.window;
+    const readWindow = (): Window => this.window.range;
     return new Toolbox(this.scene.volume, {
       get window() {
         return readWindow();
@@ -158,16 +156,11 @@ export class Viewer extends LayerViewer implements ViewerDoor {
   }
 
   setWindow(low: number, high: number): void {
-    const { info } = this.scene.volume;
-    this.window = normaliseWindow({ low, high }, info);
-    this.rebuildWindowTable();
+    this.window.range = { low, high };
     this.stateChanged();
   }
 
-  private rebuildWindowTable(): void {
-    const { info } = this.scene.volume;
-    const table = buildWindowTable(this.window, info, this.scene.windowTable as Uint32Array<ArrayBuffer>);
-    if (this.tint !== null) tintWindowTable(table, this.tint, info);
+  private windowChanged(): void {
     this.scene.windowVersion += 1;
     this.views.invalidate();
   }
@@ -240,7 +233,8 @@ export class Viewer extends LayerViewer implements ViewerDoor {
   /** Tool, settings or sketch changed: what the views draw of them. */
   private toolChanged(): void {
     this.updateBrushCursor();
-    this.updateTint();
+    const { tool, settings } = this.toolbox;
+    this.window.tint(tool === "threshold" ? settings.options.range : null); // what threshold paint would take
     if (this.toolbox.sketch !== null || this.scene.sketch !== null) this.views.invalidate();
     this.scene.sketch = this.toolbox.sketch;
     this.stateChanged();
@@ -254,15 +248,6 @@ export class Viewer extends LayerViewer implements ViewerDoor {
     const isBrush = tool === "brush" || tool === "eraser" || tool === "threshold";
     this.scene.brushCursor = isBrush ? { radiusMm, colour } : null;
     this.views.invalidateCursor();
-  }
-
-  /** Threshold paint tints what lies in its range. */
-  private updateTint(): void {
-    const { tool, settings } = this.toolbox;
-    const tint = tool === "threshold" ? settings.options.range : null;
-    if (tint === this.tint) return;
-    this.tint = tint;
-    this.rebuildWindowTable();
   }
 
   private changeView(change: ViewChange, place: { readonly plane: Plane } | null): void {
@@ -465,7 +450,7 @@ export class Viewer extends LayerViewer implements ViewerDoor {
   // ---------------------------------------------------------------------------------------------- telling the page
 
   get state(): ViewerState {
-    this.snapshot ??= makeState(this.scene, this.toolbox, this.window);
+    this.snapshot ??= makeState(this.scene, this.toolbox, this.window.range);
     return this.snapshot;
   }
 
