@@ -25,7 +25,7 @@ run: $(MADE)/python-run $(DIST) ## start Consilium with a demo project (CONSILIU
 	@exec $(PY) -m backend.cli run
 
 test: $(MADE)/python-dev $(DIST) chromium ## run every test, Python and TypeScript, real browser included
-	cd frontend && npx vitest run
+	cd frontend && node_modules/.bin/vitest run
 	$(PY) -m pytest -n 2 --durations 20
 
 check: check-format check-lint check-types check-rooms check-frontend check-contract ## formatting, lint, types, import rules, contract (make -k check: all of them)
@@ -50,7 +50,7 @@ check-types: $(MADE)/python-dev
 check-rooms: $(MADE)/python-dev
 	.venv/bin/lint-imports
 check-frontend: $(MODULES)
-	cd frontend && npx tsc -b && npx biome ci .
+	cd frontend && node_modules/.bin/tsc -b && node_modules/.bin/biome ci .
 check-contract: $(MADE)/python-dev $(MODULES)
 	$(PY) -m pytest -q tests/contract tests/unit/test_rooms.py
 
@@ -89,12 +89,12 @@ $(MADE)/node: | $(MADE)/venv
 
 $(MODULES): frontend/package-lock.json | $(MADE)/node
 	@echo "Installing the front-end's packages …"
-	@cd frontend && npm ci --silent --no-audit --no-fund
+	@cd frontend && npm ci --loglevel=error --no-audit --no-fund >/dev/null
 	@touch $@
 
 $(DIST): $(MODULES) $(FRONTEND_SOURCES)
 	@echo "Building the front-end …"
-	@cd frontend && npx vite build --logLevel warn
+	@cd frontend && node_modules/.bin/vite build --logLevel warn
 	@touch $@
 
 chromium:
