@@ -12,7 +12,7 @@ import { type MiniaturePlace, type OpinionCard, type OpinionsState, useRead } fr
 
 /** Miniatures are drawn at twice their size on the page, so that they stay sharp on dense screens. */
 const sharp = 2;
-const width_px = 116;
+const width_px = 132;
 const height_px = 84;
 
 export function OpinionStrip() {
@@ -120,8 +120,12 @@ function Card({ card, n, chosen, place }: CardProps) {
     >
       <Miniature layerId={card.layerId} place={place} />
       <span className={classes.line}>
-        <bdi className={classes.name}>{name}</bdi>
-        <b title={t.opinions.likelyHint}>{likely}</b>
+        <bdi className={classes.name} title={name}>
+          {name}
+        </bdi>
+        <b className={classes.likely} title={t.opinions.likelyHint}>
+          {likely}
+        </b>
       </span>
       <span className={classes.small}>
         <span>{total}</span>

@@ -20,9 +20,9 @@ export const opinions = {
   voxels: (count: number) => plural(count, "voxel", "voxels"),
   dice: (dice: number) => `Dice ${dice.toFixed(2)}`,
   diceHint: "Overlap with the prediction in your own style",
-  asDrawnBy: (name: string) => `As ${name} would`,
+  asDrawnBy: (name: string) => `As ${name}`,
   interval: (label: string, low: string, high: string) => `${label} ${low} to ${high} (8 in 10)`,
-  taken: (name: string) => `${name} taken over. Ctrl+Z takes it back.`,
+  taken: (name: string) => `Taken over: ${name}. Ctrl+Z takes it back.`,
   same: "Your drawing already looks like this.",
   cardOf: (name: string, likely: string, volume: string, dice: string) =>
     [name, likely, volume, dice].filter(Boolean).join(", "),
