@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
+from backend.accounts.rules import Actor
 from backend.database import Database
+from backend.jobs.rules import seeing
 from backend.jobs.store import learning
 from tests.hospital import SHAPE_ZYX, Hospital, Reading
 from tests.running import eventually
@@ -203,6 +205,24 @@ def test_nobody_else_asks_or_sees_propagation_whatever_the_blinding(
         assert "proxy" not in authors
         assert other.post(path, {"axis": "k"}).status_code in (403, 404)
     assert reading.person.get(f"/revisions/{found['revision_id']}").status_code == 200
+
+
+def test_what_a_colleague_missed_names_no_segmentation_they_may_not_see(
+    hospital: Hospital, reading: Reading, gateway: Gateway
+) -> None:
+    """In an open project others hear of readings, but a proxy is its reader's alone."""
+    reading.draw(block(1))
+    propagated(reading, gateway)
+    project = reading.person.get(f"/segmentations/{reading.segmentation_id}").json()["project_id"]
+    colleague = hospital.reader(project)
+    actor = Actor(uuid.UUID(colleague.user_id), "colleague", "expert", expert_id=uuid.UUID(colleague.expert_id))
+
+    with gateway.database.read() as db:
+        sieve, missed = seeing.sieve(db, actor), seeing.missed(db, seeing.event_clock(db).replace(year=2000))
+    told = {event["id"] for event in missed if event["type"] == "segmentation" and sieve.lets_through(event)}
+
+    assert reading.segmentation_id in told
+    assert [colleague.get(f"/segmentations/{one}").status_code for one in told] == [200]
 
 
 def test_a_worker_killed_while_it_propagates_leaves_it_done_once_by_the_next(

@@ -118,10 +118,11 @@ def _events(
 
 
 def _segmentation_events(db: AnySession, since: datetime, limit: int) -> list[dict[str, Any]]:
+    """As live: a proxy is nobody's but its reader's, who hears of the job that made it."""
     query = (
         select(Segmentation.id, Segmentation.project_id, Segmentation.expert_id)
         .join(Revision, Revision.id == Segmentation.head_revision_id)
-        .where(Revision.created_at > since)
+        .where(Revision.created_at > since, Segmentation.author != "proxy")
         .order_by(Revision.created_at.desc())
         .limit(limit)
     )
