@@ -55,6 +55,16 @@ class Runs(NamedTuple):
         firsts = np.cumsum(self.lengths) - self.lengths
         return np.repeat(self.starts - firsts, self.lengths) + np.arange(self.values.size, dtype=np.int64)
 
+    def covers(self, other: "Runs") -> bool:
+        """Whether every voxel that `other` changes is changed here too."""
+        if not other.starts.size or not self.starts.size:
+            return not other.starts.size
+        ends = self.starts + self.lengths
+        parted = self.starts[1:] > ends[:-1]  # runs may touch; those are one
+        starts, ends = self.starts[np.append(True, parted)], ends[np.append(parted, True)]
+        at = np.searchsorted(starts, other.starts, side="right") - 1
+        return bool(((at >= 0) & (other.starts + other.lengths <= ends[at])).all())
+
 
 # ---------------------------------------------------------------------------------------------------------- encoding
 

@@ -178,6 +178,42 @@ def test_a_proxy_never_overwrites_what_was_drawn_since(
     assert reading.send(accept(reading, after, again["revision_id"])).status_code == 201
 
 
+def test_a_stroke_brought_back_since_is_drawn_again_and_what_is_no_proxy_is_refused(
+    hospital: Hospital, reading: Reading, gateway: Gateway
+) -> None:
+    reading.draw(block(1))
+    reading.draw(block(7))
+    kept_empty = {i + NX * (3 + NY * 4): 2 for i in range(3, 6)}
+    stroke = reading.draw(kept_empty)
+    undo = reading.draw(dict.fromkeys(kept_empty, 0), undoes=stroke)
+    found = propagated(reading, gateway)
+    labels = proxy_labels(hospital, reading, found)
+    reading.draw(kept_empty, undoes=undo)
+
+    over_the_stroke = reading.send(accept(reading, labels, found["revision_id"]))
+    theirs = {index: int(labels.reshape(-1)[index]) for index in block(4) if index not in kept_empty}
+    more_than_it_says = reading.edit_body(theirs | {0: 1}, tool="accept", source_revision_id=found["revision_id"])
+    beside = reading.edit_body(theirs, tool="accept", source_revision_id=found["revision_id"])
+
+    assert over_the_stroke.status_code == 409
+    assert reading.send(more_than_it_says).status_code == 409
+    assert reading.send(beside).status_code == 201
+
+
+def test_a_reading_set_back_since_takes_no_proxy_over(hospital: Hospital, reading: Reading, gateway: Gateway) -> None:
+    began = reading.head
+    reading.draw(block(1))
+    found = propagated(reading, gateway)
+    labels = proxy_labels(hospital, reading, found)
+    path = f"/segmentations/{reading.segmentation_id}/restore"
+    restored = reading.person.post(path, {"revision_id": began}, If_Match=reading.etag)
+    assert restored.status_code == 200, restored.text
+    reading.head, reading.etag = restored.json()["id"], restored.headers["etag"]
+    reading.labels_zyx[:] = 0
+
+    assert reading.send(accept(reading, labels, found["revision_id"])).status_code == 409
+
+
 def test_one_drawn_slice_is_enough_and_none_proposes_where_to_begin(reading: Reading, gateway: Gateway) -> None:
     nothing = propagated(reading, gateway)
     assert (nothing["revision_id"], nothing["drawn"]) == (None, [])

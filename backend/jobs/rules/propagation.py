@@ -155,7 +155,8 @@ def publish_proxy(
     reading = segmentations.lock_segmentation(db, plan.segmentation_id)
     if reading is None:
         raise NotFound("The segmentation that was propagated does not exist any more.")
-    revision_id = None if kept is None else put_proxy(db, reading, kept)
+    made_from = plan.provenance
+    revision_id = None if kept is None else put_proxy(db, reading, kept, made_from.revisions, made_from.edit_seq)
     result = {
         "revision_id": None if revision_id is None else str(revision_id),
         "edit_seq": plan.provenance.edit_seq,

@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
-import numpy as np
-
 from backend.accounts.rules import Actor
 from backend.blobs import Blobs
 from backend.database import WriteSession
@@ -17,7 +15,7 @@ from backend.errors import Conflict, Invalid
 from backend.imaging import labels as label_codec
 from backend.imaging.labels import Runs
 from backend.segmentations import store
-from backend.segmentations.rules.provenance import load_provenance
+from backend.segmentations.rules.provenance import overwrites_drawn
 from backend.segmentations.rules.sight import load_seen, make_etag
 from backend.segmentations.rules.writing import (
     Writing,
@@ -85,7 +83,7 @@ def add_edit(
         and source.segmentation.author == "proxy"
         and not _only_takes_back(writing, undone, edit, runs)
     ):
-        _check_overwrites_nothing_drawn(db, blobs, writing, runs)
+        _check_overwrites_nothing_drawn(db, blobs, writing, source.revision, runs)
     if writing.segmentation.edit_seq - writing.head.folded_seq >= MAX_EDITS_UNFOLDED:
         raise Conflict(f"{MAX_EDITS_UNFOLDED} edits wait to be folded; submit the reading and reopen it.")
     if edit.checksums:
@@ -97,12 +95,11 @@ def add_edit(
     return EditAccepted(edit.edit_id, seq, make_etag(writing.head.id, seq), False)
 
 
-def _check_overwrites_nothing_drawn(db: WriteSession, blobs: Blobs, writing: Writing, runs: Runs) -> None:
+def _check_overwrites_nothing_drawn(
+    db: WriteSession, blobs: Blobs, writing: Writing, proxy: store.Revision, runs: Runs
+) -> None:
     """Raises Conflict where a proxy would change a voxel that was drawn by hand, before it was made or since."""
-    now = load_provenance(db, blobs, writing.segmentation, writing.shape_zyx, 0)
-    indices = runs.indices()
-    changes = now.labels_zyx.reshape(-1)[indices] != runs.values
-    if bool((now.by_hand_zyx.reshape(-1)[indices] & changes).any()):
+    if overwrites_drawn(db, blobs, writing.segmentation, proxy, runs, writing.shape_zyx):
         raise Conflict(
             "You drew there since this was propagated, and a proxy never overwrites drawing; propagate again."
         )
@@ -122,7 +119,7 @@ def _only_takes_back(writing: Writing, undone: store.Edit | None, edit: NewEdit,
     """Whether an edit from a proxy is no more than the undo (or redo) of one that was, on no other voxels."""
     if undone is None or undone.source_revision_id != edit.source_revision_id:
         return False
-    return bool(np.isin(runs.indices(), decode(writing, undone.runs).indices()).all())
+    return decode(writing, undone.runs).covers(runs)
 
 
 def _journal(

@@ -17,7 +17,7 @@ from backend import audit
 from backend.accounts.rules import Actor, load_expert
 from backend.blobs import Blobs
 from backend.database import WriteSession
-from backend.errors import CorruptBlob, Invalid
+from backend.errors import Conflict, CorruptBlob, Invalid
 from backend.events import notify
 from backend.imaging import labels as label_codec
 from backend.imaging.labels import BadLabels, LabelArray
@@ -152,13 +152,19 @@ def put_prediction(
     return revision.id
 
 
-def put_proxy(db: WriteSession, reading: store.Segmentation, kept: KeptLabels) -> UUID:
+def put_proxy(db: WriteSession, reading: store.Segmentation, kept: KeptLabels, revisions: int, edit_seq: int) -> UUID:
     """Keep what was propagated from a reading's drawn slices as its proxy's newest revision, and return that.
+
+    revisions, edit_seq: how far the reading was when it was read; what was drawn until then is in the proxy as it was drawn. Raises
+    Conflict when the reading was set back to another revision since.
 
     A proxy is a segmentation of its own: its reader alone sees it, nothing learns from it and nothing is measured by it. It has no
     style: no network has a part in it.
     """
     _check_grid(db, reading.image_id, kept)
+    set_back = store.newest_set_back(db, reading.id)
+    if set_back is not None and set_back.number >= revisions:
+        raise Conflict("The reading was set back to another revision while it was propagated; propagate again.")
     proxy = store.find_proxy(db, reading)
     if proxy is None:
         proxy = store.add_segmentation(
@@ -171,7 +177,7 @@ def put_proxy(db: WriteSession, reading: store.Segmentation, kept: KeptLabels) -
         **kept.columns,
         origin="propagate",
         assisted=True,
-        folded_seq=0,
+        folded_seq=edit_seq,
     )
     store.move_head(db, proxy.id, revision.id, "draft")
     audit.record(db, None, "C", "segmentation", proxy.id, project_id=reading.project_id, new={"proxy_of": reading.id})

@@ -1,6 +1,6 @@
 """Which part of a reading its reader drew, from the journal: what propagation starts from and may never overwrite."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from backend.blobs import Blobs
 from backend.database import AnySession
 from backend.imaging import labels as codec
 from backend.imaging.drawn import History
-from backend.imaging.labels import LabelArray
+from backend.imaging.labels import LabelArray, Runs
 from backend.segmentations import store
 from backend.segmentations.rules.keeping import read_labels
 from backend.segmentations.store import OPINION_TOOL, Edit
@@ -21,8 +21,12 @@ MACHINE_TOOLS = frozenset({"interpolate", OPINION_TOOL})
 
 @dataclass(frozen=True)
 class Provenance:
-    """A reading as it is now, `labels_zyx`; the slices drawn by hand, by label, across one axis; the voxels drawn by hand."""
+    """A reading as it is now, `labels_zyx`; the slices drawn by hand, by label, across one axis; the voxels drawn by hand.
 
+    revisions, edit_seq: how many revisions it had and its last edit.
+    """
+
+    revisions: int
     edit_seq: int
     labels_zyx: LabelArray
     slices: Mapping[int, list[int]]
@@ -44,11 +48,13 @@ def load_provenance(
         base = _follow(history, blobs, revisions, base, edit.base_revision_id, shape_zyx)
         if edit.id not in standing:
             continue
-        by_hand = edit.tool not in MACHINE_TOOLS and edit.id not in from_models
+        by_hand = is_by_hand(edit, from_models)
         itemsize = 1 if revisions[base].dtype == "uint8" else 2
         history.apply(codec.decode(edit.runs, history.labels_zyx.size, itemsize), by_hand=by_hand)
     history.jump(_current(blobs, store.head_of(db, segmentation), edits, shape_zyx))
-    return Provenance(segmentation.edit_seq, history.labels_zyx, history.slices(axis), history.by_hand_zyx)
+    return Provenance(
+        len(revisions), segmentation.edit_seq, history.labels_zyx, history.slices(axis), history.by_hand_zyx
+    )
 
 
 def _follow(
@@ -74,7 +80,48 @@ def _current(blobs: Blobs, head: store.Revision, edits: Sequence[Edit], shape_zy
     return labels_zyx
 
 
-def standing_ids(edits: Sequence[Edit]) -> set[UUID]:
+def is_by_hand(edit: Edit, from_models: Collection[UUID]) -> bool:
+    """Whether a person drew it. from_models: edits whose voxels were taken from a prediction or a proxy."""
+    return edit.tool not in MACHINE_TOOLS and edit.id not in from_models
+
+
+def overwrites_drawn(
+    db: AnySession,
+    blobs: Blobs,
+    segmentation: store.Segmentation,
+    proxy: store.Revision,
+    runs: Runs,
+    shape_zyx: tuple[int, int, int],
+) -> bool:
+    """Whether taking these voxels over from a proxy would change one that was drawn by hand, before it was made or since.
+
+    The proxy shows whatever was drawn before it was made (`put_proxy`), so only what it does not know is replayed: edits that
+    stand now and did not then. True as well where that cannot be told: the voxels are not the proxy's, or the reading was set back
+    to a revision that no edits lead to. Raises CorruptBlob.
+    """
+    set_back = store.newest_set_back(db, segmentation.id)
+    if set_back is not None and set_back.created_at > proxy.created_at:
+        return True
+    indices = runs.indices()
+    shown = read_labels(blobs, proxy.labels_sha256, proxy.dtype, shape_zyx).reshape(-1)
+    if not np.array_equal(shown[indices], runs.values):
+        return True
+    steps = store.steps_of(db, segmentation.id)
+    fresh = standing_ids(steps) - standing_ids([step for step in steps if step.seq <= proxy.folded_seq])
+    from_models = store.edits_from_models(db, segmentation.id)
+    drawn_here, drawn_as = np.zeros(indices.size, bool), runs.values.copy()
+    for edit in store.edits_named(db, segmentation.id, fresh):
+        later = codec.decode(edit.runs, shown.size, runs.values.dtype.itemsize)
+        voxels = later.indices()
+        at = np.searchsorted(indices, voxels)
+        met = np.flatnonzero(at < indices.size)
+        met = met[indices[at[met]] == voxels[met]]
+        drawn_here[at[met]] = is_by_hand(edit, from_models)
+        drawn_as[at[met]] = later.values[met]
+    return bool((drawn_here & (drawn_as != runs.values)).any())
+
+
+def standing_ids(edits: Sequence[Edit] | Sequence[store.Step]) -> set[UUID]:
     """Edits that still count: neither taken back nor taking back. Undoing an undoing brings the first one back."""
     taken_back: set[UUID] = set()
     standing: set[UUID] = set()

@@ -34,6 +34,7 @@ from backend.segmentations.store.queries import (
     RevisionRow,
     SegmentationRow,
     Source,
+    Step,
     add_checksum_alarm,
     add_edit,
     add_revision,
@@ -41,6 +42,7 @@ from backend.segmentations.store.queries import (
     count_of_revisions,
     edits_after,
     edits_from_models,
+    edits_named,
     edits_on,
     find_assignment,
     find_edit,
@@ -57,10 +59,12 @@ from backend.segmentations.store.queries import (
     list_segmentations,
     lock_segmentation,
     move_head,
+    newest_set_back,
     readings_behind,
     set_edit_seq,
     set_state,
     sources_of,
+    steps_of,
 )
 from backend.segmentations.store.sight import Sight
 from backend.segmentations.store.tables import ChecksumAlarm, Edit, Revision, Segmentation
@@ -130,4 +134,8 @@ __all__ = [
     "set_state",
     "sources_of",
     "withdraw_prompt",
+    "Step",
+    "steps_of",
+    "edits_named",
+    "newest_set_back",
 ]

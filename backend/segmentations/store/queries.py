@@ -1,6 +1,6 @@
 """Queries on segmentations, revisions and the journal of edits. `sight` is a user's, or None for a job."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -165,9 +165,20 @@ def move_head(db: WriteSession, segmentation_id: UUID, revision_id: UUID, state:
 
 
 def add_revision(db: WriteSession, **values: Any) -> Revision:
-    """Append a revision under the segmentation's next number. Call with the segmentation locked or new."""
-    number = count_of_revisions(db, values["segmentation_id"])
-    return db.scalars(insert(Revision).values({"number": number, **values}).returning(Revision)).one()
+    """Append a revision under the segmentation's next number. Call with the segmentation locked or new.
+
+    Its time is that of this moment, not of the transaction's beginning, which may have waited for the lock.
+    """
+    row = {"number": count_of_revisions(db, values["segmentation_id"]), "created_at": func.clock_timestamp(), **values}
+    return db.scalars(insert(Revision).values(row).returning(Revision)).one()
+
+
+def newest_set_back(db: AnySession, segmentation_id: UUID) -> Revision | None:
+    """The newest revision that no edits lead to, restored or saved by a browser; None where every one was drawn."""
+    query = select(Revision).where(
+        Revision.segmentation_id == segmentation_id, Revision.origin.in_(("restore", "fork"))
+    )
+    return db.scalar(query.order_by(Revision.number.desc()).limit(1))
 
 
 def count_of_revisions(db: AnySession, segmentation_id: UUID) -> int:
@@ -283,6 +294,27 @@ def sources_of(db: AnySession, segmentation_id: UUID, revision_id: UUID) -> list
         opinions = newest_opinions(db, segmentation_id)
         sources.append(Source(True, opinions.style_id if opinions else None))
     return sources
+
+
+@dataclass(frozen=True)
+class Step:
+    """An edit without its voxels."""
+
+    id: UUID
+    seq: int
+    undoes: UUID | None
+
+
+def steps_of(db: AnySession, segmentation_id: UUID) -> list[Step]:
+    """Every edit in order, without its voxels."""
+    query = select(Edit.id, Edit.seq, Edit.undoes).where(Edit.segmentation_id == segmentation_id)
+    return [Step(*row) for row in db.execute(query.order_by(Edit.seq))]
+
+
+def edits_named(db: AnySession, segmentation_id: UUID, ids: Collection[UUID]) -> Sequence[Edit]:
+    """These edits, in order."""
+    query = select(Edit).where(Edit.segmentation_id == segmentation_id, Edit.id.in_(ids))
+    return db.scalars(query.order_by(Edit.seq)).all() if ids else []
 
 
 def edits_from_models(db: AnySession, segmentation_id: UUID) -> set[UUID]:

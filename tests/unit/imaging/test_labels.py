@@ -92,6 +92,20 @@ def test_an_edit_written_from_decoded_runs_is_the_same_bytes(pair: tuple[np.ndar
     assert labels.encode_runs(labels.decode(data, pair[0].size, pair[0].dtype.itemsize)) == data
 
 
+@given(st.sets(st.integers(0, 30)), st.sets(st.integers(0, 30)), st.sets(st.integers(0, 30)))
+def test_an_edit_covers_another_when_it_changes_all_its_voxels(
+    one: set[int], other: set[int], parted: set[int]
+) -> None:
+    """Whether its runs touch or are joined says nothing."""
+    a, b = (np.array(sorted(voxels), dtype=np.int64) for voxels in (one, other))
+    ones = np.ones(len(a), dtype=np.int64)
+    touching = labels.Runs(a, ones, ones.astype(np.uint8))
+    joined = labels.decode(labels.encode(a, np.ones(len(a), np.uint8)), 31, 1)
+    asked = labels.decode(labels.encode(b, np.array([n in parted for n in b], np.uint8)), 31, 1)
+
+    assert touching.covers(asked) is joined.covers(asked) is (other <= one)
+
+
 @given(st.binary(max_size=60), st.integers(0, 300), st.sampled_from([1, 2]))
 def test_any_bytes_are_an_edit_inside_the_grid_or_are_refused(data: bytes, size: int, itemsize: int) -> None:
     try:
