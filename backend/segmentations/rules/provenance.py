@@ -121,7 +121,7 @@ def overwrites_drawn(
     return bool((drawn_here & (drawn_as != runs.values)).any())
 
 
-def standing_ids(edits: Sequence[Edit] | Sequence[store.Step]) -> set[UUID]:
+def standing_ids(edits: Sequence[Edit | store.Step]) -> set[UUID]:
     """Edits that still count: neither taken back nor taking back. Undoing an undoing brings the first one back."""
     taken_back: set[UUID] = set()
     standing: set[UUID] = set()
