@@ -17,6 +17,7 @@ from typing import Final
 from uuid import UUID
 
 from worker.gateway import Gateway, queue
+from worker.gateway.memory import NoRoom
 from worker.gateway.queue import OUTAGES, Claimed, JobFailure, LeaseLost, Refused
 
 log = logging.getLogger(__name__)
@@ -28,23 +29,16 @@ REMEDY: Final = "Start the job again; if it happens again, send the job's id to 
 
 @dataclass
 class Held:
-    """A job in hand. The keeper sets these; the hand looks at them where it can stop."""
+    """A job in hand. The keeper sets the events; the hand looks at them where it can stop. until_end: what is given back at its end."""
 
     job: Claimed
     cancelled: threading.Event = field(default_factory=threading.Event)
     lost: threading.Event = field(default_factory=threading.Event)
+    until_end: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
 
 class Interrupted(Exception):
     """The job was put down before its end; `settle` decides what becomes of it."""
-
-
-class JobFailed(Exception):
-    """A job that cannot succeed, in words for the person who asked."""
-
-    def __init__(self, failure: JobFailure) -> None:
-        self.failure = failure
-        super().__init__(failure.message)
 
 
 Handler = Callable[[Held], None]
@@ -128,7 +122,8 @@ class Desk:
         with self._lock:
             self._held[job.id] = held
         try:
-            yield held
+            with held.until_end:
+                yield held
         finally:
             with self._lock:
                 self._held.pop(job.id, None)
@@ -140,7 +135,7 @@ class Desk:
             self.handlers[job.kind](held)
         except (LeaseLost, Interrupted):
             queue.settle(self.gateway, job, stopping=self.stopping.is_set())
-        except JobFailed as problem:
+        except NoRoom as problem:
             queue.fail(self.gateway, job, problem.failure)
         except OUTAGES as problem:
             log.warning("job %s attempt %s is tried again: %s", job.id, job.attempt, type(problem).__name__)

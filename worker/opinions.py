@@ -9,7 +9,7 @@ from uuid import UUID
 import numpy as np
 
 from worker.desk import Held
-from worker.gateway import Gateway, opinions
+from worker.gateway import Gateway, memory, opinions
 from worker.gateway.images import LabelArray
 from worker.gateway.opinions import OpinionPlan
 from worker.inference import Inference
@@ -29,6 +29,8 @@ def answer(gateway: Gateway, inference: Inference, held: Held) -> None:
     experts = sorted(plan.styles, key=lambda expert: plan.names[expert])
     voxels = int(np.prod(plan.image.shape_zyx))
     count = max(FEWEST_SAMPLES, min(MOST_SAMPLES, VOXELS_IN_MEMORY // voxels))
+    needed = memory.having_opinions(plan.image, len(plan.label_values), count, min(len(experts), MOST_EXPERTS))
+    held.until_end.enter_context(memory.room(needed, plan.image, "Drawing several opinions of"))
     drawn = inference.plausible(
         plan.version, plan.own.weights_sha256, [plan.styles[expert] for expert in experts], plan.image,
         count, MOST_EXPERTS, SEED,

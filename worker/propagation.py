@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from worker.desk import Held, Interrupted
-from worker.gateway import Gateway, propagations
+from worker.gateway import Gateway, memory, propagations
 from worker.gateway.images import LabelArray
 from worker.gateway.propagations import NextSlice, PropagatePlan
 from worker.inference import Inference
@@ -21,6 +21,8 @@ RANDOM: Final = 4  # the seed of the strategy `random`: the same drawing, the sa
 def run(gateway: Gateway, inference: Inference, held: Held) -> None:
     """Do one `propagate` job."""
     plan = propagations.load_plan(gateway, held.job)
+    needed = memory.propagating(plan.image, len(plan.label_values))
+    held.until_end.enter_context(memory.room(needed, plan.image, "Propagating"))
     drawn = masks_of(plan)
     if not any(mask.any() for slices in drawn.values() for mask in slices.values()):
         start = first_slice(_predicted(inference, plan), plan.image.shape_zyx[plan.axis])

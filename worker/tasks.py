@@ -2,7 +2,7 @@
 
 from worker import interact, opinions, propagation
 from worker.desk import Handler, Held
-from worker.gateway import Gateway, imports, predictions
+from worker.gateway import Gateway, imports, memory, predictions
 from worker.inference import Inference
 
 QUEUE = "interactive"
@@ -15,6 +15,10 @@ def handlers(gateway: Gateway, inference: Inference) -> dict[str, Handler]:
     def predict(held: Held) -> None:
         plan = predictions.load_plan(gateway, held.job)
         urgent = held.job.owner_id is not None
+        labels = len(plan.label_values)
+        largest = max(plan.images, key=lambda image: memory.predicting(image, labels), default=None)
+        if largest is not None:
+            held.until_end.enter_context(memory.room(memory.predicting(largest, labels), largest, "Predicting"))
         waiting = {
             image.image_id: inference.predict(plan.version, plan.style.weights_sha256, image, is_urgent=urgent)
             for image in plan.images

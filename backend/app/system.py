@@ -9,8 +9,7 @@ import platform
 import shutil
 from datetime import datetime
 from importlib.metadata import version
-from pathlib import Path
-from typing import Final, Literal
+from typing import Literal
 from uuid import UUID
 
 from fastapi import Request
@@ -21,8 +20,8 @@ from backend.accounts.api import CurrentActor, Router, policy, settings_of
 from backend.accounts.rules import Resource, authorize
 from backend.database import Reads
 from backend.jobs import rules as jobs
+from backend.memory import read_memory
 
-MEMORY: Final = Path("/proc/meminfo")
 router = Router(tags=["system"])
 
 
@@ -85,7 +84,7 @@ def get_system(db: Reads, actor: CurrentActor, request: Request) -> SystemOut:
     """Workers, queues, room, versions and the last backup."""
     state = jobs.look_at_system(db, actor)
     disk = shutil.disk_usage(settings_of(request).data)
-    available, total = read_memory(MEMORY)
+    available, total = read_memory()
     return SystemOut(
         version=version("consilium"),
         versions={
@@ -118,13 +117,3 @@ def check_audit(db: Reads, actor: CurrentActor) -> AuditCheckOut:
     authorize(actor, "read", Resource("audit"))
     rows, _ = audit.head(db)
     return AuditCheckOut(rows=rows, broken_at=audit.verify(db))
-
-
-def read_memory(source: Path) -> tuple[int | None, int | None]:
-    """Bytes available and in all, as Linux tells them in /proc/meminfo; None where it does not."""
-    if not source.exists():
-        return None, None
-    facts = dict(line.split(":", 1) for line in source.read_text().splitlines() if ":" in line)
-    found = [facts.get(name, "").split() for name in ("MemAvailable", "MemTotal")]
-    available, total = (int(words[0]) * 1024 if words else None for words in found)
-    return available, total

@@ -1,10 +1,7 @@
 """What an admin does for others: ends their sessions, revokes their tokens, unlinks an expert; and what the health page asks."""
 
-from pathlib import Path
-
 from sqlalchemy import text
 
-from backend.app.system import read_memory
 from tests.hospital import Hospital
 
 
@@ -63,11 +60,3 @@ def test_the_audits_chain_is_read_on_request(hospital: Hospital) -> None:
 
     assert check["broken_at"] is None
     assert check["rows"] > 0
-
-
-def test_memory_is_unknown_where_the_machine_does_not_tell(tmp_path: Path) -> None:
-    facts = tmp_path / "meminfo"
-    facts.write_text("MemTotal:  2048 kB\nMemAvailable:   1024 kB\nHugePages_Total: 0\n")
-
-    assert read_memory(facts) == (1024 * 1024, 2048 * 1024)
-    assert read_memory(tmp_path / "none") == (None, None)

@@ -2,6 +2,7 @@
 
 import base64
 import uuid
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,10 @@ from tests.hospital import SHAPE_ZYX, Hospital, Person, Reading
 from tests.integration.test_blinding import BLINDED
 from tests.running import eventually
 from tests.workers import Workers
+from worker import opinions
+from worker.desk import Desk
+from worker.gateway import Gateway
+from worker.inference import Inference
 from worker.learning import methods, save_safetensors
 from worker.learning.architectures import build
 from worker.learning.network import initialise
@@ -115,6 +120,24 @@ def test_a_question_that_waits_is_not_asked_twice(hospital: Hospital) -> None:
     assert first.json() == again.json() == {"pending": True, "failure": None, "opinions": None}
     assert len(reading.person.get("/jobs", kind="opinions").json()["items"]) == 1
     assert reading.person.get("/jobs").json()["items"] == []  # jobs of the moment are not listed unasked
+
+
+def test_an_image_too_large_for_the_worker_ends_in_words_before_anything_is_read(hospital: Hospital) -> None:
+    reading, _ = scene(hospital)
+    state = hospital.app.state
+    gateway = Gateway(state.database, state.blobs, state.settings)
+    with state.database.write() as db:
+        db.execute(text("UPDATE images SET nx = 4000, ny = 4000, nz = 4000"))
+    desk = Desk(gateway, "interactive", {"opinions": partial(opinions.answer, gateway, Inference(gateway))}, 1, "cpu")
+    assert reading.person.post(path(reading)).status_code == 202
+
+    desk.start()
+    failure = eventually("the end", lambda: reading.person.get(path(reading)).json()["failure"], 30)
+    desk.stop(10)
+
+    assert failure["code"] == "no-memory"
+    assert "4000 × 4000 × 4000 voxels" in failure["message"] and "GiB are free" in failure["message"]
+    assert "mem_limit" in failure["remedy"]
 
 
 # Through the real worker
