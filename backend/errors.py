@@ -59,6 +59,12 @@ class Forbidden(ConsiliumError):
     code = "forbidden"
 
 
+class WrongPresentPassword(Forbidden):
+    """Your present password is not right."""
+
+    code = "wrong-present-password"
+
+
 class CrossSite(Forbidden):
     """This request did not come from Consilium's own pages."""
 

@@ -23,7 +23,7 @@ from sqlalchemy import text
 from backend.accounts import rules as accounts
 from backend.accounts import store as accounts_store
 from backend.accounts.rules import Actor, credentials
-from tests.conftest import ORIGIN, ROOT
+from tests.conftest import ORIGIN, PASSWORD, ROOT
 from tests.hospital import API, SHAPE_ZYX, Hospital, Person
 
 DOCUMENT: Final = json.loads((ROOT / "openapi.json").read_text(encoding="utf-8"))
@@ -56,6 +56,7 @@ MAY: Final[dict[str, tuple[str, ...]]] = {
     "token:list": tuple(who for who in SIGNED_IN if who not in ("manager_reads_only", *BOUND)),
     "token:create": (),  # a token makes no tokens, and everybody here comes with one
     "token:delete": ("admin", "reader"),
+    "password:update": (),  # a person at a browser, and everybody here comes with a token
     "preference:read": SIGNED_IN,  # each their own
     "preference:update": tuple(who for who in SIGNED_IN if who not in ("manager_reads_only", *BOUND)),
     "expert:list": SIGNED_IN,
@@ -231,6 +232,7 @@ def make_world(hospital: Hospital) -> World:
         "JobIn": {"kind": "pretrain", "project_id": here},
         "LabelSetIn": {"labels": [{"value": v, "name": f"L{v}", "colour": "#000001"} for v in (1, 2)]},
         "MemberIn": {"user_id": peer.user_id, "role": "reader"},
+        "PasswordChangeIn": {"present": PASSWORD, "new": "green tractor violin 31"},
         "PredictionIn": {"project_id": here, "expert_id": ids["expert_id"]},
         "PreferencesIn": {"theme": "light"},
         "PropagationIn": {"axis": "k"},

@@ -6,7 +6,7 @@ from tests.hospital import Hospital
 def test_who_never_chose_gets_the_defaults(hospital: Hospital) -> None:
     answer = hospital.person().get("/account/preferences")
 
-    assert answer.json() == {"theme": "dark", "shortcuts": {}, "seen": []}
+    assert answer.json() == {"theme": "dark", "shortcuts": {}, "seen": [], "habits": {}}
 
 
 def test_what_is_left_out_stays_and_what_is_given_is_replaced_as_a_whole(hospital: Hospital) -> None:
@@ -17,9 +17,19 @@ def test_what_is_left_out_stays_and_what_is_given_is_replaced_as_a_whole(hospita
     someone.call("PATCH", "/account/preferences", {"seen": ["first-case", "first-case"]})
 
     kept = someone.get("/account/preferences").json()
-    assert kept == {"theme": "light", "shortcuts": keys, "seen": ["first-case"]}
+    assert kept == {"theme": "light", "shortcuts": keys, "seen": ["first-case"], "habits": {}}
     someone.call("PATCH", "/account/preferences", {"shortcuts": {}})
     assert someone.get("/account/preferences").json()["shortcuts"] == {}
+
+
+def test_habits_come_back_as_they_were_left(hospital: Hospital) -> None:
+    someone = hospital.person()
+    habits = {"tool": "grow", "brush-radius-mm": 4.5, "brush-is-ball": True}
+
+    someone.call("PATCH", "/account/preferences", {"habits": habits})
+
+    assert someone.get("/account/preferences").json()["habits"] == habits
+    assert someone.call("PATCH", "/account/preferences", {"habits": {"tool": ["a", "list"]}}).status_code == 422
 
 
 def test_one_persons_keys_are_not_anothers(hospital: Hospital) -> None:

@@ -1,7 +1,7 @@
 """Routes of accounts. Each parses, calls one rule and answers.
 
-Signing in and redeeming a link are the only public ones; they take the database, not a transaction, because a
-refused attempt must be remembered although the request fails.
+Signing in and redeeming a link are the only public ones; they, and changing one's password, take the database, not a
+transaction, because a refused attempt must be remembered although the request fails.
 """
 
 import base64
@@ -21,6 +21,7 @@ from backend.accounts.api.wire import (
     LinkOut,
     LookIn,
     NewUserOut,
+    PasswordChangeIn,
     PreferencesIn,
     PreferencesOut,
     RedeemIn,
@@ -108,17 +109,23 @@ def delete_session(
     response.headers["Clear-Site-Data"] = '"cache", "cookies"' if keep_storage else '"cache", "cookies", "storage"'
 
 
+@router.put("/account/password", status_code=204, openapi_extra=policy("password:update"))
+def change_password(body: PasswordChangeIn, actor: CurrentActor, request: Request) -> None:
+    """Change your own password; your other sign-ins end, this one and your API tokens stay."""
+    rules.change_password(of_request(request), actor, body.present, body.new)
+
+
 @router.get("/account/preferences", openapi_extra=policy("preference:read"))
 def get_preferences(db: Reads, actor: CurrentActor) -> PreferencesOut:
-    """Your own look, keys and hints seen."""
+    """Your own look, keys, hints seen and habits of drawing."""
     return _preferences(rules.load_preferences(db, actor))
 
 
 @router.patch("/account/preferences", openapi_extra=policy("preference:update"))
 def change_preferences(body: PreferencesIn, db: Writes, actor: CurrentActor) -> PreferencesOut:
-    """Change your own look, keys or hints seen."""
+    """Change your own look, keys, hints seen or habits of drawing."""
     shortcuts = None if body.shortcuts is None else {name: one.model_dump() for name, one in body.shortcuts.items()}
-    return _preferences(rules.change_preferences(db, actor, body.theme, shortcuts, body.seen))
+    return _preferences(rules.change_preferences(db, actor, body.theme, shortcuts, body.seen, body.habits))
 
 
 @router.get("/users", openapi_extra=policy("user:list"))

@@ -39,6 +39,13 @@ class RedeemIn(In):
     display_name: DisplayName | None = None
 
 
+class PasswordChangeIn(In):
+    """Your present password, which proves that it is you, and the one to sign in with from now on."""
+
+    present: Password
+    new: Password
+
+
 class GestureIn(In):
     """When the last gesture was made: so many seconds before this report."""
 
@@ -66,6 +73,7 @@ class TokenIn(In):
 
 CommandName = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,60}$")]
 Theme = Literal["dark", "light", "auto"]
+Habit = Annotated[str, Field(max_length=40)] | bool | Annotated[float, Field(allow_inf_nan=False)]
 
 
 class ShortcutIn(In):
@@ -81,6 +89,7 @@ class PreferencesIn(In):
     theme: Theme | None = None
     shortcuts: Annotated[dict[CommandName, ShortcutIn] | None, Field(max_length=300)] = None
     seen: Annotated[list[CommandName] | None, Field(max_length=100)] = None
+    habits: Annotated[dict[CommandName, Habit] | None, Field(max_length=100)] = None
 
 
 class ExpertIn(In):
@@ -201,11 +210,12 @@ class ShortcutOut(BaseModel):
 
 class PreferencesOut(BaseModel):
     """The caller's own choices. shortcuts holds only commands whose keys differ from the browser's table; theme auto
-    follows the browser; seen names the hints not to be shown again."""
+    follows the browser; seen names the hints not to be shown again; habits holds the last used tool and its settings."""
 
     theme: Theme
     shortcuts: dict[str, ShortcutOut]
     seen: list[str]
+    habits: dict[str, str | bool | float]
 
 
 class ExpertOut(BaseModel):

@@ -13,6 +13,7 @@ from backend.accounts.rules.authorisation import (
 )
 from backend.accounts.rules.journal_keys import forget_journal, open_journal
 from backend.accounts.rules.once import Answer, claim_key, keep_answer
+from backend.accounts.rules.own_password import change_password
 from backend.accounts.rules.people import (
     ROLES,
     SCOPES,
@@ -82,6 +83,7 @@ __all__ = [
     "SignedIn",
     "authorize",
     "change_expert",
+    "change_password",
     "change_preferences",
     "change_user",
     "claim_key",

@@ -124,6 +124,7 @@ MAY: Final[dict[tuple[str, str], Predicate]] = {
     ("token", "list"): _anyone,
     ("token", "create"): _anyone,
     ("token", "delete"): _any(_owner, _admin),
+    ("password", "update"): _anyone,  # one's own, in a browser; rules.own_password refuses tokens
     ("preference", "read"): _owner,
     ("preference", "update"): _owner,
     ("expert", "read"): _anyone,

@@ -1,6 +1,6 @@
-"""What a person chose for themselves: look, keys, hints they have seen. Theirs alone; nobody else reads or changes it.
+"""What a person chose for themselves: look, keys, hints they have seen, tools as they left them. Theirs alone; nobody else reads or changes it.
 
-Ids of commands and hints belong to the browser: a newer or older page keeps what it does not know.
+Ids of commands, hints and habits belong to the browser: a newer or older page keeps what it does not know.
 """
 
 from collections.abc import Mapping
@@ -18,17 +18,18 @@ THEME: Final = "dark"
 
 @dataclass(frozen=True)
 class Preferences:
-    """theme: dark, light, or auto (as the browser says). shortcuts: command id → {"keys": [...], "on": bool}."""
+    """theme: dark, light, or auto (as the browser says). shortcuts: command id → {"keys": [...], "on": bool}. habits: id → setting."""
 
     theme: str = THEME
     shortcuts: Mapping[str, Any] = field(default_factory=dict)
     seen: tuple[str, ...] = ()
+    habits: Mapping[str, Any] = field(default_factory=dict)
 
 
 def load_preferences(db: AnySession, actor: Actor) -> Preferences:
     """The caller's own choices, or the defaults."""
     row = store.find_preferences(db, _owner(actor, "read"))
-    return Preferences(row.theme, row.shortcuts, tuple(row.seen)) if row else Preferences()
+    return Preferences(row.theme, row.shortcuts, tuple(row.seen), row.habits) if row else Preferences()
 
 
 def change_preferences(
@@ -37,6 +38,7 @@ def change_preferences(
     theme: str | None,
     shortcuts: Mapping[str, Any] | None,
     seen: list[str] | None,
+    habits: Mapping[str, Any] | None,
 ) -> Preferences:
     """Replace each member that is not None. Not audited: it touches no patient and nobody else."""
     user_id = _owner(actor, "update")
@@ -46,8 +48,14 @@ def change_preferences(
         theme=now.theme if theme is None else theme,
         shortcuts=now.shortcuts if shortcuts is None else shortcuts,
         seen=now.seen if seen is None else tuple(sorted(set(seen))),
+        habits=now.habits if habits is None else habits,
     )
-    values = {"theme": after.theme, "shortcuts": dict(after.shortcuts), "seen": list(after.seen)}
+    values = {
+        "theme": after.theme,
+        "shortcuts": dict(after.shortcuts),
+        "seen": list(after.seen),
+        "habits": dict(after.habits),
+    }
     store.set_preferences(db, user_id, values)
     return after
 

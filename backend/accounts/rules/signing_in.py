@@ -74,9 +74,9 @@ def sign_in(database: Database, settings: Settings, name: str, password: str, ca
     too), WrongPassword for a wrong password, an unknown or a locked user alike, Unavailable under a flood.
     """
     name = fold_name(name)
-    account = _account(name)
+    account = account_of(name)
     with database.read() as db:
-        _throttle(db, account, caller.address)
+        throttle(db, account, caller.address)
         user = store.find_user_by_name(db, name)
     right = passwords.verify_password(password, user.password_hash if user else None)
     if user is None or not right or user.locked_at is not None:
@@ -93,10 +93,10 @@ def sign_in(database: Database, settings: Settings, name: str, password: str, ca
 def find_invited(database: Database, secret: str, caller: Caller) -> store.UserRow:
     """Whom a one-time link lets in; asking does not use it up. Raises Gone for a link unknown, used or expired, Throttled."""
     with database.read() as db:
-        _throttle(db, None, caller.address)
+        throttle(db, None, caller.address)
         user = store.find_user_of_link(db, credentials.keep(secret))
     if user is None:
-        _remember_failure(database, _account("one-time link"), caller, None)
+        _remember_failure(database, account_of("one-time link"), caller, None)
         raise Gone(ANOTHER_LINK)
     return user
 
@@ -120,7 +120,7 @@ def redeem(
         if display_name:
             entered.display_name = display_name
         store.end_sessions_of(db, entered.id)
-        store.forget_failures(db, _account(entered.name), WINDOW_MINUTES)
+        store.forget_failures(db, account_of(entered.name), WINDOW_MINUTES)
         return _open_session(db, settings, entered, caller, "one-time link")
 
 
@@ -170,9 +170,9 @@ def identify_token(database: Database, token: str, caller: Caller) -> Actor | No
     with database.read() as db:
         found = store.find_token(db, credentials.keep(token)) if credentials.is_token(token) else None
         if found is None:
-            _throttle(db, None, caller.address)
+            throttle(db, None, caller.address)
     if found is None:
-        _remember_failure(database, _account("api token"), caller, None)
+        _remember_failure(database, account_of("api token"), caller, None)
         return None
     row, user, expert_id, is_due = found
     if is_due:
@@ -223,7 +223,8 @@ def _open_session(db: WriteSession, settings: Settings, user: store.UserRow, cal
     return SignedIn(user, expert.id if expert else None, row.expires_at, secret)
 
 
-def _throttle(db: AnySession, account: str | None, address: str) -> None:
+def throttle(db: AnySession, account: str | None, address: str) -> None:
+    """Raises Throttled where this account (as `account_of` names it) or this address has failed too often."""
     of_account, of_address, seconds = store.count_failures(db, account or "", address, WINDOW_MINUTES)
     if of_account >= FAILURES_PER_ACCOUNT or of_address >= FAILURES_PER_ADDRESS:
         raise Throttled(
@@ -240,6 +241,6 @@ def _remember_failure(database: Database, account: str, caller: Caller, user: st
         )
 
 
-def _account(name: str) -> str:
+def account_of(name: str) -> str:
     """What is kept of a typed name: people type their password there."""
     return hashlib.sha256(name.encode()).hexdigest()

@@ -94,8 +94,10 @@ def find_session_of(db: AnySession, user_id: UUID, session_id: UUID) -> SessionR
     return db.scalar(select(SessionRow).where(SessionRow.id == session_id, SessionRow.user_id == user_id))
 
 
-def end_sessions_of(db: WriteSession, user_id: UUID) -> None:
-    db.execute(delete(SessionRow).where(SessionRow.user_id == user_id))
+def end_sessions_of(db: WriteSession, user_id: UUID, *, but: UUID | None = None) -> None:
+    """Every sign-in of this user, `but` the one named."""
+    ended = delete(SessionRow).where(SessionRow.user_id == user_id)
+    db.execute(ended if but is None else ended.where(SessionRow.id != but))
 
 
 def end_all(db: WriteSession) -> None:

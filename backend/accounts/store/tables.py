@@ -19,6 +19,7 @@ from sqlalchemy import (
     func,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.database import Base
@@ -116,6 +117,7 @@ class PreferencesRow(Base):
     """What a person chose for themselves; no row means the defaults.
 
     shortcuts: command id → {"keys": [chord…], "on": bool}, only where it differs from the table. seen: hints not to be shown again.
+    habits: the last used tool and its settings, by the browser's own ids.
     """
 
     __tablename__ = "preferences"
@@ -125,6 +127,7 @@ class PreferencesRow(Base):
     theme: Mapped[str]
     shortcuts: Mapped[dict[str, Any]] = mapped_column(JSON)
     seen: Mapped[list[str]] = mapped_column(JSON)
+    habits: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
 
 
 class LoginFailureRow(Base):

@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/v1/account/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change Password
+         * @description Change your own password; your other sign-ins end, this one and your API tokens stay.
+         */
+        put: operations["change_password"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/account/preferences": {
         parameters: {
             query?: never;
@@ -13,7 +33,7 @@ export interface paths {
         };
         /**
          * Get Preferences
-         * @description Your own look, keys and hints seen.
+         * @description Your own look, keys, hints seen and habits of drawing.
          */
         get: operations["get_preferences"];
         put?: never;
@@ -23,7 +43,7 @@ export interface paths {
         head?: never;
         /**
          * Change Preferences
-         * @description Change your own look, keys or hints seen.
+         * @description Change your own look, keys, hints seen or habits of drawing.
          */
         patch: operations["change_preferences"];
         trace?: never;
@@ -2913,6 +2933,16 @@ export interface components {
             };
         };
         /**
+         * PasswordChangeIn
+         * @description Your present password, which proves that it is you, and the one to sign in with from now on.
+         */
+        PasswordChangeIn: {
+            /** Present */
+            present: string;
+            /** New */
+            new: string;
+        };
+        /**
          * PolicyIn
          * @description A reading policy; what is left out keeps its value, in a new project the default.
          */
@@ -3012,11 +3042,15 @@ export interface components {
             } | null;
             /** Seen */
             seen?: string[] | null;
+            /** Habits */
+            habits?: {
+                [key: string]: string | boolean | number;
+            } | null;
         };
         /**
          * PreferencesOut
          * @description The caller's own choices. shortcuts holds only commands whose keys differ from the browser's table; theme auto
-         *     follows the browser; seen names the hints not to be shown again.
+         *     follows the browser; seen names the hints not to be shown again; habits holds the last used tool and its settings.
          */
         PreferencesOut: {
             /**
@@ -3030,6 +3064,10 @@ export interface components {
             };
             /** Seen */
             seen: string[];
+            /** Habits */
+            habits: {
+                [key: string]: string | boolean | number;
+            };
         };
         /**
          * Problem
@@ -4105,6 +4143,55 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    change_password: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordChangeIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     get_preferences: {
         parameters: {
             query?: never;
