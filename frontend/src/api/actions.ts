@@ -50,6 +50,9 @@ export const updateUser = (
 export const createLink = (userId: string) =>
   body(api.POST("/api/v1/users/{user_id}/one-time-links", { params: { path: { user_id: userId } } }));
 
+export const changePassword = (present: string, chosen: string) =>
+  body(api.PUT("/api/v1/account/password", { body: { present, new: chosen } }));
+
 export const updatePreferences = (change: Partial<PreferencesOut>) =>
   body(api.PATCH("/api/v1/account/preferences", { body: change }));
 

@@ -5,6 +5,7 @@ export { Banner } from "./Banner";
 export { ConfirmByName } from "./ConfirmByName";
 export { DialogButtons, Question } from "./dialogs";
 export { ErrorBoundary } from "./ErrorBoundary";
+export { isGoodPassword, NewPassword } from "./NewPassword";
 export type { PlotProps } from "./Plot";
 export { ActionsHead, EmptyState, Page, Problem, ShownOnce, SimulatedBadge, Thumbnail, Waiting } from "./parts";
 export { remarkOf } from "./remark";

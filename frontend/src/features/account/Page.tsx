@@ -1,9 +1,10 @@
-/** Who I am here, how my pages look, my keys and my programs' tokens. */
+/** Who I am here, how my pages look, my password, my keys and my programs' tokens. */
 import { Radio, Stack, Tabs, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useSearchParams } from "react-router";
 import { preferencesQuery, sessionQuery, useSavePreferences } from "../../api";
 import { Page, t, Waiting } from "../../ui";
+import { ChangePassword } from "./ChangePassword";
 import { KeyboardTab } from "./KeyboardTab";
 import { TokensTab } from "./TokensTab";
 
@@ -36,7 +37,6 @@ export function AccountPage() {
   );
 }
 
-/** A password is changed by a one-time link from an admin. */
 function AboutMe() {
   const session = useQuery(sessionQuery);
   if (!session.data) return <Waiting />;
@@ -52,11 +52,9 @@ function AboutMe() {
             {t.account.sessionUntil(t.units.dateTime(expiresAt))}
           </Text>
         )}
-        <Text size="sm" c="dimmed">
-          {user.role === "admin" ? t.account.passwordAdmin : t.account.password}
-        </Text>
       </Stack>
       <ThemeChoice />
+      <ChangePassword name={user.name} />
     </Stack>
   );
 }

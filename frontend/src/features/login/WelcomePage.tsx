@@ -2,14 +2,12 @@
  * A one-time link: `/welcome#secret`. The secret stays in the fragment, which browsers do not send, and is wiped from
  * the address as soon as it was read.
  */
-import { Button, Paper, PasswordInput, Stack, Text, TextInput, Title } from "@mantine/core";
+import { Button, Paper, Stack, Text, TextInput, Title } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { useNavigate } from "react-router";
 import { isProblem, lookAtLink, redeemLink, sessionQuery, useAction } from "../../api";
-import { PlainFrame, Problem, t } from "../../ui";
-
-export const shortestPassword = 12;
+import { isGoodPassword, NewPassword, PlainFrame, Problem, t } from "../../ui";
 
 export function WelcomePage() {
   const [secret] = useState(() => window.location.hash.slice(1));
@@ -34,11 +32,9 @@ export function WelcomePage() {
       void navigate("/", { replace: true });
     },
   });
-  const tooShort = password !== "" && password.length < shortestPassword;
-  const differs = again !== "" && again !== password;
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    if (password.length >= shortestPassword && password === again) redeem.run(secret, password);
+    if (isGoodPassword(password, again)) redeem.run(secret, password);
   };
   const unusable = secret === "" ? { title: t.welcome.noSecretTitle, detail: t.welcome.noSecret } : look.problem;
   if (unusable)
@@ -58,7 +54,7 @@ export function WelcomePage() {
         <form onSubmit={submit}>
           <Stack>
             <Title order={1}>{t.welcome.title}</Title>
-            <Text size="sm">{t.welcome.body(shortestPassword)}</Text>
+            <Text size="sm">{t.welcome.body}</Text>
             {redeem.problem && <Problem problem={redeem.problem} />}
             <TextInput
               label={t.login.name}
@@ -67,23 +63,7 @@ export function WelcomePage() {
               readOnly
               value={name}
             />
-            <PasswordInput
-              label={t.welcome.password}
-              autoComplete="new-password"
-              required
-              autoFocus
-              value={password}
-              error={tooShort && t.welcome.tooShort(shortestPassword)}
-              onChange={(event) => setPassword(event.currentTarget.value)}
-            />
-            <PasswordInput
-              label={t.welcome.again}
-              autoComplete="new-password"
-              required
-              value={again}
-              error={differs && t.welcome.differs}
-              onChange={(event) => setAgain(event.currentTarget.value)}
-            />
+            <NewPassword password={password} again={again} autoFocus onPassword={setPassword} onAgain={setAgain} />
             <Button type="submit" loading={redeem.busy}>
               {t.welcome.set}
             </Button>

@@ -23,6 +23,7 @@ import { ToolOptions } from "./ToolOptions";
 import { ToolRail } from "./ToolRail";
 import { Tour } from "./Tour";
 import { useCommands } from "./useCommands";
+import { useHabits } from "./useHabits";
 import { View3dButton } from "./View3dButton";
 import { Views } from "./Views";
 import { WindowOptions } from "./WindowOptions";
@@ -36,6 +37,7 @@ export function ReadPage() {
   const phase = useRead((state) => state.phase);
   const problem = useRead((state) => state.problem);
   useCommands(session, submit);
+  useHabits(session);
 
   if (phase === "failed" && problem)
     return (

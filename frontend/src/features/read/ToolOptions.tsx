@@ -3,6 +3,7 @@ import type { ReactNode } from "react";
 import type { DrawingTool, ToolOptions as Options, PaintLimits, SliceReach, ToolName } from "../../engine";
 import { t } from "../../ui";
 import { AskOptions, AskStatus } from "./AskOptions";
+import { allows3D } from "./looks";
 import { Act, Apply, Choice, Figure, Switch } from "./optionParts";
 import { PropagationStatus } from "./PropagationStatus";
 import classes from "./read.module.css";
@@ -87,10 +88,7 @@ function useOptions(): readonly [Options | undefined, (change: Partial<Options>)
 }
 
 function useIs3D(): boolean {
-  return useRead(({ facts }) => {
-    const image = facts?.image;
-    return Boolean(image && image.nz > 1 && image.geometry !== "irregular" && image.geometry !== "uncalibrated");
-  });
+  return useRead(({ facts }) => facts !== null && allows3D(facts.image));
 }
 
 // --- what several tools share ---------------------------------------------------------------------------------------

@@ -58,6 +58,11 @@ export function imageInfo(image: ImageOut): ImageInfo {
   };
 }
 
+/** Whether tools may work across this image's slices: it has several, and their places are known. */
+export function allows3D({ nz, geometry }: Pick<ImageOut, "nz" | "geometry">): boolean {
+  return nz > 1 && geometry !== "irregular" && geometry !== "uncalibrated";
+}
+
 /** mm of one voxel step along i, j and k. Null where the image has no trustworthy lengths. */
 export function columnLengths_mm(image: Pick<ImageOut, "affine" | "geometry">): number[] | null {
   if (image.geometry === "irregular" || image.geometry === "uncalibrated") return null;

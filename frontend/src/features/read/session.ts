@@ -43,13 +43,6 @@ const proposalId = "proposal";
 const previewId = "preview";
 const previewLook: LayerLook = { kind: "outline", colour: "#f5f5f0", dash: "dots", opacity: 1, visible: true };
 
-/** How this reader likes to work, kept from case to case in this tab. */
-const habits: { brush: { radiusMm: number; ball: boolean } | null; fill: number; overlays: number } = {
-  brush: null,
-  fill: emptyRead.fillOpacity,
-  overlays: emptyRead.overlayOpacity,
-};
-
 export class ReadSession {
   readonly viewer: Viewer;
   #reading: Reading | null = null;
@@ -110,8 +103,6 @@ export class ReadSession {
     const first = labels[0];
     if (first) this.viewer.setActiveLabel(first.value);
     this.viewer.setTool(this.facts.readOnly ? "crosshair" : "brush");
-    if (habits.brush) this.viewer.setBrush(habits.brush.radiusMm, { ball: habits.brush.ball });
-    this.setOpacity(habits.fill, habits.overlays);
     this.#leavers.push(onServerEvent((event) => this.#hear(event)));
     if (assignment?.segmentation_id) await this.#loadReading(assignment.segmentation_id);
     if (this.#left) return;
@@ -125,8 +116,6 @@ export class ReadSession {
 
   leave(): void {
     this.#left = true;
-    const { brushRadiusMm, brushIsBall } = this.viewer.state;
-    habits.brush = { radiusMm: brushRadiusMm, ball: brushIsBall };
     for (const leave of this.#leavers) leave();
     clearTimeout(this.#volumesDue);
     this.#reading?.leave();
@@ -219,8 +208,6 @@ export class ReadSession {
   }
 
   setOpacity(fillOpacity: number, overlayOpacity: number): void {
-    habits.fill = fillOpacity;
-    habits.overlays = overlayOpacity;
     this.#show({ fillOpacity, overlayOpacity });
     this.viewer.setOpacity(fillOpacity, overlayOpacity);
   }

@@ -11,7 +11,7 @@ import { history } from "./history";
 import { jobs } from "./jobs";
 import { keys } from "./keys";
 import { layers } from "./layers";
-import { login, welcome } from "./login";
+import { login, newPassword, welcome } from "./login";
 import { measures } from "./measures";
 import { models } from "./models";
 import { opinions } from "./opinions";
@@ -32,6 +32,7 @@ const en = {
   nav,
   errors,
   login,
+  newPassword,
   welcome,
   states,
   worklist,

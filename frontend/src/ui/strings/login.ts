@@ -17,14 +17,19 @@ export const login = {
   someoneElse: "Sign in as somebody else",
 } as const;
 
-export const welcome = {
-  title: "Welcome to Consilium",
-  body: (least: number) => `Choose a password of at least ${least} characters. This link works once.`,
-  nameHint: "You sign in with this name from now on.",
+export const newPassword = {
   password: "New password",
-  again: "The same again",
+  rules: (least: number) =>
+    `At least ${least} characters; not a common password, your own name or one that repeats itself. Three unrelated words make a good one.`,
+  again: "The new one again",
   tooShort: (least: number) => `At least ${least} characters, please.`,
   differs: "The two are not the same.",
+} as const;
+
+export const welcome = {
+  title: "Welcome to Consilium",
+  body: "Choose a password. This link works once.",
+  nameHint: "You sign in with this name from now on.",
   set: "Set password and sign in",
   noSecretTitle: "This link is not complete",
   noSecret: "Copy the whole link, with everything after the #, or ask your admin for a new one.",
