@@ -371,3 +371,29 @@ def test_what_a_model_drew_cannot_be_edited(hospital: Hospital) -> None:
     answer = drawn.send(drawn.edit_body({1: 0}))
 
     assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+
+
+def test_a_worklist_says_whose_help_a_reading_had_and_which_style_draws_now(hospital: Hospital) -> None:
+    scene = make_scene(hospital, "until_all_submitted")
+    me = scene.mine.person
+    first = predict(scene, me, [])
+    scene.mine.draw({0: 1, 1: 1, 2: 1, 3: 1}, source_revision_id=first, tool="accept")
+    before = me.get("/assignments").json()["items"][0]
+
+    revision = scene.mine.submit().json()
+    newer = predict(scene, me, [])
+    style_id = me.get(f"/revisions/{newer}").json()["style_id"]
+    with hospital.app.state.database.write() as db:
+        expert_id, project_id = uuid.UUID(me.expert_id), uuid.UUID(scene.project)
+        models.move_live_pointer(db, project_id, expert_id, expected=None, style_id=uuid.UUID(style_id))
+    after = me.get("/assignments").json()["items"][0]
+
+    assert (before["submission"], before["live_style"]) == (None, None)
+    assert after["submission"] == {
+        "submitted_at": revision["submitted_at"], "assisted": True, "style_label": "learned in pretraining, v1",
+    }  # fmt: skip
+    assert after["live_style"] == {"style_id": style_id, "style_label": "learned in pretraining, v2"}
+    assert after["prediction"]["style_id"] == style_id
+    history = me.get(f"/segmentations/{scene.mine.segmentation_id}/revisions").json()["items"]
+    assert [one["style_label"] for one in history] == [None, "learned in pretraining, v1"]
+    assert scene.other.person.get("/assignments").json()["items"][0]["submission"]["assisted"] is False

@@ -32,8 +32,26 @@ class PredictionOut(BaseModel):
     style_label: str
 
 
+class LiveStyleOut(BaseModel):
+    """The style that draws for this expert now; the prediction may still be from one before it."""
+
+    style_id: UUID
+    style_label: str
+
+
+class SubmissionOut(BaseModel):
+    """When the reading was submitted, whether a model helped, and the last style that did where one is known."""
+
+    submitted_at: datetime
+    assisted: bool
+    style_label: str | None
+
+
 class AssignmentOut(BaseModel):
-    """One expert asked to read one image. `image_dims` is [nx, ny, nz]; `segmentation_id` is null until it is opened."""
+    """One expert asked to read one image. `image_dims` is [nx, ny, nz]; `segmentation_id` is null until it is opened.
+
+    live_style: null before the project's first model. submission: null unless it is submitted now.
+    """
 
     id: UUID
     project_id: UUID
@@ -49,6 +67,8 @@ class AssignmentOut(BaseModel):
     position: int
     segmentation_id: UUID | None
     prediction: PredictionOut | None
+    live_style: LiveStyleOut | None
+    submission: SubmissionOut | None
     updated_at: datetime
 
 

@@ -22,7 +22,7 @@ class RevisionOut(BaseModel):
     """A whole label map at one moment, immutable. `label_volumes`: voxels per label value, background left out.
 
     has_uncertainty: a model drew it and said how sure it was (`GET /revisions/{id}/uncertainty/slabs/{k}`).
-    author: who made it, in the list of one's own reading; null elsewhere. origin `fork`: saved by a browser whose map
+    author: who made it, and style_label: the last style that helped, in the list of one's own reading; null elsewhere. origin `fork`: saved by a browser whose map
     differed from the server's.
     """
 
@@ -39,6 +39,7 @@ class RevisionOut(BaseModel):
     submitted_at: datetime | None
     has_uncertainty: bool
     author: str | None
+    style_label: str | None
 
 
 class RevisionPageOut(BaseModel):

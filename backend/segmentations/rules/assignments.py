@@ -44,6 +44,23 @@ class PredictionView:
 
 
 @dataclass(frozen=True)
+class LiveStyleView:
+    """The style that draws for an expert now; a prediction may still be from one before it."""
+
+    style_id: UUID
+    style_label: str
+
+
+@dataclass(frozen=True)
+class SubmissionView:
+    """When a reading was submitted and whether a model helped; the style named is the last that did, None where none is known."""
+
+    submitted_at: datetime
+    assisted: bool
+    style_label: str | None
+
+
+@dataclass(frozen=True)
 class AssignmentView:
     """An assignment with what a worklist shows beside it; image_dims is [nx, ny, nz]."""
 
@@ -61,6 +78,8 @@ class AssignmentView:
     position: int
     segmentation_id: UUID | None
     prediction: PredictionView | None
+    live_style: LiveStyleView | None
+    submission: SubmissionView | None
     updated_at: datetime
 
 
@@ -240,10 +259,12 @@ def _progress(row: store.ProgressRow, blinded: bool) -> ProgressView:
 
 
 def _view(row: store.AssignmentRow) -> AssignmentView:
+    blinded = row.project.policy.get("blinding") != OPEN
     prediction = None
     if row.revision is not None and row.style is not None:
-        label = style_label(row.style, blinded=row.project.policy.get("blinding") != OPEN)
+        label = style_label(row.style, blinded=blinded)
         prediction = PredictionView(row.revision.id, row.revision.segmentation_id, row.style.id, label)
+    live = None if row.live is None else LiveStyleView(row.live.id, style_label(row.live, blinded=blinded))
     return AssignmentView(
         id=row.assignment.id,
         project_id=row.project.id,
@@ -259,5 +280,15 @@ def _view(row: store.AssignmentRow) -> AssignmentView:
         position=row.assignment.position,
         segmentation_id=row.assignment.segmentation_id,
         prediction=prediction,
+        live_style=live,
+        submission=_submission(row, blinded=blinded),
         updated_at=row.assignment.updated_at,
     )
+
+
+def _submission(row: store.AssignmentRow, *, blinded: bool) -> SubmissionView | None:
+    submitted_at = row.assignment.submitted_at
+    if row.assignment.state != "submitted" or submitted_at is None or row.reading is None:
+        return None
+    helper = row.helper if row.reading.assisted else None
+    return SubmissionView(submitted_at, row.reading.assisted, helper and style_label(helper, blinded=blinded))

@@ -6,7 +6,7 @@ viewer asks for all slabs of one revision in a row.
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from backend.database import AnySession, WriteSession
 from backend.errors import Invalid, NotFound
 from backend.imaging import nifti, slabs
 from backend.imaging.labels import LabelArray
+from backend.models.rules import style_label
 from backend.paging import Page, decode_cursor, page_of
 from backend.projects import rules as projects
 from backend.segmentations import store
@@ -33,7 +34,8 @@ CACHE_BYTES = 96 * 1024 * 1024
 class RevisionView:
     """A revision; `etag` is its segmentation's after the act that made it, empty where it is only read.
 
-    author: who made it, by name; only for the one whose reading it is, None for everybody else and for a job's.
+    author: who made it, by name, and style_label: the last style that helped; only for the one whose reading it is, None
+    for everybody else and where there is none.
     """
 
     id: UUID
@@ -49,6 +51,7 @@ class RevisionView:
     submitted_at: datetime | None
     has_uncertainty: bool
     author: str | None = None
+    style_label: str | None = None
     etag: str = ""
 
 
@@ -78,7 +81,7 @@ class Comparison:
     labels: list[LabelAgreement]
 
 
-def view_of(row: store.Revision, etag: str = "", author: str | None = None) -> RevisionView:
+def view_of(row: store.Revision, etag: str = "") -> RevisionView:
     return RevisionView(
         id=row.id,
         segmentation_id=row.segmentation_id,
@@ -92,7 +95,6 @@ def view_of(row: store.Revision, etag: str = "", author: str | None = None) -> R
         created_at=row.created_at,
         submitted_at=row.submitted_at,
         has_uncertainty=row.uncertainty_sha256 is not None,
-        author=author,
         etag=etag,
     )
 
@@ -127,7 +129,16 @@ def list_revisions(
     is_own = seen.expert is not None and seen.expert.user_id is not None and seen.expert.user_id == actor.user_id
     makers = load_users(db, [row.created_by for row in page.items if row.created_by]) if is_own else {}
     names = {user_id: user.display_name for user_id, user in makers.items()}
-    items = [view_of(row, author=names.get(row.created_by) if row.created_by else None) for row in page.items]
+    helpers = store.styles_behind(db, page.items) if is_own else {}
+    blinded = projects.is_blinded(db, seen.segmentation.project_id)
+    items = [
+        replace(
+            view_of(row),
+            author=names.get(row.created_by) if row.created_by else None,
+            style_label=style_label(helpers[row.style_id], blinded=blinded) if row.style_id in helpers else None,
+        )
+        for row in page.items
+    ]
     return Page(items, page.next_cursor)
 
 

@@ -65,6 +65,7 @@ from backend.segmentations.store.queries import (
     set_state,
     sources_of,
     steps_of,
+    styles_behind,
 )
 from backend.segmentations.store.sight import Sight
 from backend.segmentations.store.tables import ChecksumAlarm, Edit, Revision, Segmentation
@@ -121,6 +122,7 @@ __all__ = [
     "last_submitted",
     "list_checksum_alarms",
     "list_revisions",
+    "styles_behind",
     "list_segmentations",
     "lock_segmentation",
     "move_head",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, case, func, literal, select, text, true, tuple_, update
+from sqlalchemy import Select, and_, case, func, literal, select, text, true, tuple_, update
 from sqlalchemy.orm import aliased
 
 from backend.accounts.store import ExpertRow
@@ -24,7 +24,10 @@ from backend.studies.store import Image
 
 @dataclass(frozen=True)
 class AssignmentRow:
-    """An assignment, and the revision and style of the prediction its reader may begin from."""
+    """An assignment, and the revision and style of the prediction its reader may begin from.
+
+    live: the style that draws for its expert now. reading, helper: the head of its own reading, and whose help it had.
+    """
 
     assignment: Assignment
     project: Project
@@ -32,6 +35,9 @@ class AssignmentRow:
     expert: ExpertRow
     revision: Revision | None
     style: Style | None
+    live: Style | None
+    reading: Revision | None
+    helper: Style | None
 
 
 @dataclass(frozen=True)
@@ -192,7 +198,7 @@ def set_assignment_state(db: WriteSession, assignment_id: UUID, state: str, segm
 
 
 @functools.cache
-def _rows() -> Select[Assignment, Project, Image, ExpertRow, Revision, Style]:
+def _rows() -> Select[Assignment, Project, Image, ExpertRow, Revision, Style, Style, Revision, Style]:
     live = select(LiveStyle.style_id).where(
         LiveStyle.project_id == Segmentation.project_id, LiveStyle.expert_id == Segmentation.expert_id
     )
@@ -211,13 +217,20 @@ def _rows() -> Select[Assignment, Project, Image, ExpertRow, Revision, Style]:
         .correlate(Assignment)
         .lateral("best")
     )
-    drawn, style = aliased(Revision), aliased(Style)
+    drawn, style, now = aliased(Revision), aliased(Style), aliased(Style)
+    own, reading, helper = aliased(Segmentation), aliased(Revision), aliased(Style)
+    here = and_(LiveStyle.project_id == Assignment.project_id, LiveStyle.expert_id == Assignment.expert_id)
     return (
-        select(Assignment, Project, Image, ExpertRow, drawn, style)
+        select(Assignment, Project, Image, ExpertRow, drawn, style, now, reading, helper)
         .join(Project, Project.id == Assignment.project_id)
         .join(Image, Image.id == Assignment.image_id)
         .join(ExpertRow, ExpertRow.id == Assignment.expert_id)
         .outerjoin(best, true())
         .outerjoin(drawn, drawn.id == best.c.head_revision_id)
         .outerjoin(style, style.id == best.c.style_id)
+        .outerjoin(LiveStyle, here)
+        .outerjoin(now, now.id == LiveStyle.style_id)
+        .outerjoin(own, own.id == Assignment.segmentation_id)
+        .outerjoin(reading, reading.id == own.head_revision_id)
+        .outerjoin(helper, helper.id == reading.style_id)
     )

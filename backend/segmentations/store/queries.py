@@ -1,6 +1,6 @@
 """Queries on segmentations, revisions and the journal of edits. `sight` is a user's, or None for a job."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -219,6 +219,12 @@ def list_revisions(db: AnySession, segmentation_id: UUID, after: int | None, lim
     """A segmentation's revisions, oldest first."""
     query = select(Revision).where(Revision.segmentation_id == segmentation_id).order_by(Revision.number).limit(limit)
     return list(db.scalars(query if after is None else query.where(Revision.number > after)))
+
+
+def styles_behind(db: AnySession, revisions: Iterable[Revision]) -> dict[UUID, Style]:
+    """The styles that helped with these revisions, by id."""
+    wanted = {revision.style_id for revision in revisions}
+    return {style.id: style for style in db.scalars(select(Style).where(Style.id.in_(wanted - {None})))}
 
 
 def last_submitted(db: AnySession, segmentation_id: UUID) -> Revision | None:

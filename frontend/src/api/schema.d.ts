@@ -1765,6 +1765,8 @@ export interface components {
         /**
          * AssignmentOut
          * @description One expert asked to read one image. `image_dims` is [nx, ny, nz]; `segmentation_id` is null until it is opened.
+         *
+         *     live_style: null before the project's first model. submission: null unless it is submitted now.
          */
         AssignmentOut: {
             /**
@@ -1809,6 +1811,8 @@ export interface components {
             /** Segmentation Id */
             segmentation_id: string | null;
             prediction: components["schemas"]["PredictionOut"] | null;
+            live_style: components["schemas"]["LiveStyleOut"] | null;
+            submission: components["schemas"]["SubmissionOut"] | null;
             /**
              * Updated At
              * Format: date-time
@@ -2686,6 +2690,19 @@ export interface components {
              */
             expires_at: string;
         };
+        /**
+         * LiveStyleOut
+         * @description The style that draws for this expert now; the prediction may still be from one before it.
+         */
+        LiveStyleOut: {
+            /**
+             * Style Id
+             * Format: uuid
+             */
+            style_id: string;
+            /** Style Label */
+            style_label: string;
+        };
         /** LookIn */
         LookIn: {
             /**
@@ -3548,7 +3565,7 @@ export interface components {
          * @description A whole label map at one moment, immutable. `label_volumes`: voxels per label value, background left out.
          *
          *     has_uncertainty: a model drew it and said how sure it was (`GET /revisions/{id}/uncertainty/slabs/{k}`).
-         *     author: who made it, in the list of one's own reading; null elsewhere. origin `fork`: saved by a browser whose map
+         *     author: who made it, and style_label: the last style that helped, in the list of one's own reading; null elsewhere. origin `fork`: saved by a browser whose map
          *     differed from the server's.
          */
         RevisionOut: {
@@ -3595,6 +3612,8 @@ export interface components {
             has_uncertainty: boolean;
             /** Author */
             author: string | null;
+            /** Style Label */
+            style_label: string | null;
         };
         /**
          * RevisionPageOut
@@ -3888,6 +3907,21 @@ export interface components {
             items: components["schemas"]["StyleOut"][];
             /** Next Cursor */
             next_cursor: string | null;
+        };
+        /**
+         * SubmissionOut
+         * @description When the reading was submitted, whether a model helped, and the last style that did where one is known.
+         */
+        SubmissionOut: {
+            /**
+             * Submitted At
+             * Format: date-time
+             */
+            submitted_at: string;
+            /** Assisted */
+            assisted: boolean;
+            /** Style Label */
+            style_label: string | null;
         };
         /**
          * SubmitIn
