@@ -17,6 +17,7 @@ function revision(id: string, parentId: string | null, origin: RevisionOut["orig
     submitted_at: null,
     has_uncertainty: false,
     author: null,
+    style_label: null,
   };
 }
 

@@ -401,8 +401,10 @@ export interface ViewerDoor {
   showProposal(id: string, runs: Runs, look: LayerLook): void;
   /** Takes a proposal over as one edit of this id: values where it has some, 0 where `label` is denied. Null: no change. */
   acceptProposal(runs: Runs, label: number, editId: string): Edit | null;
-  /** how many voxels drawn or erased by hand `acceptLayer` would change; 0 while the layer is not complete */
-  countOverdrawn(id: string, scope: AcceptScope): number;
+  /** value → how many voxels given it by hand (0: erased) `acceptLayer` would change; empty while the layer is not complete */
+  countOverdrawn(id: string, scope: AcceptScope): ReadonlyMap<number, number>;
+  /** the same of `acceptProposal` */
+  countOverdrawnByProposal(runs: Runs, label: number): ReadonlyMap<number, number>;
   /** Null when nothing would change. Of a layer in run form the edit's tool is `opinion`, for it is no revision. */
   acceptLayer(id: string, scope: AcceptScope): Edit | null;
   /** makes the active map equal to a layer's, whatever is locked; null when nothing differs or it is not complete yet */

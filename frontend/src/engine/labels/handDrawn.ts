@@ -6,17 +6,25 @@ const TAKEN_OVER = 1;
 const BY_HAND = 2;
 
 /**
- * Voxels of `change` whose present value the reader drew or erased. `standing`: the edits that stand, oldest first; the
+ * Voxels of `change` whose present value the reader drew or erased, counted by that value (0: erased). `standing`: the edits that stand, oldest first; the
  * last one to touch a voxel decides, and only "accept" and "opinion" take over a proposal. What no edit touched came with the revision
  * the reading continues: drawn unless it is background.
  */
-export function countHandDrawn(change: Edit, standing: readonly Edit[]): number {
+export function countHandDrawn(change: Edit, standing: readonly Edit[]): ReadonlyMap<number, number> {
   const states = new Uint8Array(change.voxels);
   for (const edit of standing.toReversed()) mark(states, change.runs, edit);
-  return states.reduce((sum, state, at) => {
-    const isMine = state === BY_HAND || (state === OPEN && change.before[at] !== 0);
-    return sum + (isMine ? 1 : 0);
-  }, 0);
+  return countValues(change, (at) => states[at] === BY_HAND || (states[at] === OPEN && change.before[at] !== 0));
+}
+
+/** How many voxels of a change had each value before it; those of which `counts` is false are left out. */
+export function countValues(change: Edit, counts: (at: number) => boolean): ReadonlyMap<number, number> {
+  const found = new Map<number, number>();
+  for (let at = 0; at < change.voxels; at++) {
+    if (!counts(at)) continue;
+    const value = change.before[at] as number;
+    found.set(value, (found.get(value) ?? 0) + 1);
+  }
+  return found;
 }
 
 /** Both are sorted, so one walk over their runs finds what they share. */

@@ -380,10 +380,16 @@ export class Viewer extends LayerViewer implements ViewerDoor {
     return this.publish(this.toolbox.board?.history.redo() ?? null);
   }
 
-  countOverdrawn(id: string, scope: AcceptScope): number {
+  countOverdrawn(id: string, scope: AcceptScope): ReadonlyMap<number, number> {
     this.toolbox.settleAll();
     const runs = this.references.find(id)?.runs;
-    return runs?.isComplete ? (this.toolbox.board?.countOverdrawn(runs, scope, this.rangeOf(scope)) ?? 0) : 0;
+    if (!runs?.isComplete || this.toolbox.board === null) return new Map();
+    return this.toolbox.board.countOverdrawn(runs, scope, this.rangeOf(scope));
+  }
+
+  countOverdrawnByProposal(runs: Runs, label: number): ReadonlyMap<number, number> {
+    this.toolbox.settleAll();
+    return this.toolbox.board?.countOverdrawnByRuns(runs, label) ?? new Map();
   }
 
   acceptLayer(id: string, scope: AcceptScope): Edit | null {

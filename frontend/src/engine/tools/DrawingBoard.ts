@@ -9,7 +9,7 @@ import type { VoxelBox } from "../geometry/box";
 import type { PlaneAxes } from "../geometry/planes";
 import { EditDraft } from "../labels/EditDraft";
 import { EditHistory, type RemoteVoxels } from "../labels/EditHistory";
-import { countHandDrawn } from "../labels/handDrawn";
+import { countHandDrawn, countValues } from "../labels/handDrawn";
 import { LabelVolume } from "../labels/LabelVolume";
 import type { RowRuns } from "../labels/RowRuns";
 import { acceptProposal } from "../ops/accept";
@@ -99,14 +99,22 @@ export class DrawingBoard {
     return edit === null ? null : this.history.record(edit);
   }
 
-  /** How many voxels that I drew or erased by hand accepting would change; all of them where my steps left the memory. */
-  countOverdrawn(proposal: RowRuns, scope: AcceptScope, range: VoxelBox): number {
-    const draft = this.draftAccept(proposal, scope, range);
+  /** Value → how many voxels that I gave it by hand accepting would change; all of them where my steps left the memory. */
+  countOverdrawn(proposal: RowRuns, scope: AcceptScope, range: VoxelBox): ReadonlyMap<number, number> {
+    return this.countByHand(this.draftAccept(proposal, scope, range));
+  }
+
+  /** The same of `acceptRuns`. */
+  countOverdrawnByRuns(runs: Runs, label: number): ReadonlyMap<number, number> {
+    return this.countByHand(this.draftRuns(runs, label));
+  }
+
+  private countByHand(draft: EditDraft): ReadonlyMap<number, number> {
     const change = draft.finish(this.makeId(), "accept", null);
     draft.cancel();
-    if (change === null) return 0;
+    if (change === null) return new Map();
     const { standing, undoDepth } = this.history;
-    return standing.length < undoDepth ? change.voxels : countHandDrawn(change, standing);
+    return standing.length < undoDepth ? countValues(change, () => true) : countHandDrawn(change, standing);
   }
 
   private draftAccept(proposal: RowRuns, scope: AcceptScope, range: VoxelBox): EditDraft {
@@ -147,6 +155,11 @@ export class DrawingBoard {
 
   /** Takes over a proposal in run form: values where it has some; 0 where it has 0 and `label` is drawn. Locks hold. */
   acceptRuns(runs: Runs, label: number, editId: string): Edit | null {
+    const edit = this.draftRuns(runs, label).finish(editId, "ask", null);
+    return edit === null ? null : this.history.record(edit);
+  }
+
+  private draftRuns(runs: Runs, label: number): EditDraft {
     const locked = new Set(this.settings.labelInfos.filter((info) => info.locked).map((info) => info.value));
     const { nx, ny } = this.image.info;
     const draft = new EditDraft(this.labels);
@@ -161,8 +174,7 @@ export class DrawingBoard {
         draft.write(index, index % nx, row % ny, Math.floor(row / ny), next);
       }
     });
-    const edit = draft.finish(editId, "ask", null);
-    return edit === null ? null : this.history.record(edit);
+    return draft;
   }
 }
 

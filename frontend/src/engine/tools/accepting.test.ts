@@ -52,28 +52,43 @@ describe("accepting a proposal", () => {
     const board = makeBoard();
     const proposal = proposalOf(new Uint8Array(60).fill(1));
     const all: AcceptScope = { labels: "all", mode: "replace" };
-    expect(board.countOverdrawn(proposal, all, WHOLE)).toBe(0);
+    expect(board.countOverdrawn(proposal, all, WHOLE)).toEqual(new Map());
     board.accept(proposal, "r", all, WHOLE);
-    expect(board.countOverdrawn(proposal, all, WHOLE)).toBe(0);
+    expect(board.countOverdrawn(proposal, all, WHOLE)).toEqual(new Map());
 
     board.settings.activeLabel = 2;
     board.settings.radiusMm = 0.1;
     click(board, "brush", [3, 0, 0]);
     click(board, "brush", [8, 7, 4]);
     const before = [...board.labels.voxels];
-    expect(board.countOverdrawn(proposal, all, WHOLE)).toBe(2);
-    expect(board.countOverdrawn(proposal, { labels: [1], mode: "replace" }, WHOLE)).toBe(1);
+    expect(board.countOverdrawn(proposal, all, WHOLE)).toEqual(new Map([[2, 2]]));
+    expect(board.countOverdrawn(proposal, { labels: [1], mode: "replace" }, WHOLE)).toEqual(new Map([[2, 1]]));
     expect([...board.labels.voxels]).toEqual(before);
 
     board.history.undo();
     board.history.undo();
-    expect(board.countOverdrawn(proposal, all, WHOLE)).toBe(0);
+    expect(board.countOverdrawn(proposal, all, WHOLE)).toEqual(new Map());
   });
 
   it("counts as mine what came with the revision I continue", () => {
     const board = makeBoard();
     board.labels.applyRuns({ starts: Float64Array.of(5), lengths: Float64Array.of(3), values: Uint8Array.of(1, 1, 1) });
-    expect(board.countOverdrawn(proposalOf(new Uint8Array(0)), { labels: [1], mode: "replace" }, WHOLE)).toBe(3);
+    const none = proposalOf(new Uint8Array(0));
+    expect(board.countOverdrawn(none, { labels: [1], mode: "replace" }, WHOLE)).toEqual(new Map([[1, 3]]));
+  });
+
+  it("counts what an answer to prompts would take, by the labels it takes it from", () => {
+    const board = makeBoard();
+    board.settings.activeLabel = 2;
+    board.settings.radiusMm = 0.1;
+    click(board, "brush", [3, 0, 0]);
+    const answer = { starts: Float64Array.of(2), lengths: Float64Array.of(4), values: Uint8Array.of(1, 1, 1, 1) };
+    const before = [...board.labels.voxels];
+
+    expect(board.countOverdrawnByRuns(answer, 1)).toEqual(new Map([[2, 1]]));
+    expect([...board.labels.voxels]).toEqual(before);
+    board.acceptRuns(answer, 1, "round");
+    expect([...board.labels.voxels.subarray(0, 7)]).toEqual([0, 0, 1, 1, 1, 1, 0]);
   });
 
   it("is bounded by its slices, for painting too", () => {

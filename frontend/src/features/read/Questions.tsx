@@ -1,5 +1,6 @@
-/** What is asked before a key does more than the doctor may mean: an empty submit, a prediction over drawn voxels. */
+/** What is asked before a key does more than the doctor may mean: an empty submit, something taken over upon drawn voxels. */
 import { Button } from "@mantine/core";
+import type { LabelInfo } from "../../engine";
 import { Question, t } from "../../ui";
 import { useSession } from "./SessionContext";
 import { useRead } from "./store";
@@ -38,16 +39,27 @@ function EmptySubmit({ onSubmit }: { onSubmit: () => void }) {
 }
 
 function Overdraw() {
-  const session = useSession();
   const asked = useRead((state) => (state.asked?.about === "overdraw" ? state.asked : null));
+  const labels = useRead((state) => state.labels);
   const accept = () => {
     close();
-    if (asked) session.takeProposal(asked.scope);
+    asked?.proceed();
   };
-  const { title, words, keep, accept: yes } = t.read.overdraw;
+  const { title, words, taken, keep, accept: yes } = t.read.overdraw;
+  const what = asked?.taken.kind === "opinion" ? asked.taken.name : taken[asked?.taken.kind ?? "prediction"];
+  const voxels = countByName(asked?.voxels ?? new Map(), labels);
   return (
-    <Question opened={asked !== null} title={title} words={words(asked?.voxels ?? 0)} back={keep} onBack={close}>
-      <Button onClick={accept}>{yes}</Button>
+    <Question opened={asked !== null} title={title} words={words(what, voxels)} back={keep} onBack={close}>
+      <Button onClick={accept}>{yes(what)}</Button>
     </Question>
   );
+}
+
+/** Voxels by the name of what I made them, most first. */
+function countByName(voxels: ReadonlyMap<number, number>, labels: readonly LabelInfo[]): [string, number][] {
+  const nameOf = (value: number) => {
+    if (value === 0) return t.read.overdraw.erased;
+    return labels.find((label) => label.value === value)?.name ?? t.read.labelNumber(value);
+  };
+  return [...voxels].sort(([, a], [, b]) => b - a).map(([value, count]) => [nameOf(value), count]);
 }

@@ -9,7 +9,7 @@ import { asProblem, listOpenPrompts, onServerEvent, type PromptPageOut, sendProm
 import { decodeRuns, makeUuid, type PromptDrawn, type Runs, type Viewer } from "../../engine";
 import { say, t } from "../../ui";
 import { askedLook } from "./looks";
-import type { AskState } from "./store";
+import type { AskState, TakeOver } from "./store";
 
 const layerId = "asked";
 /** Should an event be missed, the answer is looked for this often while one is pending. */
@@ -33,6 +33,7 @@ export class Asking {
     private readonly segmentationId: string,
     private readonly viewer: Viewer,
     private readonly drain: () => Promise<void>,
+    private readonly takeOver: TakeOver,
     private readonly show: (state: AskState | null) => void,
   ) {
     this.#stopHearing = onServerEvent((event) => {
@@ -93,14 +94,24 @@ export class Asking {
     this.#enqueue(async () => this.#take(await withdrawPrompt(this.segmentationId, null)));
   }
 
-  /** Take the proposal over as one edit. */
+  /**
+   * Take the proposal over as one edit. What it takes from other labels that were drawn by hand is asked about; its own label
+   * is what the prompts speak of, so a click that denies drawn voxels is a wish, not an accident.
+   */
   accept(): void {
     const proposal = this.#proposal;
     if (this.#onTheirWay > 0 || proposal === null) {
       say(t.ask.stillPending);
       return;
     }
-    if (this.viewer.acceptProposal(proposal.runs, proposal.label, proposal.roundId) === null) {
+    const { runs, label } = proposal;
+    const drawn = this.viewer.countOverdrawnByProposal(runs, label);
+    const others = new Map([...drawn].filter(([value]) => value !== 0 && value !== label));
+    this.takeOver({ kind: "answer" }, others, () => this.#takeProposal(proposal));
+  }
+
+  #takeProposal({ runs, label, roundId }: Proposal): void {
+    if (this.viewer.acceptProposal(runs, label, roundId) === null) {
       say(t.read.nothingToAccept);
       this.withdrawAll();
       return;

@@ -3,14 +3,15 @@
  * takes one over as an ordinary edit. The server keeps the answer, so opening the strip again costs nothing.
  */
 import { askOpinions, asProblem, loadOpinions, type OpinionOut, type OpinionPageOut, onServerEvent } from "../../api";
-import { type Dash, decodeRuns, type LayerLook, type Runs, type Viewer } from "../../engine";
+import { type AcceptScope, type Dash, decodeRuns, type LayerLook, type Runs, type Viewer } from "../../engine";
 import { say, t } from "../../ui";
 import { askedLook } from "./looks";
 import { placeOf } from "./miniatures";
-import type { OpinionCard, OpinionsState } from "./store";
+import type { OpinionCard, OpinionsState, TakeOver } from "./store";
 
 /** Should an event be missed, the answer is looked for this often while one is pending. */
 const lookAgain_ms = 1000;
+const whole: AcceptScope = { labels: "all", mode: "replace" };
 const hidden: LayerLook = { ...askedLook, visible: false };
 const contourDashes: readonly Dash[] = ["dots", "long", "solid"];
 const contourLook: LayerLook = { kind: "outline", colour: "#f5f5f0", dash: "solid", opacity: 1, visible: false };
@@ -38,7 +39,7 @@ export class Opinions {
     private readonly segmentationId: string,
     private readonly viewer: Viewer,
     private readonly show: (state: OpinionsState | null) => void,
-    private readonly around: { setProposal: (visible: boolean) => boolean },
+    private readonly around: { setProposal: (visible: boolean) => boolean; takeOver: TakeOver },
   ) {}
 
   get isOpen(): boolean {
@@ -79,18 +80,24 @@ export class Opinions {
     this.choose((from + direction + cards.length) % cards.length);
   }
 
-  /** Take the chosen card over as one edit. False where none is chosen. */
+  /** Take the chosen card over as one edit, asking first where it changes what was drawn by hand. False where none is chosen. */
   accept(): boolean {
     if (this.#state === null || this.#state.chosen === null) return false;
     const { cards, chosen } = this.#state;
     const card = cards[chosen];
     if (card === undefined) return false;
-    const edit = this.viewer.acceptLayer(card.layerId, { labels: "all", mode: "replace" });
-    say(edit === null ? t.opinions.same : t.opinions.taken(nameOf(card, chosen)));
-    if (edit === null) return true;
+    const name = nameOf(card, chosen);
+    const voxels = this.viewer.countOverdrawn(card.layerId, whole);
+    this.around.takeOver({ kind: "opinion", name }, voxels, () => this.#takeOver(card, name));
+    return true;
+  }
+
+  #takeOver({ layerId }: OpinionCard, name: string): void {
+    const edit = this.viewer.acceptLayer(layerId, whole);
+    say(edit === null ? t.opinions.same : t.opinions.taken(name));
+    if (edit === null) return;
     this.#proposalWasShown = false; // what was taken over is mine now; the hatching would only hide the corrections
     this.close();
-    return true;
   }
 
   showContours(contours: boolean): void {

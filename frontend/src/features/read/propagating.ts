@@ -7,11 +7,11 @@
  * a reload asks it where things stand; it alone decides which slices were drawn, and refuses a proxy that would overwrite one.
  */
 import { asProblem, newestPropagation, onServerEvent, type PropagationOut, startPropagation } from "../../api";
-import { type Edit, isDrawingTool, type Plane, type ToolName, type Viewer } from "../../engine";
+import { type AcceptScope, type Edit, isDrawingTool, type Plane, type ToolName, type Viewer } from "../../engine";
 import { say, t } from "../../ui";
 import { propagatedLook } from "./looks";
 import { revisionSlabs, unsureSlabs } from "./slabs";
-import { type ReadState, useRead } from "./store";
+import { type ReadState, type TakeOver, useRead } from "./store";
 
 const layerId = "propagated";
 /** Should an event be missed, the answer is looked for this often while one is pending. */
@@ -40,6 +40,7 @@ export class Propagating {
     private readonly segmentationId: string,
     private readonly viewer: Viewer,
     private readonly drain: () => Promise<void>,
+    private readonly takeOver: TakeOver,
     private readonly show: (change: Partial<ReadState>) => void,
   ) {
     this.#stopHearing = onServerEvent((event) => {
@@ -66,15 +67,17 @@ export class Propagating {
     void this.#ask(plane, "show");
   }
 
-  /** Take the proxy over as one edit. */
+  /** Take the proxy over as one edit, asking first where it changes what was put there since (an interpolation, say). */
   accept(): void {
     if (this.#shown === null || this.#isStale || this.#waitsFor !== null) {
       say(t.propagation.stillPending);
       return;
     }
-    const edit = this.viewer.acceptLayer(layerId, { labels: "all", mode: "replace" });
-    if (edit === null) say(t.propagation.same);
-    this.discard();
+    const whole: AcceptScope = { labels: "all", mode: "replace" };
+    this.takeOver({ kind: "propagation" }, this.viewer.countOverdrawn(layerId, whole), () => {
+      if (this.viewer.acceptLayer(layerId, whole) === null) say(t.propagation.same);
+      this.discard();
+    });
   }
 
   discard(): void {

@@ -37,7 +37,7 @@ import { Opinions } from "./opinions";
 import { Propagating } from "./propagating";
 import { Reading } from "./Reading";
 import { revisionSlabs } from "./slabs";
-import { emptyRead, type Layer, type ReadFacts, type ReadState, useRead } from "./store";
+import { emptyRead, type Layer, type ReadFacts, type ReadState, type TakeOver, useRead } from "./store";
 
 const proposalId = "proposal";
 const previewId = "preview";
@@ -149,9 +149,14 @@ export class ReadSession {
     }
     if (this.facts.readOnly || !useRead.getState().proposal) return;
     const voxels = this.viewer.countOverdrawn(proposalId, this.#scopeOf(scope));
-    if (voxels > 0) this.#show({ asked: { about: "overdraw", scope, voxels } });
-    else this.takeProposal(scope);
+    this.#takeOver({ kind: "prediction" }, voxels, () => this.takeProposal(scope));
   }
+
+  /** At once, or after a question where voxels drawn by hand would change. */
+  #takeOver: TakeOver = (taken, voxels, proceed) => {
+    if (voxels.size > 0) this.#show({ asked: { about: "overdraw", taken, voxels, proceed } });
+    else proceed();
+  };
 
   /** The proposal over whatever is drawn: an ordinary edit, so undoable. */
   takeProposal(scope: "active" | "all"): void {
@@ -352,15 +357,20 @@ export class ReadSession {
     else this.#measure();
     if (this.#left || this.facts.readOnly || reading === null) return;
     const drain = () => reading.outbox.drain();
-    const asking = new Asking(segmentationId, this.viewer, drain, (state) => this.#show({ asking: state }));
+    const asking = new Asking(segmentationId, this.viewer, drain, this.#takeOver, (state) =>
+      this.#show({ asking: state }),
+    );
     this.#asking = asking;
     this.#leavers.push(() => asking.close());
     const opinions = new Opinions(segmentationId, this.viewer, (state) => this.#show({ opinions: state }), {
       setProposal: (visible) => this.#showProposal(visible),
+      takeOver: this.#takeOver,
     });
     this.opinions = opinions;
     this.#leavers.push(() => opinions.close());
-    const propagating = new Propagating(segmentationId, this.viewer, drain, (change) => this.#show(change));
+    const propagating = new Propagating(segmentationId, this.viewer, drain, this.#takeOver, (change) =>
+      this.#show(change),
+    );
     this.#propagating = propagating;
     this.#leavers.push(() => propagating.close());
     await Promise.all([asking.refresh(), propagating.refresh()]);

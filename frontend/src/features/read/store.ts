@@ -80,8 +80,22 @@ export type OpinionsState = {
   contours: boolean;
 };
 
-/** A submit with nothing drawn beside a prediction, or an acceptance that would change so many voxels drawn by hand. */
-export type Asked = { about: "empty-submit" } | { about: "overdraw"; scope: "active" | "all"; voxels: number };
+/** What may be taken over: the prediction, an opinion by its name, the answer to prompts, what was propagated. */
+export type Taken = { kind: "prediction" | "answer" | "propagation" } | { kind: "opinion"; name: string };
+
+/** Takes something over: at once, or after a question where it would change `voxels` that were drawn by hand. */
+export type TakeOver = (taken: Taken, voxels: ReadonlyMap<number, number>, proceed: () => void) => void;
+
+/** A submit with nothing drawn beside a prediction, or an acceptance that would change voxels drawn by hand. */
+export type Asked =
+  | { about: "empty-submit" }
+  | {
+      about: "overdraw";
+      taken: Taken;
+      /** label value → voxels of mine that would change; 0 for those erased */
+      voxels: ReadonlyMap<number, number>;
+      proceed: () => void;
+    };
 
 export type ReadState = {
   phase: "loading" | "ready" | "failed";

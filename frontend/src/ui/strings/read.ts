@@ -131,9 +131,15 @@ export const read = {
   },
   overdraw: {
     title: "Replace what you drew?",
-    words: (voxels: number) =>
-      `Accepting the prediction changes ${plural(voxels, "voxel", "voxels")} you drew or erased by hand. Ctrl+Z takes it back.`,
-    accept: "Accept the prediction",
+    taken: { prediction: "the prediction", answer: "the proposal", propagation: "the propagation" },
+    erased: "erased",
+    words: (what: string, voxels: readonly (readonly [string, number])[]) => {
+      const all = voxels.reduce((sum, [, count]) => sum + count, 0);
+      const named = voxels.map(([name, count]) => `${name} ${count.toLocaleString("en")}`);
+      const which = named.length > 4 ? [...named.slice(0, 3), "and others"] : named;
+      return `Accepting ${what} changes ${plural(all, "voxel", "voxels")} you drew or erased by hand (${which.join(", ")}). Ctrl+Z takes it back.`;
+    },
+    accept: (what: string) => `Accept ${what}`,
     keep: "Keep my drawing",
   },
   copyNext: "Copy to next slice",
@@ -182,6 +188,7 @@ export const read = {
   lock: (name: string) => `Lock ${name}`,
   unlock: (name: string) => `Unlock ${name}`,
   voxels: (n: number) => plural(n, "voxel", "voxels"),
+  labelNumber: (value: number) => `label ${value}`,
   millilitres: (ml: number) => `${ml < 10 ? ml.toFixed(2) : ml.toFixed(1)} ml`,
   percent: (share: number) => `${Math.round(100 * share)} %`,
   fillOpacity: "Fill",
