@@ -25,7 +25,7 @@ import {
   watchPresence,
 } from "./api";
 import { IdleWatch, LoginPage, SignInAgain, useSignOut, WelcomePage } from "./features/login";
-import { WorklistPage } from "./features/worklist";
+import { useStyleNews, WorklistPage } from "./features/worklist";
 import {
   ErrorBoundary,
   type NavigationLink,
@@ -140,6 +140,7 @@ function WithSession({ session }: { session: SessionOut }) {
   const [ended, setEnded] = useState(false);
   useTheme(useQuery(preferencesQuery).data?.theme);
   useEffect(() => listenToServer(cache), [cache]);
+  useStyleNews(session.expert_id);
   const { idle_seconds: idle_s } = session;
   useEffect(() => {
     if (idle_s === null) return;

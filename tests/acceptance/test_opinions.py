@@ -80,6 +80,10 @@ def test_the_second_opinion_is_taken_corrected_undone_and_another_submitted(
     wait_saved(page)
     assert not case.labels().any()
 
+    page.get_by_label("Brush", exact=True).click()
+    dot(page, 0)
+    wait_saved(page)
+    mine = case.labels()
     page.keyboard.press("v")
     expect(cards).to_have_count(len(shown))
     last = cards.nth(len(shown) - 1)
@@ -87,6 +91,14 @@ def test_the_second_opinion_is_taken_corrected_undone_and_another_submitted(
     expect(last).to_have_attribute("aria-pressed", "true")
     expect(last).to_have_attribute("aria-label", re.compile("As Expert5"))
     last.click()
+    over = page.get_by_role("dialog", name="Replace what you drew?")
+    expect(over).to_contain_text("As Expert5 changes")
+    page.screenshot(path=tmp_path / "opinions-4.png")
+    page.keyboard.press("Enter")  # the way back has the focus
+    expect(over).to_have_count(0)
+    assert np.array_equal(case.labels(), mine) and mine.any()
+    last.click()
+    over.get_by_role("button", name="Accept As Expert5").click()
     wait_saved(page)
     assert int((case.labels() == 1).sum()) == shown[-1]["voxels"]["1"]
 
@@ -95,7 +107,7 @@ def test_the_second_opinion_is_taken_corrected_undone_and_another_submitted(
     page.wait_for_url(lambda url: case.assignment["id"] not in url, timeout=20_000)
     revision = done.get(f"/segmentations/{case.segmentation_id}/revisions")["items"][-1]
     assert revision["assisted"] is True
-    assert np.isin([edit["tool"] for edit in case.edits()], ["opinion", "eraser", "undo"]).all()
+    assert np.isin([edit["tool"] for edit in case.edits()], ["opinion", "brush", "eraser", "undo"]).all()
     assert complaints.none(), complaints
 
 

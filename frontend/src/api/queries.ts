@@ -153,6 +153,10 @@ export const stylesQuery = (projectId: string) =>
     queryFn: () => body(api.GET("/api/v1/styles", { params: { query: { project_id: projectId, limit: whole } } })),
   });
 
+/** One expert's newest styles: enough to find the one an event speaks of. */
+export const stylesOfExpert = (projectId: string, expertId: string) =>
+  body(api.GET("/api/v1/styles", { params: { query: { project_id: projectId, expert_id: expertId, limit: 50 } } }));
+
 /** How each style grew with its expert's annotations; goal in Dice points. Begins with "styles": a new style is a new point. */
 export const learningCurvesQuery = (projectId: string, goal: number) =>
   queryOptions({

@@ -397,6 +397,8 @@ export interface ViewerDoor {
   goToMm(mm: Point3): void;
   /** The majority of these layers' labels as a layer of its own, or none. */
   showConsensus(layers: readonly string[], look: LayerLook | null): void;
+  /** What is asked of the AI, as marks over the slices it speaks of; replaces those before. Hidden with the overlays. */
+  showPrompts(prompts: readonly PromptDrawn[]): void;
   /** A proposal in run form as a layer of its own, complete at once; replaces the one before. */
   showProposal(id: string, runs: Runs, look: LayerLook): void;
   /** Takes a proposal over as one edit of this id: values where it has some, 0 where `label` is denied. Null: no change. */

@@ -13,6 +13,7 @@ import type {
   LayerSource,
   Plane,
   Point3,
+  PromptDrawn,
   SliceMeasure,
   SurfaceMesh,
 } from "../types";
@@ -51,6 +52,11 @@ export abstract class LayerViewer {
 
   setHidden(hidden: boolean): void {
     this.scene.isHidden = hidden;
+    this.views.invalidate();
+  }
+
+  showPrompts(prompts: readonly PromptDrawn[]): void {
+    this.scene.prompts = prompts;
     this.views.invalidate();
   }
 

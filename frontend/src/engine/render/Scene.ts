@@ -4,7 +4,7 @@ import { computeOrientation, type Orientation, type PlaneAxes } from "../geometr
 import type { LabelVolume } from "../labels/LabelVolume";
 import type { Sketch } from "../tools/Gesture";
 import type { Ruler } from "../tools/ruler";
-import type { LabelInfo, Point3 } from "../types";
+import type { LabelInfo, Point3, PromptDrawn } from "../types";
 import type { ImageVolume } from "../volume/ImageVolume";
 import { parseColour } from "./canvas";
 import type { LabelColours } from "./layers/ActiveLayer";
@@ -35,6 +35,8 @@ export interface Scene {
   readonly brushCursor: { readonly radiusMm: number; readonly colour: string } | null;
   /** the outline being drawn */
   readonly sketch: Sketch | null;
+  /** what was asked of the AI and is not settled */
+  readonly prompts: readonly PromptDrawn[];
 }
 
 export type MutableScene = { -readonly [Key in keyof Scene]: Scene[Key] };
@@ -60,6 +62,7 @@ export function makeScene(volume: ImageVolume, crosshairIjk: Point3, windowTable
     ruler: null,
     brushCursor: null,
     sketch: null,
+    prompts: [],
   };
 }
 

@@ -37,6 +37,7 @@ import {
 } from "./layers/furniture";
 import { HEAT_OPACITY, HeatLayer } from "./layers/HeatLayer";
 import { ImageLayer } from "./layers/ImageLayer";
+import { drawPromptMark, markOn } from "./layers/promptMarks";
 import { ReferenceLayers } from "./layers/ReferenceLayers";
 import { drawSketch } from "./layers/sketch";
 import { findSlice, type Scene } from "./Scene";
@@ -352,6 +353,7 @@ export class SliceView {
     drawLetters(context, this.axes, size);
     if (hasLengths(scene.volume.info)) drawScaleBar(context, view, size);
     this.drawRuler();
+    if (!scene.isHidden) this.drawPrompts();
     const sketch = this.findSketch();
     if (sketch !== null) drawSketch(context, view, sketch, this.cursor);
     const brush = this.findBrush();
@@ -368,6 +370,13 @@ export class SliceView {
       ? `${computeLengthMm(metric, from, to).toFixed(1)} mm`
       : `${Math.hypot(to[0] - from[0], to[1] - from[1], to[2] - from[2]).toFixed(1)} px`;
     drawRuler(this.context, this.view, [from, to], words);
+  }
+
+  private drawPrompts(): void {
+    for (const prompt of this.scene.prompts) {
+      const mark = markOn(prompt, this.axes, this.shownSlice);
+      if (mark !== null) drawPromptMark(this.context, this.view, mark);
+    }
   }
 
   /** The outline being drawn, when it belongs to the slice shown. */

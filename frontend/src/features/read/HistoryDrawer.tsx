@@ -95,6 +95,11 @@ function RevisionRow({ revision }: { revision: RevisionOut }) {
         <Text size="xs" c="dimmed">
           {t.history.origin[revision.origin]} · {t.units.dateTime(revision.created_at)}
         </Text>
+        {revision.assisted && (
+          <Text size="xs" c="dimmed" data-testid="history-help">
+            {t.history.assistedBy(revision.style_label)}
+          </Text>
+        )}
         <Text size="xs" c="dimmed" truncate>
           {t.read.voxels(voxels)}
           {revision.author && (

@@ -6,6 +6,7 @@ import { useCallback, useEffect, useState } from "react";
 import { Link, useNavigate, useParams } from "react-router";
 import { asProblem } from "../../api";
 import { Banner, PlainFrame, Problem, SimulatedBadge, say, t, Waiting } from "../../ui";
+import { helpWords } from "../worklist";
 import { AboutImage } from "./AboutImage";
 import { BottomBar } from "./BottomBar";
 import { HistoryDrawer } from "./HistoryDrawer";
@@ -161,6 +162,11 @@ function TopBar({ session, onSubmit, onReopened }: TopBarProps) {
         <Badge variant="light" color="gray" tt="none">
           {assignment ? t.states[assignment.state] : t.read.lookOnly}
         </Badge>
+      )}
+      {assignment?.submission && (
+        <Text size="xs" c="dimmed" truncate visibleFrom="lg" data-testid="read-help">
+          {helpWords(assignment.submission)}
+        </Text>
       )}
       <div style={{ flex: 1 }} />
       <WindowOptions />

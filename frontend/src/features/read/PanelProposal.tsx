@@ -31,6 +31,7 @@ export function ProposalSection() {
             onToggle={() => session.setLayerLook(proposal.id, { visible: !proposal.look.visible })}
           />
         </div>
+        <OlderStyle />
         <div className={classes.row} style={{ paddingLeft: 0 }} data-testid="uncertainty-row">
           <HeatSwatch />
           <button
@@ -78,27 +79,59 @@ export function ProposalSection() {
   );
 }
 
-function NoProposal() {
-  const session = useSession();
-  const policy = useRead((state) => state.facts?.project.policy);
+/** The prediction on the screen is not by the style that draws now: which one does, and the way to its prediction. */
+function OlderStyle() {
+  const live = useRead((state) => state.liveStyle);
+  const drawnIn = useRead((state) => state.proposalStyleId);
+  const isOffered = useRead((state) => state.newerProposal !== null);
   const readOnly = useRead((state) => state.facts?.readOnly);
+  const [asked, ask] = useAsk();
+  if (live === null || live.style_id === drawnIn) return null;
+  return (
+    <Group gap={8} justify="space-between" data-testid="older-style">
+      <Text size="xs" c="dimmed" flex={1}>
+        {t.read.olderStyle(live.style_label)}
+      </Text>
+      {!readOnly && !isOffered && (
+        <Button size="compact-xs" variant="default" loading={asked} onClick={ask}>
+          {t.read.predictAgain}
+        </Button>
+      )}
+    </Group>
+  );
+}
+
+/** Ask for a prediction of this image in the style that draws now; true from then on until it was refused. */
+function useAsk(): [boolean, () => void] {
+  const session = useSession();
   const [asked, setAsked] = useState(false);
-  const ask = async () => {
+  const ask = () => {
     setAsked(true);
-    try {
-      await session.askForPrediction();
-    } catch (error) {
+    session.askForPrediction().catch((error: unknown) => {
       setAsked(false);
       say(isProblem(error, 409) ? t.read.notPretrained : asProblem(error).detail, "error");
-    }
+    });
   };
+  return [asked, ask];
+}
+
+/** A prediction can be asked for only where a model is there to draw it and somebody is there to read. */
+function NoProposal() {
+  const policy = useRead((state) => state.facts?.project.policy);
+  const assignment = useRead((state) => state.facts?.assignment ?? null);
+  const readOnly = useRead((state) => state.facts?.readOnly);
+  const live = useRead((state) => state.liveStyle);
+  const [asked, ask] = useAsk();
+  if (assignment === null) return null;
+  const isForbidden = policy?.prefill === "never";
+  const words = live === null ? t.read.noModel : asked ? t.read.proposalAsked : t.read.noProposal(live.style_label);
   return (
     <Section title={t.read.proposal}>
       <Text size="sm" c="dimmed" data-testid="style-label">
-        {policy?.prefill === "never" ? t.read.proposalForbidden : asked ? t.read.proposalAsked : t.read.noProposal}
+        {isForbidden ? t.read.proposalForbidden : words}
       </Text>
-      {policy?.prefill !== "never" && !readOnly && (
-        <Button size="xs" variant="default" mt={8} loading={asked} onClick={() => void ask()}>
+      {live !== null && !isForbidden && !readOnly && (
+        <Button size="xs" variant="default" mt={8} loading={asked} onClick={ask}>
           {t.read.predictNow}
         </Button>
       )}

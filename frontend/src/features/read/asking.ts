@@ -15,13 +15,14 @@ const layerId = "asked";
 /** Should an event be missed, the answer is looked for this often while one is pending. */
 const lookAgain_ms = 2000;
 
+type Asked = { readonly id: string; readonly drawn: PromptDrawn };
 type Proposal = { readonly runs: Runs; readonly label: number; readonly roundId: string };
 
 export class Asking {
   #roundId: string | null = null;
   #label = 0;
-  /** Prompts of the open round, oldest first: ids of the server's, and of those on their way. */
-  #prompts: string[] = [];
+  /** Prompts of the open round, oldest first: the server's, and those on their way. Each has its mark over the image. */
+  #prompts: readonly Asked[] = [];
   #proposal: Proposal | null = null;
   #shownFor: string | null = null;
   #sending: Promise<void> = Promise.resolve();
@@ -64,7 +65,7 @@ export class Asking {
     const promptId = makeUuid();
     this.#roundId = roundId;
     this.#label = label;
-    this.#prompts.push(promptId);
+    this.#mark([...this.#prompts, { id: promptId, drawn }]);
     const { type, points, isInclude, sliceAxis, radiusMm } = drawn;
     this.#enqueue(async () => {
       await this.drain();
@@ -83,13 +84,14 @@ export class Asking {
 
   /** Take the last prompt back; the proposal before it stands again. */
   withdrawLast(): void {
-    const promptId = this.#prompts.pop();
-    if (promptId === undefined) return;
-    this.#enqueue(async () => this.#take(await withdrawPrompt(this.segmentationId, promptId)));
+    const last = this.#prompts.at(-1);
+    if (last === undefined) return;
+    this.#mark(this.#prompts.slice(0, -1));
+    this.#enqueue(async () => this.#take(await withdrawPrompt(this.segmentationId, last.id)));
   }
 
   withdrawAll(): void {
-    this.#prompts = [];
+    this.#mark([]);
     this.#clear();
     this.#enqueue(async () => this.#take(await withdrawPrompt(this.segmentationId, null)));
   }
@@ -116,7 +118,7 @@ export class Asking {
       this.withdrawAll();
       return;
     }
-    this.#prompts = [];
+    this.#mark([]);
     this.#clear();
     this.show(null);
   }
@@ -149,7 +151,7 @@ export class Asking {
 
   #take({ items, proposal, pending, failure }: PromptPageOut): void {
     const last = items.at(-1);
-    this.#prompts = items.map((one) => one.id);
+    this.#mark(items.map(asAsked));
     if (last === undefined) {
       this.#clear();
       this.show(null);
@@ -170,6 +172,11 @@ export class Asking {
     this.#tell(pending, failure === null ? null : `${failure.message} ${failure.remedy}`);
   }
 
+  #mark(prompts: readonly Asked[]): void {
+    this.#prompts = prompts;
+    this.viewer.showPrompts(prompts.map(({ drawn }) => drawn));
+  }
+
   #clear(): void {
     this.#roundId = null;
     this.#hide();
@@ -185,4 +192,9 @@ export class Asking {
   #tell(pending: boolean, problem: string | null): void {
     this.show({ count: this.#prompts.length, pending, hasProposal: this.#proposal !== null, problem });
   }
+}
+
+function asAsked({ id, type, points_ijk, sign, slice_axis, radius_mm }: PromptPageOut["items"][number]): Asked {
+  const points = points_ijk.map(([i = 0, j = 0, k = 0]) => [i, j, k] as const);
+  return { id, drawn: { type, points, isInclude: sign === "include", sliceAxis: slice_axis, radiusMm: radius_mm } };
 }

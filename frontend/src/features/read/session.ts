@@ -98,7 +98,8 @@ export class ReadSession {
     const { assignment, project } = this.facts;
     const labels = project.labels.map((label) => ({ ...label, visible: true, locked: false }));
     const view = this.viewer.state;
-    this.#show({ ...emptyRead, phase: "ready", facts: this.facts, labels, view, ...firstPlanes(view) });
+    const liveStyle = assignment?.live_style ?? null;
+    this.#show({ ...emptyRead, phase: "ready", facts: this.facts, labels, view, liveStyle, ...firstPlanes(view) });
     this.setLabels(labels);
     const first = labels[0];
     if (first) this.viewer.setActiveLabel(first.value);
@@ -325,9 +326,9 @@ export class ReadSession {
     if (useRead.getState().heat === "uncertainty") hideHeat(this.viewer);
     this.#proposalRevisionId = prediction.revision_id;
     const look = { ...proposalLook, visible: !this.#reading?.accepted.has(prediction.revision_id) };
-    const { revision_id: revisionId, style_label: title } = prediction;
+    const { revision_id: revisionId, style_label: title, style_id: proposalStyleId } = prediction;
     await this.#addLayer({ id: proposalId, revisionId, title, author: "model", look }, "uint8", (proposal) =>
-      this.#show({ proposal }),
+      this.#show({ proposal, proposalStyleId }),
     );
   }
 
@@ -440,7 +441,8 @@ export class ReadSession {
   async #lookForPrediction(): Promise<void> {
     const { assignment, readOnly } = this.facts;
     if (readOnly || !assignment) return;
-    const { prediction } = await getAssignment(assignment.id);
+    const { prediction, live_style: liveStyle } = await getAssignment(assignment.id);
+    this.#show({ liveStyle });
     if (this.#left || !prediction || prediction.revision_id === this.#proposalRevisionId) return;
     if (this.viewer.state.undoDepth === 0) await this.#loadProposal(prediction);
     else this.#show({ newerProposal: prediction });

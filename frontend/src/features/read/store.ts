@@ -114,6 +114,9 @@ export type ReadState = {
   /** False until it is known who else has drawn here: the image comes first. */
   expertsKnown: boolean;
   proposal: Layer | null;
+  /** The style that `proposal` was drawn in, and the one that draws for this reader now; null where there is none. */
+  proposalStyleId: string | null;
+  liveStyle: AssignmentOut["live_style"];
   /** The heat map over the image: one at a time, so that its legend is true. */
   heat: Heat | null;
   /** How unsure the prediction is in each slice of each plane, 0–1 of its most unsure one; for while that map is shown. */
@@ -175,6 +178,8 @@ export const emptyRead: ReadState = {
   experts: [],
   expertsKnown: false,
   proposal: null,
+  proposalStyleId: null,
+  liveStyle: null,
   heat: null,
   unsureSlices: noPlanes,
   majority: false,

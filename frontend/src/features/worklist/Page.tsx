@@ -17,6 +17,7 @@ import {
   thumbnailAddress,
 } from "../../api";
 import { ActionsHead, EmptyState, Page, Problem, SimulatedBadge, say, Thumbnail, t, Waiting } from "../../ui";
+import { helpWords } from "./help";
 
 const states = ["assigned", "opened", "drafting", "submitted"] as const;
 const sorts = ["order", "name", "updated"] as const;
@@ -251,11 +252,21 @@ function Reads({ rows, projects }: { rows: readonly AssignmentOut[]; projects: r
                 <Badge variant="light" color={stateColour[row.state]} tt="none">
                   {t.states[row.state]}
                 </Badge>
+                {row.submission && (
+                  <Text size="xs" c="dimmed" mt={2} data-testid="read-help">
+                    {helpWords(row.submission)}
+                  </Text>
+                )}
               </Table.Td>
               <Table.Td>
                 <Text size="sm" {...(row.prediction ? {} : { c: "dimmed" })}>
                   {row.prediction ? row.prediction.style_label : t.worklist.noPrediction}
                 </Text>
+                {row.prediction && row.live_style && row.prediction.style_id !== row.live_style.style_id && (
+                  <Text size="xs" c="dimmed" data-testid="older-style">
+                    {t.worklist.olderStyle(row.live_style.style_label)}
+                  </Text>
+                )}
               </Table.Td>
               <Table.Td>
                 <Text size="sm" c="dimmed">

@@ -1,2 +1,4 @@
 /** My reads. */
+export { helpWords } from "./help";
 export { WorklistPage } from "./Page";
+export { useStyleNews } from "./useStyleNews";

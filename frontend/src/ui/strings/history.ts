@@ -19,6 +19,10 @@ export const history = {
   },
   submitted: "Submitted",
   assisted: "Assisted",
+  /** Whose help a reading had; the style is null where none drew it (a propagation, an answer without a network). */
+  assistedBy: (style: string | null) => (style === null ? "assisted" : `assisted by ${style}`),
+  unassisted: "drawn without help",
+  submittedAt: (when: string, help: string) => `${when}, ${help}`,
   assistedHint: "Voxels of a model's prediction were accepted on the way here.",
   show: (n: number) => `Show revision ${n} over the image`,
   hide: (n: number) => `Hide revision ${n}`,

@@ -199,7 +199,11 @@ export const read = {
   blinded: "Other readings are hidden until the project's policy shows them.",
   soloHint: "Click: show or hide. Shift+click: only this one.",
   proposal: "Prediction",
-  noProposal: "No prediction yet. It appears here when it is computed; you can draw without it.",
+  noProposal: (style: string) =>
+    `No prediction of this image yet. One in ${style} appears here when it is computed; you can draw without it.`,
+  noModel: "No prediction: no model has learnt in this project yet. You can draw without it.",
+  olderStyle: (live: string) => `Drawn in an older style; ${live} draws now.`,
+  predictAgain: "Predict again",
   proposalAsked: "Being computed. It appears here by itself.",
   proposalForbidden: "This project asks for unassisted reads: no prediction is shown.",
   predictNow: "Predict now",

@@ -1,3 +1,5 @@
+import { plural } from "./plural";
+
 export const states = {
   assigned: "Not started",
   opened: "Opened",
@@ -23,6 +25,9 @@ export const worklist = {
   image: "Image",
   prediction: "Prediction",
   noPrediction: "None yet",
+  styleNews: (style: string, project: string, readings: number) =>
+    `From here on ${style} draws for you in ${project}${readings > 0 ? `; it learnt from ${plural(readings, "reading", "readings")}` : ""}.`,
+  olderStyle: (live: string) => `older; ${live} draws now`,
   changed: "Last changed",
   start: "Start reading",
   open: "Open",
