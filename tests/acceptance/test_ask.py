@@ -21,6 +21,18 @@ def prompts(page: Page, segmentation_id: str) -> dict:
     return api(page, f"/segmentations/{segmentation_id}/prompts")
 
 
+def marks(page: Page) -> int:
+    """Pixels of the large view in the colour of a mark that includes."""
+    return page.evaluate("""() => {
+      const canvas = document.querySelector("[data-testid=view-axial] canvas, canvas[data-testid=view-axial]");
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      let found = 0;
+      for (let at = 0; at < data.length; at += 4)
+        if (data[at] === 74 && data[at + 1] === 222 && data[at + 2] === 128) found++;
+      return found;
+    }""")
+
+
 def test_a_click_is_answered_survives_a_reload_and_enter_accepts_it(
     server: Running, page: Page, complaints: Complaints, tmp_path: Path
 ) -> None:
@@ -45,18 +57,25 @@ def test_a_click_is_answered_survives_a_reload_and_enter_accepts_it(
     seen_after = time.perf_counter() - clicked
     expect(state).to_have_attribute("data-state", "answered", timeout=15_000)
     first = prompts(page, segmentation_id)["proposal"]
+    assert marks(page) > 50
     page.screenshot(path=tmp_path / "ask-1.png")
+    for name in ("Accept (Enter)", "Take last back (Ctrl+Z)", "Withdraw (Esc)"):
+        expect(page.get_by_role("button", name=name)).to_be_in_viewport(ratio=1)
     page.mouse.click(middle[0] + 40, middle[1] + 40, button="right")
     eventually("two prompts", lambda: len(prompts(page, segmentation_id)["items"]) == 2, 10)
     expect(state).to_have_attribute("data-state", "answered", timeout=15_000)
     page.keyboard.press("Control+z")
     eventually("the former answer", lambda: prompts(page, segmentation_id)["proposal"] == first, 10)
 
+    eventually("the tool is remembered", lambda: api(page, "/account/preferences")["habits"].get("tool") == "ask", 10)
     page.reload()
     expect(state).to_have_attribute("data-state", "answered", timeout=20_000)
+    expect(page.get_by_role("button", name="Ask AI")).to_have_attribute("aria-pressed", "true")
+    assert marks(page) > 50
     page.keyboard.press("Enter")
     expect(state).to_have_count(0)
     wait_saved(page)
+    assert marks(page) == 0
 
     assert seen_after < 1.0
     assert first["voxels"] > 0

@@ -150,6 +150,28 @@ def test_an_admin_does_everything_for_a_user_in_the_browser(
     assert complaints.none(), complaints
 
 
+def test_a_password_is_changed_by_its_owner(server: Running, page: Page, complaints: Complaints) -> None:
+    other = "green tractor violin 31"
+    sign_in(page, server)
+    open_page(page, f"{server.url}/account")
+    form = page.get_by_role("region", name="Password")
+    change = form.get_by_role("button", name="Change password")
+    for present, chosen in (("wrong password 99", other), (PASSWORD, other), (other, PASSWORD)):
+        form.get_by_role("textbox", name="Present password").fill(present)
+        form.get_by_role("textbox", name="New password").fill(chosen)
+        form.get_by_role("textbox", name="The new one again").fill("another")
+        expect(form.get_by_text("The two are not the same.")).to_be_visible()
+        expect(change).to_be_disabled()
+        form.get_by_role("textbox", name="The new one again").fill(chosen)
+        change.click()
+        if present.startswith("wrong"):
+            expect(form.get_by_role("alert")).to_contain_text("Your present password is not right")
+        else:
+            expect(form.get_by_role("textbox", name="Present password")).to_have_value("")
+    expect(page.get_by_text("Your password is changed")).to_be_visible()
+    assert complaints.none(), complaints
+
+
 def test_an_error_is_closed_by_its_button_and_leaves_with_its_page(server: Running, page: Page) -> None:
     sign_in(page, server)
     page.route("**/one-time-links", lambda route: route.abort())

@@ -291,4 +291,5 @@ def _submission(row: store.AssignmentRow, *, blinded: bool) -> SubmissionView | 
     if row.assignment.state != "submitted" or submitted_at is None or row.reading is None:
         return None
     helper = row.helper if row.reading.assisted else None
-    return SubmissionView(submitted_at, row.reading.assisted, helper and style_label(helper, blinded=blinded))
+    label = None if helper is None else style_label(helper, blinded=blinded)
+    return SubmissionView(submitted_at, row.reading.assisted, label)

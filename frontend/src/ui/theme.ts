@@ -65,7 +65,7 @@ export const schemeVariables: CSSVariablesResolver = () => ({
   },
   light: {
     "--ui-chrome": "#e0e5ea",
-    "--ui-card": "#e6eaee",
+    "--ui-card": "#f8fafb",
     "--ui-warning": "#6b4e00",
     "--ui-line": "#cfd6dd",
     "--ui-edge": "#8b95a1",
@@ -96,6 +96,7 @@ export const theme = createTheme({
     Modal: {
       defaultProps: { closeButtonProps: { "aria-label": t.shell.close }, attributes: { header: { role: "none" } } },
     },
+    Paper: { vars: () => ({ root: { "--paper-border-color": "var(--ui-line)" } }) },
     Select: { defaultProps: { clearButtonProps: { "aria-label": t.shell.clear } } },
     PasswordInput: { defaultProps: { visibilityToggleButtonProps: { "aria-label": t.login.showPassword } } },
   },

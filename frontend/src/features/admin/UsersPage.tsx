@@ -1,5 +1,5 @@
 /** Accounts: invite with a one-time link, change a role, lock, link again. Nobody ever types somebody else's password. */
-import { Badge, Button, Group, Modal, Select, Stack, Table, TextInput } from "@mantine/core";
+import { Badge, Button, Group, Modal, Select, Stack, Table, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { UserPlus } from "lucide-react";
 import { type FormEvent, useState } from "react";
@@ -85,16 +85,19 @@ function Users({ users, onLink }: { users: readonly UserOut[]; onLink: (link: Li
                 <bdi>{user.name}</bdi>
               </Table.Td>
               <Table.Td>
-                <Select
-                  aria-label={t.users.roleOf(user.name)}
-                  size="xs"
-                  w={150}
-                  data={roleChoices}
-                  allowDeselect={false}
-                  disabled={user.id === me}
-                  value={user.role}
-                  onChange={(role) => role && update.run(user.id, { role })}
-                />
+                {user.id === me ? (
+                  <Text size="sm">{t.users.roles[user.role]}</Text>
+                ) : (
+                  <Select
+                    aria-label={t.users.roleOf(user.name)}
+                    size="xs"
+                    w={150}
+                    data={roleChoices}
+                    allowDeselect={false}
+                    value={user.role}
+                    onChange={(role) => role && update.run(user.id, { role })}
+                  />
+                )}
               </Table.Td>
               <Table.Td>
                 <State user={user} />

@@ -1,5 +1,5 @@
 /** Which users may enter the project, and as what. */
-import { ActionIcon, Button, Group, Select, Stack, Table } from "@mantine/core";
+import { ActionIcon, Button, Group, Select, Stack, Table, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Trash2 } from "lucide-react";
 import { useState } from "react";
@@ -25,6 +25,9 @@ export function MembersTab({ project }: { project: ProjectOut }) {
   const [removing, setRemoving] = useState<MemberOut | null>(null);
   if (members.error) return <Problem problem={asProblem(members.error)} retry={() => void members.refetch()} />;
   if (members.isPending) return <Waiting />;
+  // Nobody changes their own role, and only an admin a manager's.
+  const mayChange = ({ user_id, role }: MemberOut) =>
+    user_id !== session?.user.id && (role !== "manager" || session?.user.role === "admin");
   return (
     <Stack>
       {members.data.items.length === 0 && <EmptyState title={t.project.noMembers} next={t.project.noMembersNext} />}
@@ -49,21 +52,21 @@ export function MembersTab({ project }: { project: ProjectOut }) {
                     <bdi>{member.name}</bdi>
                   </Table.Td>
                   <Table.Td>
-                    <Select
-                      aria-label={t.project.changeRoleOf(member.display_name)}
-                      size="xs"
-                      w={150}
-                      data={roles
-                        .filter((role) => session?.user.role === "admin" || role !== "manager" || member.role === role)
-                        .map((value) => ({ value, label: t.project.roles[value] }))}
-                      allowDeselect={false}
-                      disabled={
-                        member.user_id === session?.user.id ||
-                        (member.role === "manager" && session?.user.role !== "admin")
-                      }
-                      value={member.role}
-                      onChange={(role) => role && change.run(project.id, member.user_id, role)}
-                    />
+                    {mayChange(member) ? (
+                      <Select
+                        aria-label={t.project.changeRoleOf(member.display_name)}
+                        size="xs"
+                        w={150}
+                        data={roles
+                          .filter((role) => session?.user.role === "admin" || role !== "manager")
+                          .map((value) => ({ value, label: t.project.roles[value] }))}
+                        allowDeselect={false}
+                        value={member.role}
+                        onChange={(role) => role && change.run(project.id, member.user_id, role)}
+                      />
+                    ) : (
+                      <Text size="sm">{t.project.roles[member.role]}</Text>
+                    )}
                   </Table.Td>
                   <Table.Td>
                     <ActionIcon

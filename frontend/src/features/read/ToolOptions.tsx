@@ -60,6 +60,8 @@ export function ToolOptions() {
   const scissors = useRead((state) => state.view?.toolOptions.scissors.act);
   const readOnly = useRead((state) => Boolean(state.facts?.readOnly));
   const isStaged = useRead((state) => Boolean(state.view?.staged));
+  // What waits for Enter or Esc takes the hint's place: its buttons must be in sight whatever the tool's options need.
+  const isWaiting = useRead((state) => state.asking !== null || state.propagation !== null);
   const isDrawing = tool in optionsOf && !readOnly;
   const paints = painting.includes(tool) || (tool === "scissors" && scissors === "fill-inside");
   const hint = isStaged ? t.read.staged[tool === "interpolate" ? "preview" : "outline"] : t.read.toolHelp[tool];
@@ -71,12 +73,17 @@ export function ToolOptions() {
         {isDrawing && paints && <PaintOver />}
         {isDrawing && <InRange />}
         {tool === "ask" && !readOnly && <AskOptions />}
-        <AskStatus />
-        <PropagationStatus />
       </div>
-      <span className={classes.optionsHint} aria-live="polite" title={hint}>
-        {hint}
-      </span>
+      {isWaiting ? (
+        <div className={classes.optionsStatus}>
+          <AskStatus />
+          <PropagationStatus />
+        </div>
+      ) : (
+        <span className={classes.optionsHint} aria-live="polite" title={hint}>
+          {hint}
+        </span>
+      )}
     </section>
   );
 }

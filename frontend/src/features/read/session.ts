@@ -204,6 +204,7 @@ export class ReadSession {
     const { policy } = this.facts.project;
     if (policy.blinding !== "open") say(t.opinions.blinded);
     else if (policy.prefill === "never") say(t.read.proposalForbidden);
+    else if (useRead.getState().liveStyle === null && !this.facts.readOnly) say(t.read.noModel);
     else if (this.opinions === null) say(this.facts.readOnly ? t.read.readOnlyHint : t.read.notLoadedYet);
     else this.opinions.toggle();
   }

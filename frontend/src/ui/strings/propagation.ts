@@ -6,7 +6,7 @@ export const propagation = {
   pending: (drawn: number) =>
     drawn === 0 ? "Propagating …" : `Propagating from ${plural(drawn, "slice", "slices")} …`,
   shown: (drawn: number) =>
-    `Propagated from ${plural(drawn, "drawn slice", "drawn slices")}, which stay as they are; faint where unsure`,
+    `Propagated from ${plural(drawn, "drawn slice", "drawn slices")}; what you drew stays; faint where unsure`,
   leftOut: (dice: number) => `Drawn slices, each left out, are found again with Dice ${dice.toFixed(2)}`,
   renewing: "You drew on: propagating again …",
   nothingDrawn: "Nothing to propagate: draw the object on one slice of this view first.",
