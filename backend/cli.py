@@ -133,13 +133,16 @@ def fsck(
 @app.command()
 def backup(
     path: Annotated[Path, typer.Argument(help="A folder of backups, best on another machine; made if there is none.")],
+    verify: Annotated[
+        bool, typer.Option(help="Read the blobs that are there already too; replace damaged ones.")
+    ] = False,
 ) -> None:
     """Add a backup to a folder, while everybody works: the database, and the blobs that are not there yet."""
     from backend.embedded import backup as backups
 
     settings = _settings()
     with _database(settings, statement_seconds=0, as_owner=True) as database:
-        made = backups.back_up(database, settings, path)
+        made = backups.back_up(database, settings, path, verify=verify)
     size = (made.dump_bytes + made.new_bytes) / 1e6
     print(
         f"Backup of {made.made_at}: {made.blobs} blobs, {made.new_blobs} of them new; {size:.1f} MB written to {path}."

@@ -1,6 +1,8 @@
 """Indexes for worklists of many reads, and account names in the one form they are compared in.
 
 Runs before the new code: the old one gains from the indexes, and looks names up in the new form already (NFKC, no case).
+The indexes are built within the migration's transaction and not concurrently: all or nothing, and no half-built index to be found and
+dropped by hand; writes to images and assignments wait meanwhile (docs/admin.md, Upgrades).
 A name that would become another account's gets a number behind it; Admin → Users shows it.
 """
 

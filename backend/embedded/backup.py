@@ -4,7 +4,8 @@
     PATH/2026-11-21T14-05-00-…Z/     database.dump (pg_dump's custom format) and manifest.json
 
 Works under load. The database comes first: a blob never changes and its row always comes after it, so the blobs copied
-later hold all that the dump names; no sweeper runs meanwhile. Each blob is hashed on the way. The manifest is written
+later hold all that the dump names; no sweeper runs meanwhile. Each blob is hashed on the way; one that lies in PATH already is
+believed unless asked to `verify`, which reads it and puts a good one in a damaged one's place. The manifest is written
 last, so a folder without one is a backup that did not finish, and is never restored.
 A restore goes into an empty place only, the blobs first and the database in one transaction, so that one which fails leaves
 no server that lacks bytes; it brings the schema to this version, ends every sign-in of that day (some were ended since), and is
@@ -67,8 +68,10 @@ class Manifest:
         return manifest
 
 
-def back_up(database: Database, settings: Settings, target: Path) -> Manifest:
+def back_up(database: Database, settings: Settings, target: Path, *, verify: bool = False) -> Manifest:
     """Add a backup to the folder `target` and note it in the audit. database: as the schema's owner.
+
+    verify: read the blobs that lie there already as well, and replace those that are damaged (they count as new).
 
     Raises Conflict while another backup or a sweep runs, CorruptBlob for a blob that is not what its name says; then
     this backup does not count, and those before it stay.
@@ -85,7 +88,7 @@ def back_up(database: Database, settings: Settings, target: Path) -> Manifest:
         if schema is None:
             raise NotFound("This database was never migrated; there is nothing to back up.")
         _run("pg_dump", database, "--format=custom", f"--file={folder / DUMP}")
-        blobs, new_blobs, new_bytes = _copy_blobs(Blobs(settings.blobs_folder), Blobs(target / "blobs"))
+        blobs, new_blobs, new_bytes = _copy_blobs(Blobs(settings.blobs_folder), Blobs(target / "blobs"), verify)
     dump = folder / DUMP
     manifest = Manifest(
         made_at.isoformat(timespec="seconds"), schema, rows, head, _sha256(dump), dump.stat().st_size,
@@ -110,7 +113,7 @@ def restore(owner: Database, settings: Settings, source: Path) -> fsck.Report:
     blobs = Blobs(settings.blobs_folder)
     if not owner.is_empty() or any(blobs.names()):
         raise Conflict("A restore never overwrites: name an empty data folder (CONSILIUM_DATA) and an empty database.")
-    _copy_blobs(Blobs(folder.parent / "blobs"), blobs)
+    _copy_blobs(Blobs(folder.parent / "blobs"), blobs, verify=False)
     _run("pg_restore", owner, "--single-transaction", "--exit-on-error", "--no-owner", "--dbname",
          owner.environment["PGDATABASE"], str(folder / DUMP))  # fmt: skip
     upgrade(owner.url.set(drivername="postgresql").render_as_string(hide_password=False))
@@ -132,14 +135,17 @@ def find_backup(source: Path) -> Path:
     return finished[-1]
 
 
-def _copy_blobs(source: Blobs, target: Blobs) -> tuple[int, int, int]:
-    """Copy what `target` lacks; returns how many there are, how many were new, and the new ones' bytes."""
+def _copy_blobs(source: Blobs, target: Blobs, verify: bool) -> tuple[int, int, int]:
+    """Copy what `target` lacks, or holds damaged where that is looked for; returns how many there are, how many were new, and the new ones' bytes."""
     present = set(target.names())
     count = new = new_bytes = 0
     for sha256 in source.names():
         count += 1
         if sha256 in present:
-            continue
+            kept = target.path(sha256)
+            if not verify or _sha256(kept) == sha256:
+                continue
+            kept.unlink()
         file = source.path(sha256)
         if target.put(_chunks(file)) != sha256:
             raise CorruptBlob(f"The stored bytes {sha256[:12]}… are damaged; run `consilium fsck`, and restore them.")

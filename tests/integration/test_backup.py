@@ -82,6 +82,22 @@ def test_a_damaged_blob_ends_the_backup_and_what_is_unfinished_is_never_restored
     assert hospital.admin.get("/system").json()["last_backup_at"] is None
 
 
+def test_a_blob_that_rotted_in_the_backup_is_found_and_replaced_when_asked_to_verify(
+    hospital: Hospital, settings: Settings, owner: Database, tmp_path: Path
+) -> None:
+    hospital.images(hospital.project())
+    back_up(owner, settings, tmp_path)
+    rotten, *_ = (tmp_path / "blobs").glob("??/*")
+    good = rotten.read_bytes()
+    rotten.write_bytes(b"?" * len(good))
+
+    believed = back_up(owner, settings, tmp_path)
+    assert (believed.new_blobs, rotten.read_bytes() == good) == (0, False)
+
+    assert back_up(owner, settings, tmp_path, verify=True).new_blobs == 1
+    assert rotten.read_bytes() == good
+
+
 def test_a_restore_that_meets_a_damaged_blob_leaves_no_half_hospital(
     hospital: Hospital, settings: Settings, owner: Database, postgres: PostgresServer, tmp_path: Path
 ) -> None:
