@@ -180,7 +180,7 @@ def sign_in(
     from backend.accounts import rules
 
     name = name or f"{role}-{next(_numbers)}"
-    with client.app.state.database.write() as db:  # type: ignore[attr-defined]  # TestClient.app is typed as a bare ASGI callable
+    with client.app.state.database.write() as db:
         link = rules.create_user_from_shell(db, name=name, display_name=name.title(), role=role)
     client.cookies.clear()
     answer = client.post("/api/v1/one-time-links/redeem", json={"secret": link.secret, "password": PASSWORD})

@@ -52,7 +52,7 @@ def make_world(
     seed: int = 0,
 ) -> World:
     """A project with these experts and images; nobody has drawn yet."""
-    policy = projects.ReadingPolicy(blinding=blinding, prefill=prefill, personalise=personalise)  # type: ignore[arg-type]  # a test's word
+    policy = projects.ReadingPolicy(blinding=blinding, prefill=prefill, personalise=personalise)
     with database.write() as db:
         label = projects.LabelView(1, "disc", "#ff0000")
         world = World(projects.create_project(db, SYSTEM, f"world {uuid4()}", "", policy, [label], True).id)

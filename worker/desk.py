@@ -142,7 +142,7 @@ class Desk:
             queue.retry(self.gateway, job)
         except Refused as problem:
             queue.fail(self.gateway, job, JobFailure(problem.code, problem.detail, REMEDY))
-        except Exception:
+        except Exception:  # the job edge: whatever was raised becomes words, once
             log.exception("job %s attempt %s failed", job.id, job.attempt)
             queue.fail(self.gateway, job, unexpected(job.id))
 

@@ -116,7 +116,7 @@ def work(gateway: Gateway, job_id: UUID, attempt: int, stop: threading.Event) ->
         log.warning("job %s attempt %s is tried again: %s", job_id, attempt, type(problem).__name__)
         queue.retry(gateway, job)
         return 4
-    except Exception as problem:
+    except Exception as problem:  # the job edge: whatever was raised becomes words, once
         failure = in_words(problem)
         if failure.code == "internal-error":
             log.exception("job %s attempt %s failed", job_id, attempt)

@@ -6,7 +6,7 @@ section 3). What stays ambiguous is kept and called `irregular`; nothing is resa
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -131,12 +131,10 @@ def _split_repeats(files: dict[int, DicomFile], group: list[Frame]) -> list[list
     if not _repeats(files, group):
         return [group]
     keys = range(len(_info(files, group[0]).keys))
-    tries: list[Callable[[Frame], Hashable]] = [lambda f, k=k: _info(files, f).keys[k] for k in keys]  # type: ignore[misc]  # mypy cannot infer a bound k
-    tries += [lambda f, n=n: _info(files, f).keys[:n] for n in range(2, len(keys) + 1)]  # type: ignore[misc]  # nor n
-    for key in tries:
+    for part_of_keys in [slice(k, k + 1) for k in keys] + [slice(n) for n in range(2, len(keys) + 1)]:
         parts: dict[Hashable, list[Frame]] = defaultdict(list)
         for frame in group:
-            parts[key(frame)].append(frame)
+            parts[_info(files, frame).keys[part_of_keys]].append(frame)
         alone = any(len(part) == 1 for part in parts.values())
         apart = len(parts) > 1 and not any(_repeats(files, part) for part in parts.values())
         if apart and (not alone or _positions(files, group) == 1):

@@ -15,7 +15,7 @@ from backend.imaging.refusal import Refusal
 NATIVE = frozenset({IMPLICIT, EXPLICIT, BIG_ENDIAN, DEFLATED})
 JPEG = "1.2.840.10008.1.2.4."
 RLE = "1.2.840.10008.1.2.5"
-PACKED = frozenset({RLE, *(JPEG + last for last in "50 51 53 55 57 70 80 81 90 91 201 202 203".split())})  # noqa: SIM905
+PACKED = frozenset({RLE, *(f"{JPEG}{last}" for last in (50, 51, 53, 55, 57, 70, 80, 81, 90, 91, 201, 202, 203))})
 
 
 @dataclass(frozen=True)

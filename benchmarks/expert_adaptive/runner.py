@@ -79,7 +79,7 @@ class _Run:
                     if queue:
                         which = queue.pop(0)
                         waiting[self.pool.submit(pretrain, self.setting, which)] = which
-        except BaseException:
+        except BaseException:  # an interrupt as well: nobody waits for cells that nobody will read
             self.pool.shutdown(wait=False, cancel_futures=True)
             raise
         return self.made

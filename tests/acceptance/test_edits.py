@@ -236,10 +236,10 @@ def test_a_mismatch_folds_nothing_and_mine_can_be_kept_as_a_revision(
     wait_saved(page)
 
     def falsify(route: object) -> None:
-        sent = json.loads(route.request.post_data)  # type: ignore[attr-defined]
+        sent = json.loads(route.request.post_data)
         for check in sent["checksums"]:
             check["crc32"] ^= 1
-        route.continue_(post_data=json.dumps(sent))  # type: ignore[attr-defined]
+        route.continue_(post_data=json.dumps(sent))
 
     page.route("**/submit", falsify)
     page.get_by_test_id("submit").click()

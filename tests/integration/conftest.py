@@ -18,7 +18,7 @@ def hospital(client: TestClient, tmp_path: Path) -> Hospital:
     """The application with an admin signed in."""
     user = sign_in(client, "admin")["user"]
     assert isinstance(user, dict)
-    return Hospital(client.app, Person(client, user["id"]), tmp_path)  # type: ignore[arg-type]
+    return Hospital(client.app, Person(client, user["id"]), tmp_path)
 
 
 @pytest.fixture

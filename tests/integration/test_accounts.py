@@ -20,13 +20,13 @@ def another_browser(app: FastAPI) -> TestClient:
 
 
 def new_link(client: TestClient, name: str = "anna", role: str = "expert") -> rules.Link:
-    with client.app.state.database.write() as db:  # type: ignore[attr-defined]
+    with client.app.state.database.write() as db:
         return rules.create_user_from_shell(db, name=name, display_name=name.title(), role=role)
 
 
 def shift(client: TestClient, statement: str, by: timedelta) -> None:
     """Move a time in the database instead of waiting for it."""
-    with client.app.state.database.write() as db:  # type: ignore[attr-defined]
+    with client.app.state.database.write() as db:
         db.execute(text(statement), {"by": by})
 
 
@@ -120,7 +120,7 @@ class TestSigningIn:
         assert enter(another_browser(app), "anna").status_code == 200
 
     def test_fifty_failures_of_one_address_close_every_way_in(self, client: TestClient) -> None:
-        with client.app.state.database.write() as db:  # type: ignore[attr-defined]
+        with client.app.state.database.write() as db:
             db.execute(
                 text(
                     "INSERT INTO login_failures (account, address) SELECT 'x', 'testclient' FROM generate_series(1, 50)"
@@ -159,7 +159,7 @@ class TestSigningIn:
         sign_in(client)
 
         def idle_seconds() -> float:
-            with client.app.state.database.read() as db:  # type: ignore[attr-defined]
+            with client.app.state.database.read() as db:
                 return float(
                     db.execute(text("SELECT extract(epoch FROM now() - last_gesture_at) FROM sessions")).scalar_one()
                 )
@@ -265,7 +265,7 @@ class TestTokens:
         sign_in(client)
         revoked, expired = self.token(client, "read"), self.token(client, "read")
         client.delete(f"{API}/tokens/{revoked['token']['id']}").raise_for_status()
-        with client.app.state.database.write() as db:  # type: ignore[attr-defined]
+        with client.app.state.database.write() as db:
             db.execute(text("UPDATE api_tokens SET expires_at = now() WHERE revoked_at IS NULL"))
 
         for secret in (revoked["secret"], expired["secret"]):
@@ -290,7 +290,7 @@ class TestTokens:
         secret = self.token(client, "read")["secret"]
 
         assert secret not in client.get(f"{API}/tokens").text
-        with client.app.state.database.read() as db:  # type: ignore[attr-defined]
+        with client.app.state.database.read() as db:
             assert secret not in str(db.execute(text("SELECT * FROM api_tokens")).all())
 
     def test_another_users_token_does_not_exist_for_me(self, client: TestClient, app: FastAPI) -> None:
@@ -362,7 +362,7 @@ class TestUsers:
     def test_nobody_changes_their_own_role(self, client: TestClient) -> None:
         me = sign_in(client)["user"]
 
-        assert client.patch(f"{API}/users/{me['id']}", json={"role": "expert"}).status_code == 403  # type: ignore[index]
+        assert client.patch(f"{API}/users/{me['id']}", json={"role": "expert"}).status_code == 403
 
     def test_users_page_by_cursor(self, client: TestClient) -> None:
         sign_in(client, name="admin")
@@ -388,17 +388,17 @@ class TestExperts:
     def test_an_expert_may_be_only_a_name_or_linked_to_a_user(self, client: TestClient) -> None:
         me = sign_in(client)["user"]
         nameless = client.post(f"{API}/experts", json={"name": "Exp1", "description": "imported"}).json()
-        mine = client.post(f"{API}/experts", json={"name": "Me", "user_id": me["id"]}).json()  # type: ignore[index]
+        mine = client.post(f"{API}/experts", json={"name": "Me", "user_id": me["id"]}).json()
 
         assert nameless["user_id"] is None
         assert client.get(f"{API}/session").json()["expert_id"] == mine["id"]
-        assert client.post(f"{API}/experts", json={"name": "Twice", "user_id": me["id"]}).status_code == 409  # type: ignore[index]
+        assert client.post(f"{API}/experts", json={"name": "Twice", "user_id": me["id"]}).status_code == 409
         assert [expert["name"] for expert in client.get(f"{API}/experts").json()["items"]] == ["Exp1", "Me"]
 
 
 class TestFirstLink:
     def test_the_first_admins_link_is_offered_until_somebody_has_a_password(self, client: TestClient) -> None:
-        database, settings = client.app.state.database, client.app.state.settings  # type: ignore[attr-defined]
+        database, settings = client.app.state.database, client.app.state.settings
 
         def first_link() -> str | None:
             with database.write() as db:

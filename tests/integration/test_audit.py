@@ -115,7 +115,7 @@ def test_the_trigger_stops_even_the_owner(database: Database, database_urls: Url
     write_events(database, 1)
 
     with psycopg.connect(database_urls.owner) as connection, pytest.raises(psycopg.Error, match="append-only"):
-        connection.execute(statement)  # type: ignore[call-overload]
+        connection.execute(statement)
 
 
 def test_when_the_audit_is_locked_nothing_is_saved_and_the_client_hears_503(
@@ -135,7 +135,7 @@ def test_signing_in_and_out_and_failing_to_are_events_with_an_address(client: Te
     client.delete("/api/v1/session")
     client.post("/api/v1/session", json={"name": "admin", "password": "wrong password 99"})
 
-    with client.app.state.database.read() as db:  # type: ignore[attr-defined]
+    with client.app.state.database.read() as db:
         rows = db.execute(
             text("SELECT actor_name, outcome, address FROM audit WHERE kind = 'session' ORDER BY seq")
         ).all()

@@ -63,7 +63,7 @@ class TestTheKey:
         key_of(client)
         client.delete(f"{API}/session/journal-keys/{BROWSER}")
 
-        with client.app.state.database.read() as db:  # type: ignore[attr-defined]
+        with client.app.state.database.read() as db:
             rows = db.execute(text("SELECT * FROM audit WHERE kind = 'journal_key' ORDER BY seq")).mappings().all()
         assert [row["action"] for row in rows] == ["C", "R", "D"]
         assert key not in str(rows)

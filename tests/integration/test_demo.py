@@ -18,7 +18,7 @@ def _dice(a: np.ndarray, b: np.ndarray) -> float:
 
 def test_it_is_loaded_once_and_everything_says_simulated(client: TestClient, settings: Settings) -> None:
     sign_in(client, "admin")
-    database = client.app.state.database  # type: ignore[attr-defined]
+    database = client.app.state.database
 
     demo.load(database, settings)
     demo.load(database, settings)  # as after a crash

@@ -131,7 +131,7 @@ class TestHeaders:
         assert "server" not in answer.headers
 
     def test_the_nonce_is_fresh_for_each_answer(self, client: TestClient) -> None:
-        nonces = {re.search(r"nonce-([^']+)", client.get("/").headers["content-security-policy"])[1] for _ in range(5)}  # type: ignore[index]
+        nonces = {re.search(r"nonce-([^']+)", client.get("/").headers["content-security-policy"])[1] for _ in range(5)}
 
         assert len(nonces) == 5
 
@@ -239,7 +239,7 @@ class TestBodies:
             async def send(message: Any) -> None:
                 statuses.append(message.get("status", 0))
 
-            await client.app(scope, receive, send)  # type: ignore[operator]
+            await client.app(scope, receive, send)
             return statuses[0]
 
         assert asyncio.run(ask()) == 408
@@ -313,7 +313,7 @@ def noting(notes: FastAPI, settings: Settings) -> Any:
 
 
 def count(client: TestClient, table: str) -> int:
-    with client.app.state.database.read() as db:  # type: ignore[attr-defined]
+    with client.app.state.database.read() as db:
         return int(db.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
 
 

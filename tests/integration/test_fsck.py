@@ -32,7 +32,7 @@ def revision(owner: psycopg.Connection[Any], blobs: Blobs) -> UUID:
         names, marks = ", ".join(values), ", ".join(["%s"] * len(values))
         row = owner.execute(
             f"INSERT INTO {table} ({names}) VALUES ({marks}) RETURNING id", list(values.values())
-        ).fetchone()  # type: ignore[call-overload]
+        ).fetchone()
         assert row
         return UUID(str(row[0]))
 
@@ -67,7 +67,7 @@ def image_row(owner: psycopg.Connection[Any], add: Any, blobs: Blobs) -> UUID:
     plain = {"integer": 1, "bigint": 1, "double precision": 1.0, "boolean": True, "jsonb": "[]"}
     for name, kind in columns:
         values.setdefault(name, plain.get(kind, "x"))
-    return add("images", **values)  # type: ignore[no-any-return]
+    return add("images", **values)
 
 
 def check(database: Database, settings: Settings) -> Report:
@@ -129,8 +129,8 @@ def test_rows_that_cannot_be_true_are_found(
     sentence: str,
 ) -> None:
     for table in ("revisions", "segmentations", "labels", "images"):
-        owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")  # type: ignore[call-overload]
-    owner.execute(statement)  # type: ignore[call-overload]
+        owner.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+    owner.execute(statement)
 
     faults = check(database, settings).faults
 

@@ -62,7 +62,7 @@ def test_a_dicom_series_becomes_one_image_with_its_patient_and_its_instances(tmp
     assert (shown(image) == MADE.image_zyx - 1024).all()
     assert np.allclose(geometry.from_rows(image.affine), MADE.affine_ras)
     assert image.patient == {"name": "TEST^ALPHA", "hospital_id": "P-1", "birth_date": ""}
-    assert sorted(instance.position_index for instance in image.instances) == list(range(10))  # type: ignore[type-var]
+    assert sorted(instance.position_index for instance in image.instances) == list(range(10))
     assert (image.window_low, image.window_high, image.unit) == (-160.0, 239.0, "HU")
     assert {verdict.status for verdict in verdicts.values()} == {"accepted"} and len(verdicts) == 10
     assert told[-1][0] == told[-1][1] == 10
@@ -379,7 +379,7 @@ class LyingChild(Child):
         super().__init__(Limits())
         self.answer = answer
 
-    def ask(self, request: dict[str, object], seconds: float, report: object) -> dict[str, object]:  # type: ignore[override]
+    def ask(self, request: dict[str, object], seconds: float, report: object) -> dict[str, object]:
         return dict(self.answer) if request["job"] != "describe" else {"kind": "nifti"}
 
 
@@ -403,9 +403,9 @@ LIES = {
     "axes that are none": {"source_axes": {"axes": [0, 0, 2], "flips": [False] * 3}},
     "seven channels": {"channels": 7},
     "no figures": {"written": {}},
-    "a slope of zero": {"written": good_answer()["written"] | {"slope": 0.0}},  # type: ignore[operator]
-    "a slope that is no number": {"written": good_answer()["written"] | {"slope": float("nan")}},  # type: ignore[operator]
-    "a range beyond int16": {"written": good_answer()["written"] | {"high": 99_999}},  # type: ignore[operator]
+    "a slope of zero": {"written": good_answer()["written"] | {"slope": 0.0}},
+    "a slope that is no number": {"written": good_answer()["written"] | {"slope": float("nan")}},
+    "a range beyond int16": {"written": good_answer()["written"] | {"high": 99_999}},
 }
 
 
@@ -425,7 +425,7 @@ def test_a_lie_of_the_child_is_not_believed(lie: str | None, tmp_path: Path) -> 
             (made / "slab-00000.gz").write_bytes(slabs.encode_slab(np.zeros((2, 3, 4), np.int16)))
             return made
 
-        run._folder = folder_with_slab  # type: ignore[method-assign]
+        run._folder = folder_with_slab
         images, verdicts = run.run()
 
     assert (verdicts[0].status == "accepted") == (lie is None), verdicts

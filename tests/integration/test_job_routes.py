@@ -28,7 +28,7 @@ def world(client: TestClient, database: Database, blobs: Blobs) -> World:
     made = make_world(database, blobs, {"Ada": 0}, images=2)
     draw(database, blobs, made, "Ada", made.images[:1], 0)
     who = sign_in(client, "admin")
-    join(database, made, UUID(who["user"]["id"]), "manager")  # type: ignore[index]  # SessionOut as plain JSON
+    join(database, made, UUID(who["user"]["id"]), "manager")
     return made
 
 

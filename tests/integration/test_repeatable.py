@@ -51,7 +51,7 @@ def claimed(gateway: Gateway, world: World, kind: str, expert: str | None = None
     expert_id = world.experts[expert] if expert else None
     with gateway.database.write() as db:
         options: Any = {"params": {"config": TINY}} if kind == "pretrain" else {"expert_id": expert_id, "params": {}}
-        jobs.add_job(db, kind, project_id=world.project_id, **options)  # type: ignore[arg-type]  # a test's word
+        jobs.add_job(db, kind, project_id=world.project_id, **options)
     with gateway.database.write() as db:
         job = jobs.claim(db, "training", "test", 60)
         assert job is not None and job.project_id == world.project_id

@@ -27,7 +27,7 @@ HANDS = {"Small": -3.0, "Large": 3.0, "New": 2.0}
 
 def ask(database: Database, kind: str, world: World, **more: object) -> UUID:
     with database.write() as db:
-        return jobs.add_job(db, kind, project_id=world.project_id, **more).id  # type: ignore[arg-type]  # a test's words
+        return jobs.add_job(db, kind, project_id=world.project_id, **more).id
 
 
 def row(database: Database, job_id: UUID) -> dict[str, object]:
@@ -93,7 +93,7 @@ def test_from_pretraining_over_corrections_to_a_better_prediction(
     draw(database, blobs, world, "New", world.images[6:8], HANDS["New"])
     evaluated = eventually("evaluation", ended(database, ask(database, "evaluate", world)), 60)
     assert evaluated["state"] == "done", evaluated["error"]
-    own = next(one for one in evaluated["result"]["experts"] if one["expert_id"] == str(world.experts["New"]))  # type: ignore[index]  # JSON
+    own = next(one for one in evaluated["result"]["experts"] if one["expert_id"] == str(world.experts["New"]))
     assert (own["cases"], own["unit"]) == (2, "mm")
     assert own["candidates"]["live"]["dice"]["mean"] > own["candidates"]["average"]["dice"]["mean"]
 
@@ -130,7 +130,7 @@ class Labels:
 
 
 def dice(found: object, truth: object) -> float:
-    a, b = found.array > 0, truth > 0  # type: ignore[attr-defined, operator]  # both are label maps
+    a, b = found.array > 0, truth > 0
     return float(2 * (a & b).sum() / max(1, a.sum() + b.sum()))
 
 

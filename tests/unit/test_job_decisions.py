@@ -38,7 +38,7 @@ def is_due(expert: DueExpert) -> bool:
     ],
 )
 def test_an_expert_is_due_after_enough_corrections_and_quiet(changes: dict[str, object], due: bool) -> None:
-    assert is_due(replace(EXPERT, **changes)) is due  # type: ignore[arg-type]  # the table above names its fields
+    assert is_due(replace(EXPERT, **changes)) is due
 
 
 def test_missing_predictions_become_jobs_of_at_most_sixteen_images_of_one_style_in_reading_order() -> None:

@@ -50,7 +50,7 @@ class Accelerated:
         assert self.fast is not None
         self.is_warm = True
         try:
-            self.fast(image_BCS, rows_BP.detach().requires_grad_(), None).float().sum().backward()  # type: ignore[no-untyped-call]
+            self.fast(image_BCS, rows_BP.detach().requires_grad_(), None).float().sum().backward()  # type: ignore[no-untyped-call]  # torch does not type it
         except torch.OutOfMemoryError:
             raise
         except (

@@ -55,7 +55,7 @@ class TestSettings:
 
     def test_settings_do_not_change(self) -> None:
         with pytest.raises(ValueError, match="frozen"):
-            Settings().port = 1  # type: ignore[misc]
+            Settings().port = 1
 
 
 class TestBlobs:
@@ -99,7 +99,7 @@ class TestBlobs:
             raise OSError(28, "No space left on device")
 
         with pytest.raises(OSError, match="No space"):
-            Blobs(tmp_path).put(broken())  # type: ignore[arg-type]
+            Blobs(tmp_path).put(broken())
 
         assert list(tmp_path.rglob("*")) == []
 

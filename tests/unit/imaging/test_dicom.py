@@ -309,7 +309,7 @@ def series(change: Callable[[int, pydicom.Dataset], Any] = lambda _n, _f: None, 
 
 
 def heights(files: dict[int, DicomFile], plan: dicom.ImagePlan) -> list[float]:
-    return [files[number].frames[frame].position_mm[2] for number, frame in plan.frames]  # type: ignore[index]
+    return [files[number].frames[frame].position_mm[2] for number, frame in plan.frames]
 
 
 def test_slices_are_ordered_by_position_whatever_their_instance_numbers() -> None:

@@ -82,7 +82,7 @@ def test_dicom_axes_become_ras_by_turning_right_and_front_round() -> None:
         (lambda a: a.__setitem__((slice(0, 3), 1), a[:3, 0]), "one plane"),
     ],
 )
-def test_an_affine_that_cannot_be_true_is_refused(change, words: str) -> None:  # type: ignore[no-untyped-def]
+def test_an_affine_that_cannot_be_true_is_refused(change, words: str) -> None:
     affine = grid()
     change(affine)
 
@@ -178,7 +178,7 @@ def test_a_grid_differs_from_itself_by_nothing_even_after_float32() -> None:
         (lambda _: grid(degrees=2), "rotated by 2.00 degrees"),
     ],
 )
-def test_another_grid_is_told_by_what_differs(change, words: str) -> None:  # type: ignore[no-untyped-def]
+def test_another_grid_is_told_by_what_differs(change, words: str) -> None:
     difference = geometry.grid_difference(grid(), SHAPE, change(grid()), SHAPE)
 
     assert difference is not None and words in difference

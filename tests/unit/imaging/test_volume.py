@@ -151,7 +151,7 @@ def test_a_slab_reads_back_equal(voxels: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:-5], lambda b: b[:30] + b"\x00" + b[31:], lambda b: b + b"x"])
-def test_a_damaged_slab_is_never_wrong_pixels(damage) -> None:  # type: ignore[no-untyped-def]
+def test_a_damaged_slab_is_never_wrong_pixels(damage) -> None:
     voxels = np.random.default_rng(4).integers(-9, 9, (8, 16, 16)).astype(np.int16)
 
     with pytest.raises(Refusal):

@@ -48,7 +48,7 @@ def reading(case: int, expert: str, offset: float, **changes: object) -> Reading
         "image_CDHW": image, "spacing_mm": (1.0, 1.0, 1.0), "labels_DHW": labels, "expert": expert,
         "patient": f"patient{case}", "revision": f"{expert}-{case}",
     }  # fmt: skip
-    return Reading(**{**facts, **changes})  # type: ignore[arg-type]
+    return Reading(**{**facts, **changes})
 
 
 def tiny(**changes: object) -> ExpertAdaptiveConfig:
@@ -57,4 +57,4 @@ def tiny(**changes: object) -> ExpertAdaptiveConfig:
         "channels": (6, 12), "stem": 2, "size": 32, "steps": 150, "batch": 6, "row_steps": 40, "row_batch": 3, "held_out_every": 0,
         "checkpoint_every": 25, "precision": "fp32", "learning_rate": 1e-2,
     }  # fmt: skip
-    return ExpertAdaptiveConfig(**{**values, **changes})  # type: ignore[arg-type]
+    return ExpertAdaptiveConfig(**{**values, **changes})

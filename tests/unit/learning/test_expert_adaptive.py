@@ -167,7 +167,7 @@ def test_each_ingredient_can_be_switched_and_none_touches_another_expert(
     trained: Trained, off: dict[str, object]
 ) -> None:
     before = hashes(trained)
-    config = replace(trained.config, **{"row_steps": 8, **off})  # type: ignore[arg-type]
+    config = replace(trained.config, **{"row_steps": 8, **off})
     corrections = [reading(case, "new", NEW_OFFSET) for case in range(20, 25)]
     replay = [reading(case, name, offset) for case in range(2) for name, offset in EXPERTS.items()]
 

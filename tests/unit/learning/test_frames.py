@@ -51,7 +51,7 @@ def test_an_image_comes_back_to_its_own_grid(shape: tuple[int, int]) -> None:
 
 def test_the_frame_follows_the_images_and_the_networks_multiple() -> None:
     facts = {"spacing_mm": (1.0, 1.0, 1.0), "expert": "a", "patient": "p", "revision": "r"}
-    wide = Reading(np.zeros((1, 1, 96, 128), np.float32), labels_DHW=np.zeros((1, 96, 128), np.uint8), **facts)  # type: ignore[arg-type]
+    wide = Reading(np.zeros((1, 1, 96, 128), np.float32), labels_DHW=np.zeros((1, 96, 128), np.uint8), **facts)
 
     assert resolve(ExpertAdaptiveConfig(), [wide]).frame == (96, 128)
     assert resolve(ExpertAdaptiveConfig(size=64), [wide]).frame == (48, 64)
@@ -84,8 +84,8 @@ def test_padding_weighs_nothing_in_the_loss() -> None:
     wrong_outside[..., 6:] = 9.0
 
     for kind in ("dice", "dice_ce"):
-        plain = segmentation_loss(logits, target, weight, kind)  # type: ignore[arg-type]
-        assert torch.equal(plain, segmentation_loss(wrong_outside, target, weight, kind))  # type: ignore[arg-type]
+        plain = segmentation_loss(logits, target, weight, kind)
+        assert torch.equal(plain, segmentation_loss(wrong_outside, target, weight, kind))
 
 
 def test_augmentation_follows_its_generator_and_keeps_what_is_padding_out() -> None:

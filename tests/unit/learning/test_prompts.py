@@ -95,7 +95,7 @@ def test_one_click_without_any_network_finds_a_small_bright_disc() -> None:
 def test_an_object_announced_by_a_box_or_lasso_stays_within_it(kind: str) -> None:
     truth = disc(8)
     corners = [(9.0, 9.0, 0.0), (31.0, 9.0, 0.0), (31.0, 31.0, 0.0), (9.0, 31.0, 0.0)]
-    prompt = Prompt(kind, corners if kind == "lasso" else [corners[0], corners[2]], True)  # type: ignore[arg-type]
+    prompt = Prompt(kind, corners if kind == "lasso" else [corners[0], corners[2]], True)
 
     mask = propose(picture(truth | disc(4, 36, 36)), SPACING, [prompt], NOTHING, None)
 

@@ -18,7 +18,7 @@ def drawn(expert: SimulatedExpert, case: int = 0, depth: int = 1, repeat: int = 
     image, labels = disc(case, 0.0, edge=64, depth=depth)
     return draw_labels(
         labels, image[0], SPACING, replace(expert, **changes), data_set="t", case=str(case), repeat=repeat
-    )  # type: ignore[arg-type]
+    )
 
 
 def test_the_same_question_gets_the_same_answer_and_another_day_a_similar_one() -> None:

@@ -34,7 +34,7 @@ def bowl(
 
 
 def run(**changes: object) -> Run:
-    return Run(Randomness.seeded(0, CPU), **changes)  # type: ignore[arg-type]
+    return Run(Randomness.seeded(0, CPU), **changes)
 
 
 def test_a_loss_that_is_not_finite_now_and_then_is_skipped() -> None:
