@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from backend.settings import Settings
 
@@ -36,3 +37,27 @@ class Workers:
                 process.terminate()
         for process in self.running:
             process.wait(timeout=30)
+
+
+class Starved:
+    """How long these processes were ready to run and had no processor: what a crowded machine adds to a promise in seconds.
+
+    Of their main threads, as Linux counts it (`/proc/PID/schedstat`, nanoseconds); 0 where it does not. A process that has ended keeps
+    what was read last, so ask again and again.
+    """
+
+    def __init__(self, *pids: int) -> None:
+        self._began = {pid: self._waited(pid, 0) for pid in pids}
+        self._waited_ns = dict(self._began)
+
+    def seconds(self) -> float:
+        """Since this was made, all of them together."""
+        self._waited_ns = {pid: self._waited(pid, last) for pid, last in self._waited_ns.items()}
+        return sum(self._waited_ns[pid] - began for pid, began in self._began.items()) / 1e9
+
+    @staticmethod
+    def _waited(pid: int, last: int) -> int:
+        try:
+            return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1])
+        except (OSError, IndexError):
+            return last

@@ -18,7 +18,7 @@ from backend.jobs import rules as jobs
 from backend.projects import rules as projects
 from backend.settings import Settings
 from tests.running import eventually
-from tests.workers import Workers
+from tests.workers import Starved, Workers
 from tests.worlds import EDGE, World, disc, draw, make_world
 
 TINY = {"steps": 250, "batch": 4, "row_steps": 24, "checkpoint_every": 10, "size": 48}
@@ -178,12 +178,23 @@ def test_stopping_the_worker_requeues_within_ten_seconds_with_a_checkpoint(
     job_id = ask(database, "pretrain", world, params={"config": {**TINY, "steps": 5000, "checkpoint_every": 5000}})
     eventually("progress", lambda: step_of(database, job_id) > 0, 90)
     assert scalar(database, "SELECT count(*) FROM worker_heartbeats") == 1
+    starved = Starved(worker.pid, child_of(worker).pid)
 
+    def requeued() -> bool:
+        starved.seconds()
+        return row(database, job_id)["state"] == "queued"
+
+    asked_at = scalar(database, "SELECT clock_timestamp()")
     worker.send_signal(signal.SIGTERM)
-    eventually("the job back in the queue", lambda: row(database, job_id)["state"] == "queued", 10)
-    worker.wait(timeout=20)
+    eventually("the job back in the queue", requeued, 60)
+    worker.wait(timeout=60)
 
-    assert row(database, job_id)["lost"] == 0
+    stopped = row(database, job_id)
+    took = (stopped["updated_at"] - asked_at).total_seconds()
+    assert took - starved.seconds() <= 10, (
+        f"requeued after {took:.1f} s, {starved.seconds():.1f} s of them without a processor"
+    )
+    assert stopped["lost"] == 0
     assert (settings.work_folder / "jobs" / str(job_id) / "manifest.json").exists()
     assert scalar(database, "SELECT count(*) FROM worker_heartbeats") == 0, "it was stopped in order, so it signs off"
 
