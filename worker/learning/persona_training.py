@@ -78,7 +78,7 @@ def train_stage_one(network: PublishedDPersona, panels: Panels, run: Run) -> flo
 
     An expert who did not draw an image gives way to one who did; in the posterior, too, their channel shows that one's mask.
     """
-    config = _config(panels)
+    config, pool = _config(panels), panels.pool
     both_sides = len(config.labels) == 1
     probabilistic = config.variant == "probabilistic_unet"
 
@@ -95,9 +95,11 @@ def train_stage_one(network: PublishedDPersona, panels: Panels, run: Run) -> flo
         noise = torch.randn(
             config.bound_samples + 1, len(target), network.latent, generator=randomness.noise, device=target.device
         )
-        features = network.image_features(drawn.image)
-        prior, posterior = network.prior(drawn.image), network.posterior(torch.cat([drawn.image, seen], 1))
-        rebuilt = network.combine(features, posterior[0] + posterior[1].exp() * noise[0])
+        image = drawn.image.contiguous(memory_format=torch.channels_last)  # a third faster on a CPU
+        with autocast(config, pool.device, training=True):
+            features = network.image_features(image)
+            prior, posterior = network.prior(image), network.posterior(torch.cat([image, seen], 1))
+            rebuilt = network.combine(features, posterior[0] + posterior[1].exp() * noise[0])
         apart = config.divergence_weight * divergence(*posterior, *prior).mean()
         decay = DECAY * sum(
             parameter.norm()
@@ -107,7 +109,8 @@ def train_stage_one(network: PublishedDPersona, panels: Panels, run: Run) -> flo
         if probabilistic:
             likelihood: Tensor = cross_entropy(rebuilt, target, drawn.weight).mean() + apart + decay
             return likelihood
-        sampled = network.combine_many(features, prior[0] + prior[1].exp() * noise[1:])
+        with autocast(config, pool.device, training=True):
+            sampled = network.combine_many(features, prior[0] + prior[1].exp() * noise[1:])
         bounds = bound_loss(sampled, everyone, drawn.present, drawn.weight, both_sides=both_sides)
         own = pooled_dice_loss(foreground(rebuilt), truth, drawn.weight, both_sides=both_sides)
         total: Tensor = own + apart + config.bound_weight * bounds + decay
@@ -137,12 +140,14 @@ def train_heads(network: PublishedDPersona, panels: Panels, run: Run) -> tuple[T
 
     def loss_of(randomness: Randomness) -> Tensor:
         drawn = _changed(panels, config, randomness)
-        with torch.no_grad():
-            features, samples = network.image_features(drawn.image), network.samples(drawn.image)
         each = len(heads)
-        wide = features.repeat_interleave(each, 0)
-        z = network.attend(wide, samples.repeat_interleave(each, 0), heads.repeat(len(features), 1))
-        probability = foreground(network.combine(wide, z))
+        image = drawn.image.contiguous(memory_format=torch.channels_last)
+        with autocast(config, pool.device, training=True):
+            with torch.no_grad():
+                features, samples = network.image_features(image), network.samples(image)
+            wide = features.repeat_interleave(each, 0)
+            z = network.attend(wide, samples.repeat_interleave(each, 0), heads.repeat(len(features), 1))
+            probability = foreground(network.combine(wide, z))
         truth = one_hot(drawn.targets.flatten(0, 1), len(config.labels))
         there = drawn.present.flatten().view(-1, *[1] * (drawn.weight.ndim - 1))
         weight = drawn.weight.repeat_interleave(each, 0) * there

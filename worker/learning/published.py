@@ -46,7 +46,7 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log deviation [B, Z]."""
         pooled = self.layers(x).mean((2, 3), keepdim=True)
-        mean, log_deviation = self.out(pooled)[:, :, 0, 0].chunk(2, 1)
+        mean, log_deviation = self.out(pooled)[:, :, 0, 0].float().chunk(2, 1)
         return mean, log_deviation.clamp(-WIDEST, WIDEST)
 
 
@@ -103,15 +103,20 @@ class PublishedDPersona(StyledNetwork):
 
     def combine(self, features: Tensor, z_BZ: Tensor) -> Tensor:
         """Fcomb: logits [B, K, *S] at one point of the latent space per sample."""
-        x = torch.cat([features, z_BZ[:, :, None, None].expand(-1, -1, *features.shape[2:])], 1)
-        for layer in list(self.fcomb)[:-1]:
-            x = F.relu(layer(x))
-        out: Tensor = self.fcomb[-1](x)
-        return out
+        return self.combine_many(features, z_BZ[None])[0]
 
     def combine_many(self, features: Tensor, z_NBZ: Tensor) -> Tensor:
-        """Logits [N, B, K, *S]."""
-        return torch.stack([self.combine(features, z) for z in z_NBZ])
+        """Logits [N, B, K, *S]. The first layer's share of the features is the same for all N, and z, alike everywhere, is a shift."""
+        first, *rest = self.fcomb
+        of_features = F.conv2d(features, first.weight[:, :FEATURES], first.bias)
+        of_z = z_NBZ.to(of_features.dtype) @ first.weight[:, FEATURES:, 0, 0].T.to(of_features.dtype)
+        points = []
+        for shift in of_z:
+            x = of_features + shift[:, :, None, None]
+            for layer in rest:
+                x = layer(F.relu(x))
+            points.append(x)
+        return torch.stack(points)
 
     def logits(self, image_BCS: Tensor, cursor: StyleCursor) -> Tensor:
         """Each sample as its own head's expert would draw it. See StyledNetwork.logits."""
@@ -126,9 +131,10 @@ class PublishedDPersona(StyledNetwork):
 
     def attend(self, features: Tensor, samples_BNZ: Tensor, heads_BP: Tensor) -> Tensor:
         """Where in the latent space each head sees its expert [B, Z]: a mixture of prior samples, never outside their hull."""
-        query = self._query(features, heads_BP)
-        attention = torch.einsum("bz,bnz->bn", query, samples_BNZ).softmax(1)
-        mixed: Tensor = torch.einsum("bn,bnz->bz", attention, samples_BNZ)
+        query = self._query(features, heads_BP).float()
+        # Sums of products, not products of matrices: autocast leaves these in float32.
+        attention = (query[:, None] * samples_BNZ).sum(-1).softmax(1)
+        mixed: Tensor = (attention[..., None] * samples_BNZ).sum(1)
         return mixed
 
     def plausible(self, image_BCS: Tensor, rows_KP: Tensor, count: int, generator: torch.Generator) -> Tensor:
