@@ -152,7 +152,6 @@ class ExpertAdaptiveConfig:
         return cls(**clean)
 
 
-UNIFIED_DIVERGENCE = 0.02
 Variant = Literal["unified", "published", "released", "probabilistic_unet"]
 
 
@@ -163,7 +162,7 @@ class DPersonaConfig(ExpertAdaptiveConfig):
     variant: `unified` is ours, one stage in the shared network family, and takes every option of `expert_adaptive` besides;
     `published` is D-Persona's two stages, `released` the same with batch statistics that drift in stage II as in the released
     code, `probabilistic_unet` the baseline without bound loss and second stage. latent: dimensions of the latent space.
-    bound_*: weight of the loss on union and intersection, and how many samples span it. bank: prior samples a published head
+    bound_*: weight of the loss on union and intersection, and how many samples span it and are scored. bank: prior samples a published head
     attends over. experts: how many, filled in by pretraining; a published posterior has a channel for each.
     """
 
@@ -183,21 +182,21 @@ class DPersonaConfig(ExpertAdaptiveConfig):
             raise ValueError(
                 f'variant must be unified, published, released or probabilistic_unet, not "{self.variant}".'
             )
-        for name in ("latent", "bound_samples", "bank", "second_steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        for name, least in (("latent", 1), ("bound_samples", 2), ("bank", 1), ("second_steps", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)}.")
         if self.variant != "unified" and self.spatial_dims == 3:
             raise ValueError("Only the unified variant learns in 3D; choose it, or spatial_dims 2.")
 
     @property
     def divergence_weight(self) -> float:
-        """Weight of the divergence of the posterior: as published 1; of a probabilistic U-Net 10 beside a cross-entropy summed over
-        the frame, which is 10 / voxels beside its mean; ours beside means over voxels."""
+        """Weight of the divergence of a published posterior: 1; of a probabilistic U-Net's 10 beside a cross-entropy summed over the
+        frame, which is 10 / voxels beside its mean."""
         if self.kl_weight is not None:
             return self.kl_weight
         if self.variant == "probabilistic_unet":
             return 10 / math.prod(self.frame or (1,))
-        return UNIFIED_DIVERGENCE if self.variant == "unified" else 1.0
+        return 1.0
 
     @property
     def multiple(self) -> int:

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 SMOOTH = 1.0  # voxels; keeps the loss of an empty slice finite and small when the prediction is empty too
+CERTAIN = 1e-4  # a mean of samples nearer to 0 or 1 than this counts as this
 
 
 def foreground(logits_BKS: Tensor) -> Tensor:
@@ -86,6 +87,45 @@ def bound_loss(
     wide = pooled_dice_loss(probability.amax(0), union, weight_BS, both_sides=both_sides)
     narrow = pooled_dice_loss(probability.amin(0), common, weight_BS, both_sides=both_sides)
     return (wide + narrow) / 2
+
+
+def energy_score(logits_NBKS: Tensor, truth_BRLS: Tensor, present_BR: Tensor, weight_BS: Tensor) -> Tensor:
+    """How far N >= 2 samples are from the masks of the experts who are present, as sets, less a constant of the masks; per image [B].
+
+    2 E d(sample, mask) - E d(sample, another sample), averaged over labels: GED_U with d = 1 - IoU of fuzzy sets (sum of minima
+    over sum of maxima). A proper score: smallest when samples are drawn as experts draw, also where each image has one expert.
+    Source: Gneiting and Raftery, JASA 2007.
+    """
+    weight = weight_BS[:, None]
+    sample_NBLX = torch.stack([foreground(logits) * weight for logits in logits_NBKS]).flatten(3)
+    mask_BLRX = (truth_BRLS * weight[:, None]).flatten(3).transpose(1, 2)
+    size_NBL, size_BLR = sample_NBLX.sum(-1), mask_BLRX.sum(-1)
+    both = torch.matmul(
+        sample_NBLX.permute(1, 2, 0, 3), mask_BLRX.transpose(2, 3)
+    )  # a mask is 0 or 1: minimum = product
+    there = present_BR[:, None, None] / present_BR.sum(1).clamp_min(1).view(-1, 1, 1, 1)
+    across = (_distance(both, size_NBL.permute(1, 2, 0)[..., None] + size_BLR[:, :, None]) * there).sum(-1).mean((1, 2))
+    within = [
+        _distance(torch.minimum(one, others).sum(-1), size + sizes)
+        for one, others, size, sizes in (
+            (sample_NBLX[n], sample_NBLX[n + 1 :], size_NBL[n], size_NBL[n + 1 :]) for n in range(len(sample_NBLX) - 1)
+        )
+    ]
+    return 2 * across - torch.cat(within).mean((0, 2))
+
+
+def share_cross_entropy(logits_NBKS: Tensor, truth_BRLS: Tensor, present_BR: Tensor, weight_BS: Tensor) -> Tensor:
+    """Cross-entropy of the samples' mean probability with the share of present experts who drew, per label and image [B]."""
+    probability = torch.stack([foreground(logits) for logits in logits_NBKS]).mean(0)
+    there = present_BR.view(*present_BR.shape, *[1] * (truth_BRLS.ndim - 2))
+    share = (truth_BRLS * there).sum(1) / there.sum(1).clamp_min(1)
+    voxel = F.binary_cross_entropy(probability.clamp(CERTAIN, 1 - CERTAIN), share, reduction="none").mean(1)
+    return (voxel * weight_BS).flatten(1).sum(1) / weight_BS.flatten(1).sum(1).clamp_min(1.0)
+
+
+def _distance(both: Tensor, total: Tensor) -> Tensor:
+    """1 - IoU from the sizes of what two fuzzy sets share and of both together; two empty ones agree."""
+    return 1 - (both + SMOOTH) / (total - both + SMOOTH)
 
 
 def divergence(mean: Tensor, log_deviation: Tensor, from_mean: Tensor, from_log_deviation: Tensor) -> Tensor:

@@ -11,14 +11,12 @@ expert, and a random point of that expert's Gaussian.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from worker.learning.config import DPersonaConfig
-from worker.learning.network import StyleCursor, StyledNetwork, fold, unfold
+from worker.learning.network import StyleCursor, StyledNetwork, unfold
 
-POSTERIOR_FILTERS = 16
-NARROWEST = -4.0  # log deviation; below it a Gaussian is a point and its divergence explodes
+NARROWEST = -4.0  # log deviation; below it a Gaussian is a point that no gradient widens again
 
 
 class OpinionNetwork(StyledNetwork):
@@ -34,9 +32,6 @@ class OpinionNetwork(StyledNetwork):
         block = config.stem**dims if config.network == "small" else 1
         width = config.channels[0] if config.network == "small" else 16
         self.directions = conv(width, self.latent * config.out_channels * block, 1, bias=False)
-        self.posterior_in = conv(width + len(config.labels) * block, POSTERIOR_FILTERS, 3, stride=2, padding=1)
-        self.posterior_deep = conv(POSTERIOR_FILTERS, 2 * POSTERIOR_FILTERS, 3, stride=2, padding=1)
-        self.posterior_out = conv(2 * POSTERIOR_FILTERS, 2 * self.latent, 1)
 
     is_sampled = True
 
@@ -84,13 +79,6 @@ class OpinionNetwork(StyledNetwork):
         moved = base[:, None] + shift_BNX.view(len(base), len(z_NBZ), *base.shape[1:])
         spread = unfold(moved.flatten(0, 1), self.unfolds)
         return spread.view(len(base), len(z_NBZ), *spread.shape[1:]).transpose(0, 1)
-
-    def posterior(self, features: Tensor, truth_BLS: Tensor) -> tuple[Tensor, Tensor]:
-        """Where in the latent space these masks lie: mean and log deviation [B, Z]. Features are only looked at, not trained by it."""
-        seen = torch.cat([features.detach().float(), fold(truth_BLS, self.unfolds)], 1)
-        x = F.relu(self.posterior_deep(F.relu(self.posterior_in(seen))))
-        mean, log_deviation = self.posterior_out(x).flatten(2).mean(2).chunk(2, 1)
-        return mean, log_deviation.clamp(NARROWEST, -NARROWEST)
 
     def consensus_features(self, image_BCS: Tensor, rows_KP: Tensor) -> Tensor:
         """Features in the mean of all rows, which belongs to nobody."""

@@ -11,10 +11,12 @@ from worker.learning.losses import (
     bound_loss,
     cross_entropy,
     divergence,
+    energy_score,
     foreground,
     one_hot,
     pooled_dice_loss,
     segmentation_loss,
+    share_cross_entropy,
 )
 from worker.learning.opinions import OpinionNetwork
 from worker.learning.panels import PanelBatch, Panels
@@ -28,9 +30,8 @@ DECAY = 1e-5  # of the norms of prior, posterior and Fcomb, as released
 def train_unified(network: OpinionNetwork, panels: Panels, run: Run) -> tuple[Tensor, float]:
     """All weights and the table of rows. Returns the averaged rows [K, P] on the CPU and the loss.
 
-    Loss = own hand, in the own row + a posterior sample of the expert's mask and the centre of their Gaussian, in the mean row +
-    divergence of that posterior from that Gaussian + bounds of samples from all experts' Gaussians. The network ends with the
-    averaged weights.
+    Loss = own hand, in the own row + samples from all experts' Gaussians in the mean row: their distance from the experts' masks as
+    sets, their mean against the share of experts who drew, and their bounds. The network ends with the averaged weights.
     """
     pool = panels.pool
     config = _config(panels)
@@ -40,29 +41,22 @@ def train_unified(network: OpinionNetwork, panels: Panels, run: Run) -> tuple[Te
     def loss_of(randomness: Randomness) -> Tensor:
         drawn = _changed(panels, config, randomness)
         target, owner = _own_target(drawn), drawn.owner
-        noise = torch.randn(
-            config.bound_samples + 1, len(owner), network.latent, generator=randomness.noise, device=pool.device
-        )
-        who = torch.randint(panels.experts, (config.bound_samples, len(owner)), generator=randomness.order)
+        count = (config.bound_samples, len(owner))
+        noise = torch.randn(*count, network.latent, generator=randomness.noise, device=pool.device)
+        who = torch.randint(panels.experts, count, generator=randomness.order)
         mean, log_deviation = network.gaussian(table)
         with autocast(config, pool.device, training=True):
             own = network(drawn.image, table[owner])
             features = network.consensus_features(drawn.image, table)
-            at, log_width = network.posterior(features, one_hot(target, len(config.labels)))
-            points = torch.stack([at + log_width.exp() * noise[0], mean[owner]])
-            rebuilt, centre = network.decode_many(features, points)
-            sampled = network.decode_many(features, mean[who] + log_deviation[who].exp() * noise[1:])
+            sampled = network.decode_many(features, mean[who] + log_deviation[who].exp() * noise)
         truth = _everyone(drawn, len(config.labels))
+        hand = segmentation_loss(own, target, drawn.weight, config.loss) * weight_of[owner.cpu()].to(pool.device)
+        spread = energy_score(sampled, truth, drawn.present, drawn.weight)
+        spread = spread + share_cross_entropy(sampled, truth, drawn.present, drawn.weight)
         several = drawn.present.sum(1) > 1  # one expert alone bounds nothing
         inside = drawn.weight * several.view(-1, *[1] * (drawn.weight.ndim - 1))
-        each = torch.stack(
-            [segmentation_loss(logits, target, drawn.weight, config.loss) for logits in (own, rebuilt, centre)]
-        ).sum(0)
-        each = each + config.divergence_weight * divergence(
-            at.float(), log_width.float(), mean[owner], log_deviation[owner]
-        )
-        bounds = bound_loss(sampled.float(), truth, drawn.present, inside)
-        return (each * weight_of[owner.cpu()].to(pool.device)).mean() + config.bound_weight * bounds
+        bounds = bound_loss(sampled, truth, drawn.present, inside)
+        return (hand + spread).mean() + config.bound_weight * bounds
 
     trained = {name: parameter.requires_grad_() for name, parameter in network.named_parameters()}
     trained["rows"] = table

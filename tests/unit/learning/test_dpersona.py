@@ -12,7 +12,7 @@ import torch
 from tests.unit.learning.conftest import EXPERTS, disc, reading
 from worker.learning import Case, DPersonaConfig, Reading, Stopped, Trained, dpersona_config, methods
 from worker.learning.architectures import build
-from worker.learning.losses import bound_loss, divergence, pooled_dice_loss
+from worker.learning.losses import bound_loss, divergence, energy_score, pooled_dice_loss, share_cross_entropy
 from worker.learning.network import initialise, load_weights
 from worker.learning.opinions import OpinionNetwork
 
@@ -114,15 +114,19 @@ def test_a_published_head_learns_its_expert() -> None:
     )
 
     trained = METHOD.pretrain(panels(), config, generator_seed=1)
-    again = METHOD.personalise(
-        trained.weights, trained.config, trained.rows, [reading(30, "new", 1.0), reading(31, "new", 1.0)]
+    few, enough = ([reading(30 + n, "new", 2.0) for n in range(count)] for count in (2, 6))
+    nearest, learnt = (
+        METHOD.personalise(trained.weights, trained.config, trained.rows, new, generator_seed=1)
+        for new in (few, enough)
     )
     image, _ = disc(20, 0)
     predictor = METHOD.predictor(trained.weights, trained.config)
     own = {name: int(predictor.predict([Case(image, UNIT, row)])[0].sum()) for name, row in trained.rows.items()}
 
     assert own["tight"] < own["generous"]
-    assert again.origin == "nearest"
+    assert nearest.origin == "nearest"
+    assert learnt.row.shape == trained.rows["plain"].shape
+    assert learnt.metrics["corrections"] == 6 and "row_steps" in learnt.metrics
 
 
 def test_a_killed_second_stage_ends_with_the_same_heads(tmp_path: Path) -> None:
@@ -163,7 +167,7 @@ def test_several_labels_are_sampled_as_one_exclusive_map() -> None:
     assert (drawn == 1).any() and (drawn == 2).any()
 
 
-def test_the_unified_variant_learns_and_samples_volumes() -> None:
+def test_the_unified_variant_learns_personalises_and_samples_volumes() -> None:
     volumes = [disc(case, 0, edge=16, depth=8) for case in range(3)]
     readings = [
         Reading(image, UNIT, disc(case, offset, 16, 8)[1], name, f"p{case}", f"{case}-{name}")
@@ -173,9 +177,19 @@ def test_the_unified_variant_learns_and_samples_volumes() -> None:
 
     trained = METHOD.pretrain(readings, tiny(spatial_dims=3, size=16, steps=5, batch=2), generator_seed=1)
     rows = torch.stack(list(trained.rows.values()))
-    drawn = METHOD.predictor(trained.weights, trained.config).plausible(Case(volumes[0][0], UNIT, rows[0]), rows, 4, 0)
+    predictor = METHOD.predictor(trained.weights, trained.config)
+    drawn = predictor.plausible(Case(volumes[0][0], UNIT, rows[0]), rows, 4, 0)
+    new = [
+        Reading(image, UNIT, disc(case, 1, 16, 8)[1], "new", f"p{case}", f"{case}-new")
+        for case in range(10, 16)
+        for image, _ in [disc(case, 0, edge=16, depth=8)]
+    ]
+    made = METHOD.personalise(trained.weights, trained.config, trained.rows, new, generator_seed=1)
+    own = predictor.predict([Case(volumes[0][0], UNIT, made.row, made.adapter)])[0]
 
     assert drawn.shape == (4, 8, 16, 16)
+    assert own.shape == (8, 16, 16)
+    assert made.row.shape == rows[0].shape and made.gate.candidates
 
 
 def test_what_cannot_be_is_refused_in_words() -> None:
@@ -228,6 +242,29 @@ def test_bounds_are_met_when_samples_span_exactly_what_the_experts_drew() -> Non
     assert bound_loss(logits, truth, both, weight).item() == pytest.approx(0, abs=1e-5)
     # Against the first expert alone: 3 voxels drawn against 2, 2 common; 1 against 2, 1 common; smoothing 1.
     assert bound_loss(logits, truth, one, weight).item() == pytest.approx(((1 - 5 / 6) + (1 - 3 / 4)) / 2, abs=1e-5)
+
+
+def test_samples_score_best_when_they_are_drawn_as_the_experts_draw() -> None:
+    drawn = torch.tensor([[1.0, 1, 0, 0], [0, 1, 1, 0]])  # two experts, 1 - IoU 1/2 with smoothing 1
+    as_they_draw = ((drawn * 2 - 1) * 20)[:, None, None]
+    always_the_first = as_they_draw[:1].repeat(2, 1, 1, 1)
+    truth, weight = drawn[None, :, None], torch.ones(1, 4)
+    both, one = torch.tensor([[True, True]]), torch.tensor([[True, False]])
+
+    assert energy_score(as_they_draw, truth, both, weight).item() == pytest.approx(0, abs=1e-5)
+    assert energy_score(always_the_first, truth, both, weight).item() == pytest.approx(1 / 2, abs=1e-5)
+    assert energy_score(always_the_first, truth, one, weight).item() == pytest.approx(0, abs=1e-5)
+
+
+def test_the_mean_of_samples_is_held_against_the_share_who_drew() -> None:
+    drawn = torch.tensor([[1.0, 1, 0, 0], [0, 1, 1, 0]])
+    logits = ((drawn * 2 - 1) * 20)[:, None, None]
+    truth, weight = drawn[None, :, None], torch.ones(1, 4)
+    both, one = torch.tensor([[True, True]]), torch.tensor([[True, False]])
+
+    # Two voxels of four are drawn by half of the experts, and half of the samples show them.
+    assert share_cross_entropy(logits, truth, both, weight).item() == pytest.approx(np.log(2) / 2, abs=1e-3)
+    assert share_cross_entropy(logits[:1], truth, one, weight).item() == pytest.approx(0, abs=1e-3)
 
 
 def test_pooled_dice_counts_the_batch_as_one_image() -> None:
