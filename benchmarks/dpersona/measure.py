@@ -22,7 +22,9 @@ COST_REPEATS = 15
 Scale = Literal["tiny", "small", "full"]
 # Equal steps and batches for every method; a published variant's second stage is a third of its steps.
 STEPS = {"tiny": 300, "small": 900, "full": 6000}
-SIZE = {"tiny": 48, "small": 64, "full": 128}
+SIZE = {"tiny": 48, "small": 48, "full": 128}
+# Below full scale the shared family works at the frame's own resolution, as the published network does: no folding of 2x2 voxels.
+OUR_NETWORK: dict[str, Any] = {"stem": 1, "channels": (16, 32, 64, 64)}
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,15 @@ class Setting:
         common: dict[str, Any] = {"size": SIZE[self.scale], "batch": 8, "held_out_every": 0, "compiled": "never"}
         if self.scale == "full":
             common |= {"network": "resnet18", "batch": 12, "compiled": "auto"}
+        ours = common if self.scale == "full" else common | OUR_NETWORK
         if method == "unified":
-            return dpersona_config({**common, "steps": steps})
+            return dpersona_config({**ours, "steps": steps})
         if method in ("published", "probabilistic_unet"):
             second = steps // 3 if method == "published" else 0
             rates = {} if self.scale == "full" else {"learning_rate": 1e-3, "second_learning_rate": 1e-3}
             chosen = {"variant": method, "steps": steps - second, "second_steps": max(1, second), **rates}
             return dpersona_config({**common, **chosen})
-        return ExpertAdaptiveConfig(**{**common, "steps": steps})
+        return ExpertAdaptiveConfig(**{**ours, "steps": steps})
 
 
 def measure(setting: Setting, cell: Cell) -> dict[str, Any]:
@@ -107,21 +110,25 @@ def _scores(pack: Pack, case: int, predictor: Predictor, trained: Trained, cell:
         share = predictor.probabilities([image])[0][0, 0].astype(np.float64)
         samples = predictor.predict([image])[0] > 0
     else:
+        share = predictor.plausible_chances(image, rows, SAMPLES, seed=cell.seed)[0, 0].astype(np.float64)
         samples = predictor.plausible(image, rows, SAMPLES, seed=cell.seed)[:, 0] > 0
-        share = samples.mean(0, dtype=np.float64)
     spread = d.spread(samples, masks)
     band = d.disagreement_band(masks)
-    bins = d.reliability(share, masks, band)
+    bins, votes = (d.reliability(one, masks, band) for one in (share, samples.mean(0, dtype=np.float64)))
     scores: dict[str, Any] = {
         **{name: round(value, 5) for name, value in vars(spread).items()},
         "ged_released": round(d.ged(samples, masks, "included", "released"), 5),
         "soft_dice": round(d.soft_dice(share, masks), 5), "qubiq": round(d.qubiq_score(share, masks), 5),
         "brier": round(d.brier(share, masks, band), 5),
-        "bins": [[round(float(v), 3) for v in values] for values in (bins.voxels, bins.predicted, bins.observed)],
+        "bins": _plain(bins), "bins_of_votes": _plain(votes),
     }  # fmt: skip
     if has_persons(cell.data):
         scores["matrix"] = _matrix(pack, masks, share, image, predictor, trained, cell)
     return scores
+
+
+def _plain(bins: d.Reliability) -> list[list[float]]:
+    return [[round(float(v), 3) for v in values] for values in (bins.voxels, bins.predicted, bins.observed)]
 
 
 def _matrix(

@@ -28,10 +28,11 @@ def rows(records: Sequence[Record]) -> list[dict[str, Any]]:
         for name in FIGURES:
             scale = 1 if name.startswith(("ged", "brier")) else 100
             row[name] = round(scale * float(np.mean(by_patient(_by_case(mine, name)))), 4)
-        row["ece"] = round(_ece(mine), 4)
+        row |= {"ece": round(_ece(mine, "bins"), 4), "ece_of_votes": round(_ece(mine, "bins_of_votes"), 4)}
         if (matrix := _matrix(mine)) is not None:
             row["identity_dice"] = round(100 * float(np.diagonal(matrix).mean()), 3)
             row["own_best"] = int((matrix.argmax(1) == np.arange(len(matrix))).sum())
+            row["best_by_own"] = int((matrix.argmax(0) == np.arange(len(matrix))).sum())
             row["matrix"] = [[round(100 * float(v), 2) for v in line] for line in matrix]
         costs = [r["cost"]["samples_on_top"] for r in mine if "cost" in r]
         row["samples_on_top"] = round(float(np.median(costs)), 3) if costs else None
@@ -89,6 +90,6 @@ def _matrix(records: Sequence[Record]) -> Any:
     return np.mean(all_of, axis=0) if all_of else None
 
 
-def _ece(records: Sequence[Record]) -> float:
-    bins = [Reliability(*map(np.array, scores["bins"])) for r in records for scores in r["cases"].values()]
+def _ece(records: Sequence[Record], name: str) -> float:
+    bins = [Reliability(*map(np.array, scores[name])) for r in records for scores in r["cases"].values()]
     return sum(bins[1:], bins[0]).ece

@@ -30,13 +30,14 @@ DECAY = 1e-5  # of the norms of prior, posterior and Fcomb, as released
 def train_unified(network: OpinionNetwork, panels: Panels, run: Run) -> tuple[Tensor, float]:
     """All weights and the table of rows. Returns the averaged rows [K, P] on the CPU and the loss.
 
-    Loss = own hand, in the own row + samples from all experts' Gaussians in the mean row: their distance from the experts' masks as
-    sets, their mean against the share of experts who drew, and their bounds. The network ends with the averaged weights.
+    Loss = own hand, in the own row + in the mean row: each expert's hand at the centre of their Gaussian, and samples from all
+    Gaussians: their distance from the experts' masks as sets, their mean against the share of experts who drew, and their bounds.
+    The network ends with the averaged weights.
     """
     pool = panels.pool
     config = _config(panels)
     table = network.initial_rows(panels.experts, run.randomness.order).to(pool.device).requires_grad_()
-    weight_of = _weights(panels)
+    weight_of = _weights(panels).to(pool.device)
 
     def loss_of(randomness: Randomness) -> Tensor:
         drawn = _changed(panels, config, randomness)
@@ -49,14 +50,19 @@ def train_unified(network: OpinionNetwork, panels: Panels, run: Run) -> tuple[Te
             own = network(drawn.image, table[owner])
             features = network.consensus_features(drawn.image, table)
             sampled = network.decode_many(features, mean[who] + log_deviation[who].exp() * noise)
+            centres = network.decode_many(features, mean[:, None].expand(-1, len(owner), -1)).transpose(0, 1)
         truth = _everyone(drawn, len(config.labels))
-        hand = segmentation_loss(own, target, drawn.weight, config.loss) * weight_of[owner.cpu()].to(pool.device)
+        hand = segmentation_loss(own, target, drawn.weight, config.loss) * weight_of[owner]
+        there = drawn.present * weight_of
+        weight = drawn.weight.repeat_interleave(panels.experts, 0)
+        each = segmentation_loss(centres.flatten(0, 1), drawn.targets.flatten(0, 1), weight, config.loss)
+        hands = (each.view_as(there) * there).sum(1) / drawn.present.sum(1)
         spread = energy_score(sampled, truth, drawn.present, drawn.weight)
         spread = spread + share_cross_entropy(sampled, truth, drawn.present, drawn.weight)
         several = drawn.present.sum(1) > 1  # one expert alone bounds nothing
         inside = drawn.weight * several.view(-1, *[1] * (drawn.weight.ndim - 1))
         bounds = bound_loss(sampled, truth, drawn.present, inside)
-        return (hand + spread).mean() + config.bound_weight * bounds
+        return (hand + hands + spread).mean() + config.bound_weight * bounds
 
     trained = {name: parameter.requires_grad_() for name, parameter in network.named_parameters()}
     trained["rows"] = table

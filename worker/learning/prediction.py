@@ -5,7 +5,7 @@ Not thread safe on one device by intent: the worker that owns the device calls i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -71,38 +71,45 @@ class Predictor:
             logits = self._of_slices([normalise(case.image_CDHW[:, slices], brightness)], [case])[0]
         return foreground(logits[None])[0, at].cpu().numpy()
 
-    @torch.no_grad()
     def plausible(self, case: Case, rows_KP: Tensor, count: int, seed: int) -> LabelArray:
         """Label maps uint8 [N, D, H, W] that the experts of these rows might plausibly draw, on the image's own grid.
 
         N is `count` where the network can sample, else one map per row. The case's own style is not looked at. The same seed
         gives the same maps.
         """
+        return np.concatenate(
+            [
+                np.stack([label_map(self._classes(one), self.config.labels) for one in part])
+                for part in self._plausible(case, rows_KP, count, seed)
+            ],
+            axis=1,
+        )
+
+    def plausible_chances(self, case: Case, rows_KP: Tensor, count: int, seed: int) -> ChanceArray:
+        """Mean of the same samples' probabilities of each label, float32 [L, D, H, W]: how likely an expert draws a voxel."""
+        parts = self._plausible(case, rows_KP, count, seed)
+        return np.concatenate([foreground(part).mean(0).cpu().numpy() for part in parts], axis=1)
+
+    @torch.no_grad()
+    def _plausible(self, case: Case, rows_KP: Tensor, count: int, seed: int) -> Iterator[Tensor]:
+        """Logits [N, K, d, H, W] of one stretch of slices after another: all of a large image's would take too much memory."""
         rows = rows_KP.to(self.device, torch.float32)
 
         def forward(images: Tensor) -> Tensor:
-            generator = torch.Generator().manual_seed(
-                seed
-            )  # anew for each part, so that one draw holds for the whole image
+            # Seeded anew for each part, so that one draw holds for the whole image.
+            generator = torch.Generator().manual_seed(seed)
             with autocast(self.config, self.device, training=False):
                 logits_NBKS = self.network.plausible(images.to(self.device), rows, count, generator)
             return logits_NBKS.float().transpose(0, 1).flatten(1, 2)
 
-        image = normalise(case.image_CDHW)
-        channels = self.config.out_channels
+        image, channels = normalise(case.image_CDHW), self.config.out_channels
         if self.config.spatial_dims == 3:
-            parts: Iterable[Tensor] = (self._whole_or_patches(image.to(self.device), forward)[0],)
-        else:
-            framed, inside = to_frame(image.transpose(0, 1), self.frame)
-            parts = (  # one at a time: logits of all samples take 4 · K times the memory of their label maps
-                from_frame(forward(framed[start : start + PLAUSIBLE_SLICES]), inside, image.shape[2:]).transpose(0, 1)
-                for start in range(0, len(framed), PLAUSIBLE_SLICES)
-            )
-        maps = [
-            np.stack([label_map(self._classes(one), self.config.labels) for one in torch.split(part, channels)])
-            for part in parts
-        ]
-        return np.concatenate(maps, axis=1)
+            yield self._whole_or_patches(image.to(self.device), forward)[0].unflatten(0, (-1, channels))
+            return
+        framed, inside = to_frame(image.transpose(0, 1), self.frame)
+        for start in range(0, len(framed), PLAUSIBLE_SLICES):
+            part = forward(framed[start : start + PLAUSIBLE_SLICES])
+            yield from_frame(part, inside, image.shape[2:]).transpose(0, 1).unflatten(0, (-1, channels))
 
     @staticmethod
     def _classes(logits_KDHW: Tensor) -> Tensor:
