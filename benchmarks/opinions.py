@@ -1,7 +1,7 @@
 """The strip of several opinions on a running server, in a real Chromium: from the key V to its cards on the screen.
 
 `python -m benchmarks.opinions [--small | --full]`. Five simulated experts have drawn images of 256×256, a `dpersona` network has been
-pretrained on them (quickly: what is timed does not depend on how well it draws), and a doctor opens one image after another, waits
+pretrained on them (until its outlines are smooth: ragged ones take longer to draw), and a doctor opens one image after another, waits
 for the prediction and presses V. The clock is the page's own: it starts with the key and stops at the frame after the last
 miniature was drawn. Asked the first time (computed by a job) and again (the kept answer).
 """
@@ -21,7 +21,7 @@ from tests.running import running
 
 SIZE, DRAWN = 256, 6
 LIMIT_MS = 300.0
-TRAINING = {"method": "dpersona", "config": {"steps": 60}}
+TRAINING = {"method": "dpersona", "config": {"steps": 300}}
 # Milliseconds from the next V to the frame after the strip shows its cards.
 WATCH = """() => new Promise((done) => {
   addEventListener("keydown", (event) => {

@@ -20,7 +20,7 @@ import type {
 import { buildNifti } from "../volume/niftiBytes";
 import type { Feed } from "./feeds";
 import { measureSlice } from "./measureSlice";
-import { drawMiniature } from "./miniature";
+import { MiniaturePainter } from "./miniature";
 import type { ReferenceMaps } from "./ReferenceMaps";
 import type { MutableScene } from "./Scene";
 import type { ViewSet } from "./ViewSet";
@@ -32,6 +32,7 @@ export abstract class LayerViewer {
   protected abstract readonly references: ReferenceMaps;
   protected abstract readonly imageFeed: Feed;
   protected abstract readonly views: ViewSet;
+  private miniatures: MiniaturePainter | null = null;
 
   abstract goTo(ijk: Point3): void;
 
@@ -79,7 +80,8 @@ export abstract class LayerViewer {
   drawMiniature(canvas: HTMLCanvasElement, id: string, plane: Plane, slice: number, box: VoxelBox): void {
     const layer = this.references.find(id);
     if (layer === null) return;
-    drawMiniature(canvas, this.scene, this.scene.orientation.planes[plane], slice, layer.runs, box);
+    this.miniatures ??= new MiniaturePainter(this.scene);
+    this.miniatures.draw(canvas, this.scene.orientation.planes[plane], slice, layer.runs, box);
   }
 
   async showHeat(heat: HeatSource | null): Promise<void> {

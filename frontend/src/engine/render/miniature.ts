@@ -13,12 +13,28 @@ const MARGIN = 0.12;
 /** In the canvas's own pixels, of which a miniature has two for each on the page. */
 const PEN: Pen = { linePx: 3, haloPx: 5, haloColour: "rgba(0, 0, 0, 0.6)" };
 
-/** Fills the canvas with the part of a slice that `box` bounds, in the display's orientation and mm aspect. */
-export function drawMiniature(
+/** Miniatures come in strips of one slice: its grey is painted once for all of them. */
+export class MiniaturePainter {
+  private axes: PlaneAxes | null = null;
+  private image: ImageLayer | null = null;
+
+  constructor(private readonly scene: Scene) {}
+
+  /** Fills the canvas with the part of a slice that `box` bounds, in the display's orientation and mm aspect. */
+  draw(canvas: HTMLCanvasElement, axes: PlaneAxes, slice: number, labels: LabelSlices, box: VoxelBox): void {
+    if (this.image === null || this.axes !== axes) this.image = new ImageLayer(this.scene.volume, axes);
+    this.axes = axes;
+    this.image.update(slice, this.scene.windowTable, this.scene.windowVersion);
+    drawMiniature(canvas, this.scene, axes, slice, this.image.canvas, labels, box);
+  }
+}
+
+function drawMiniature(
   canvas: HTMLCanvasElement,
   scene: Scene,
   axes: PlaneAxes,
   slice: number,
+  grey: HTMLCanvasElement,
   labels: LabelSlices,
   box: VoxelBox,
 ): void {
@@ -29,13 +45,11 @@ export function drawMiniature(
   const pxPerMm = Math.min(canvas.width / widthMm, canvas.height / heightMm);
   const originX = canvas.width / 2 - (across.first + across.count / 2) * columnMm * pxPerMm;
   const originY = canvas.height / 2 - (down.first + down.count / 2) * rowMm * pxPerMm;
-  const image = new ImageLayer(scene.volume, axes);
-  image.update(slice, scene.windowTable, scene.windowVersion);
   const cells = makeLabelArray("uint16", columns * rows);
   labels.readSlice(axes, slice, cells);
   const context = getContext(canvas);
   context.clearRect(0, 0, canvas.width, canvas.height);
-  context.drawImage(image.canvas, originX, originY, columns * columnMm * pxPerMm, rows * rowMm * pxPerMm);
+  context.drawImage(grey, originX, originY, columns * columnMm * pxPerMm, rows * rowMm * pxPerMm);
   for (const { label, path } of placePaths(makePaths(cells, columns, rows), { axes, pxPerMm, originX, originY })) {
     const colour = scene.colours.css(label);
     if (colour !== null) strokeOutline(context, path, colour, "solid", PEN);
