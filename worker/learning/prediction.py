@@ -104,12 +104,14 @@ class Predictor:
 
         image, channels = normalise(case.image_CDHW), self.config.out_channels
         if self.config.spatial_dims == 3:
-            yield self._whole_or_patches(image.to(self.device), forward)[0].unflatten(0, (-1, channels))
+            whole = self._whole_or_patches(image.to(self.device), forward)[0]
+            yield whole.view(-1, channels, *whole.shape[1:])
             return
         framed, inside = to_frame(image.transpose(0, 1), self.frame)
         for start in range(0, len(framed), PLAUSIBLE_SLICES):
             part = forward(framed[start : start + PLAUSIBLE_SLICES])
-            yield from_frame(part, inside, image.shape[2:]).transpose(0, 1).unflatten(0, (-1, channels))
+            own_grid = from_frame(part, inside, image.shape[2:]).transpose(0, 1)
+            yield own_grid.reshape(-1, channels, *own_grid.shape[1:])
 
     @staticmethod
     def _classes(logits_KDHW: Tensor) -> Tensor:

@@ -108,6 +108,7 @@ class PublishedDPersona(StyledNetwork):
     def combine_many(self, features: Tensor, z_NBZ: Tensor) -> Tensor:
         """Logits [N, B, K, *S]. The first layer's share of the features is the same for all N, and z, alike everywhere, is a shift."""
         first, *rest = self.fcomb
+        assert isinstance(first, nn.Conv2d)
         of_features = F.conv2d(features, first.weight[:, :FEATURES], first.bias)
         of_z = z_NBZ.to(of_features.dtype) @ first.weight[:, FEATURES:, 0, 0].T.to(of_features.dtype)
         points = []
