@@ -29,6 +29,7 @@ QUEUES: Final[dict[str, str]] = {
     "propagate": "interactive",
     "interact": "interactive",
     "opinions": "interactive",
+    "update": "interactive",
     "pretrain": "training",
     "personalise": "training",
     "evaluate": "training",

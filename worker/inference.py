@@ -2,7 +2,7 @@
 
 One thread owns the device. It takes whatever waits at that moment, what a person asked for first; it waits up to
 GATHER_SECONDS more only while other hands are still reading their images, so a lone prediction never waits. While
-anything waits, training on this machine gives way (`courtesy`). Nothing here knows projects or rights: a request names
+anything waits, training on this machine gives way (`courtesy`); an online update gives way between two of its own steps (`learn`). Nothing here knows projects or rights: a request names
 files by hash, and two requests with one network's hash share its batch whoever they are for.
 """
 
@@ -25,12 +25,16 @@ from worker.gateway.images import ImageArray, LabelArray, Volume
 from worker.gateway.predictions import ImageFacts, VersionFacts
 from worker.learning import Case, Drawing, ExpertAdaptiveConfig, Predictor, load_safetensors, methods
 from worker.learning.frames import Brightness, brightness_of
+from worker.learning.propagate import Proxy
 
 log = logging.getLogger(__name__)
+
+Learning = Callable[[Predictor, Case, Callable[[], None]], Any]
 
 GATHER_SECONDS: Final = 0.010
 SLICES_PER_BATCH: Final = 32
 IMAGE_CACHE_BYTES: Final = 512 * 2**20
+PROXY_CACHE_BYTES: Final = 256 * 2**20
 WARM_NETWORKS: Final = 4
 WARM_STYLES: Final = 2048
 
@@ -108,6 +112,7 @@ class Inference:
         self._styles: Recent[str, dict[str, Tensor]] = Recent(WARM_STYLES)
         self._volumes: Recent[Any, Volume] = Recent(IMAGE_CACHE_BYTES, lambda volume: volume.size_bytes)
         self._brightness: Recent[Any, list[Brightness]] = Recent(4096)
+        self.proxies: Recent[Any, Proxy] = Recent(PROXY_CACHE_BYTES, lambda proxy: proxy.size_bytes)
         self._urgent: deque[Request] = deque()
         self._patient: deque[Request] = deque()
         self._changed = threading.Condition()
@@ -193,6 +198,40 @@ class Inference:
 
         return self._ask(request, opinions)
 
+    def probabilities(
+        self, version: VersionFacts, style_sha256: str, image: ImageFacts
+    ) -> "Future[tuple[tuple[int, ...], ImageArray]]":
+        """The network's label values and the probability of each, float32 [L, D, H, W], soon: somebody waits for a proxy."""
+        request = self._request(version, style_sha256, image, True)
+        return self._ask(
+            request, lambda predictor: (predictor.config.labels, predictor.probabilities([request.case])[0])
+        )
+
+    def learn(self, version: VersionFacts, style_sha256: str, image: ImageFacts, work: Learning) -> "Future[Any]":
+        """Let `work` learn from an image with the resident network, when nobody waits.
+
+        work(predictor, the image in the style to begin from, give_way) runs on the device's thread and calls give_way() between its
+        steps, which answers what people wait for by then. It must leave the network's weights as they are.
+        """
+        request = self._request(version, style_sha256, image, False)
+        request.question = lambda predictor: work(predictor, request.case, self._give_way)
+        with self._changed:
+            self._patient.append(request)
+            self._changed.notify_all()
+        return request.answer
+
+    def _give_way(self) -> None:
+        """Answer everything urgent. On the device's thread alone, between two steps."""
+        while (batch := self._urgent_batch()) is not None:
+            self._answer(batch)
+
+    def _urgent_batch(self) -> list[Request] | None:
+        with self._changed:
+            if not self._urgent or self._stopping:
+                return None
+            first = self._urgent[0]
+            return [self._urgent.popleft()] if first.question is not None else self._take(first.weights_sha256)
+
     def _ask(self, request: Request, question: Callable[[Predictor], Any]) -> "Future[Any]":
         """Somebody waits for this one: next, and alone."""
         request.question = question
@@ -260,7 +299,7 @@ class Inference:
                 self._changed.wait(left)
             first = (self._urgent or self._patient)[0]
             if first.question is not None:
-                return [self._urgent.popleft()]
+                return [(self._urgent or self._patient).popleft()]
             return self._take(first.weights_sha256)
 
     def _take(self, weights_sha256: str) -> list[Request]:

@@ -1,6 +1,6 @@
 """What the interactive worker does with each kind of job: translators between the gateway and the resident device."""
 
-from worker import interact, opinions, propagation
+from worker import interact, online, opinions, propagation
 from worker.desk import Handler, Held
 from worker.gateway import Gateway, imports, memory, predictions
 from worker.inference import Inference
@@ -38,10 +38,14 @@ def handlers(gateway: Gateway, inference: Inference) -> dict[str, Handler]:
     def give_opinions(held: Held) -> None:
         opinions.answer(gateway, inference, held)
 
+    def learn(held: Held) -> None:
+        online.run(gateway, inference, held)
+
     return {
         "predict": predict,
         "import": take_in,
         "interact": answer,
         "propagate": carry,
         "opinions": give_opinions,
+        "update": learn,
     }

@@ -33,6 +33,7 @@ NAMED_BLOBS: Final = """
     UNION ALL SELECT 'model version ' || id, weights_sha256 FROM model_versions
     UNION ALL SELECT 'average style of model version ' || id, card ->> 'consensus_sha256' FROM model_versions
     UNION ALL SELECT 'style ' || id, weights_sha256 FROM styles
+    UNION ALL SELECT 'online branch ' || id, weights_sha256 FROM online_branches
 """
 
 FAULTY_ROWS: Final = {

@@ -5,7 +5,7 @@ drawn on coronal slices, across their long axis, as doctors do; both labels as o
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ VOLUMES = PACK / "volumes3d"
 TEST_CASES = slice(160, 200)  # the pack's own split: the last 40
 
 Mask = npt.NDArray[np.bool_]
+ImageArray = npt.NDArray[np.float32]
 
 
 class Task(NamedTuple):
@@ -59,6 +60,15 @@ def hippocampi(count: int) -> Iterator[tuple[str, npt.NDArray[np.float32], npt.N
     """The first `count` of the 40 test volumes: name, image, labels 1 and 2, spacing."""
     for file in sorted((HIPPOCAMPI / "images").glob("*.nii.gz"))[TEST_CASES][:count]:
         yield file.name.removesuffix(".nii.gz"), *load(file, HIPPOCAMPI / "labels" / file.name)
+
+
+def coronal(numbers: Iterable[int]) -> Iterator[tuple[str, ImageArray, Mask, tuple[float, float, float]]]:
+    """Hippocampi by their number in the pack, coronal slices first: name, image, both labels as one, spacing."""
+    files = sorted((HIPPOCAMPI / "images").glob("*.nii.gz"))
+    for number in numbers:
+        image, labels, (z, y, x) = load(files[number], HIPPOCAMPI / "labels" / files[number].name)
+        turned = np.ascontiguousarray(np.moveaxis(image, 1, 0))
+        yield files[number].name.removesuffix(".nii.gz"), turned, np.moveaxis(labels > 0, 1, 0), (y, z, x)
 
 
 def tasks(volumes: int) -> Iterator[Task]:

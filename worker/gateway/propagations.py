@@ -6,12 +6,12 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.jobs import rules
-from backend.jobs.rules import Claimed, NextSlice, PropagatePlan
+from backend.jobs.rules import Claimed, Estimate, NetworkPart, NextSlice, PropagatePlan, ProxyNumbers
 from backend.segmentations import rules as segmentations
 from worker.gateway.connection import Gateway
 from worker.gateway.images import LabelArray, read_labels
 
-__all__ = ["NextSlice", "PropagatePlan"]
+__all__ = ["Estimate", "NetworkPart", "NextSlice", "PropagatePlan", "ProxyNumbers"]
 
 
 def load_plan(gateway: Gateway, job: Claimed) -> PropagatePlan:
@@ -33,9 +33,9 @@ def publish(
     plan: PropagatePlan,
     proxy: tuple[LabelArray, npt.NDArray[np.uint8]] | None,
     next_slices: Sequence[NextSlice],
-    left_out_dice: float | None = None,
+    numbers: ProxyNumbers,
 ) -> None:
     """Keep the proxy's label map with its uncertainty (255 · (1 - confidence)) and end the job, once. Raises LeaseLost."""
     kept = None if proxy is None else segmentations.keep_prediction(gateway.blobs, *proxy, plan.label_values)
     with gateway.database.write() as db:
-        rules.publish_proxy(db, job, plan, kept, next_slices, left_out_dice)
+        rules.publish_proxy(db, job, plan, kept, next_slices, numbers)

@@ -56,6 +56,26 @@ def segmentation_loss(
     return dice if kind == "dice" else dice + cross_entropy(logits_BKS, target_BS, weight_BS)
 
 
+def weak_loss(logits_BKS: Tensor, truth_BLS: Tensor, weight_BS: Tensor) -> Tensor:
+    """Dice plus cross-entropy with soft labels, scalar: each sample counts by the mean of its voxels' weights.
+
+    truth_BLS: 0..1 for each label, background the rest; with weights of 1 and hard labels it is the mean of `segmentation_loss`.
+    """
+    logits, weight = logits_BKS.float(), weight_BS.flatten(1)
+    if logits.shape[1] == 1:
+        voxel = F.binary_cross_entropy_with_logits(logits, truth_BLS, reduction="none")[:, 0]
+    else:
+        background = (1 - truth_BLS.sum(1, keepdim=True)).clamp_min(0)
+        voxel = F.cross_entropy(logits, torch.cat([background, truth_BLS], 1), reduction="none")
+    entropy = (voxel.flatten(1) * weight).sum(1) / weight.sum(1).clamp_min(1.0)
+    probability, truth = foreground(logits).flatten(2), truth_BLS.flatten(2)
+    overlap = (probability * truth * weight[:, None]).sum(-1)
+    total = ((probability + truth) * weight[:, None]).sum(-1)
+    dice = (1 - (2 * overlap + SMOOTH) / (total + SMOOTH)).mean(1)
+    importance = weight.mean(1)
+    return ((dice + entropy) * importance).sum() / importance.sum().clamp_min(1e-6)
+
+
 def pooled_dice_loss(probability_BLS: Tensor, truth_BLS: Tensor, weight_BS: Tensor, *, both_sides: bool) -> Tensor:
     """1 - soft Dice pooled over the whole batch, averaged over labels, scalar: D-Persona's "generalised" Dice as released.
 

@@ -62,6 +62,11 @@ class Proxy:
     confidence_DHW: Field
     reached: Mapping[int, list[int]]
 
+    @property
+    def size_bytes(self) -> int:
+        """What it takes in memory."""
+        return self.labels_DHW.nbytes + self.chance_LDHW.nbytes + self.confidence_DHW.nbytes
+
 
 class _Box(NamedTuple):
     top: int

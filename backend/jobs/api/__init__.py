@@ -1,7 +1,7 @@
 """Routes of jobs, and of the prompts and propagations that jobs answer."""
 
 from backend.accounts.api import Router
-from backend.jobs.api import evaluation, jobs, opinions, prompts, propagations
+from backend.jobs.api import evaluation, jobs, opinions, prompts, propagations, streams
 from backend.jobs.api.jobs import JobOut
 
 __all__ = ["JobOut", "router"]
@@ -12,3 +12,4 @@ router.include_router(prompts.router)
 router.include_router(propagations.router)
 router.include_router(opinions.router)
 router.include_router(evaluation.router)
+router.include_router(streams.router)

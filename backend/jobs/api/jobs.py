@@ -28,7 +28,7 @@ from backend.paging import Cursor, Limit
 router = Router(tags=["jobs"])
 
 JobKind = Literal[
-    "pretrain", "personalise", "predict", "import", "export", "evaluate", "propagate", "interact", "opinions"
+    "pretrain", "personalise", "predict", "import", "export", "evaluate", "propagate", "interact", "opinions", "update"
 ]
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 

@@ -46,13 +46,42 @@ class NextSliceOut(BaseModel):
     voxels: int | None
 
 
+class NetworkPartOut(BaseModel):
+    """dice: points, of the network on the `slices` drawn so far, each predicted before anything learnt from it.
+
+    used: it was merged into the proxy, because it does about as well there as the proxy's own left-out slices. is_branch: it has learnt within
+    sessions, else it is the live style.
+    """
+
+    dice: float
+    slices: int
+    used: bool
+    is_branch: bool
+
+
+class EstimateOut(BaseModel):
+    """How good the whole proxy is thought to be, in Dice points against what would be submitted.
+
+    low, high: a 90 % interval from your finished cases in this project; null until there are enough of them. goal: the project's;
+    good_enough: low has reached it, null without an interval. An estimate is no measurement.
+    """
+
+    expected: float
+    low: float | None
+    high: float | None
+    cases: int
+    goal: float
+    good_enough: bool | None
+
+
 class PropagationOut(BaseModel):
     """One propagation of a reading's drawn slices.
 
     revision_id: the proxy, a revision like any other (`/revisions/{id}/slabs/{k}`; its confidence as `…/uncertainty/slabs/{k}`), null
     until the job is done and where nothing was drawn. Accept it by an edit whose source_revision_id it is. is_current: nothing
     was drawn since it was made. left_out_dice: how well the drawn slices are found again, each from its neighbours alone, 0-1; null with
-    fewer than three. It is pessimistic: the gap it bridges is twice as wide as any that is left.
+    fewer than three. It is pessimistic: the gap it bridges is twice as wide as any that is left. network: null where no prediction in your
+    style may be shown: the proxy is propagation alone. is_learning: your branch learns from this reading just now.
     """
 
     job_id: UUID
@@ -65,6 +94,9 @@ class PropagationOut(BaseModel):
     drawn: list[DrawnSlicesOut]
     left_out_dice: float | None
     next_slices: list[NextSliceOut]
+    network: NetworkPartOut | None
+    estimate: EstimateOut | None
+    is_learning: bool
     failure: JobErrorOut | None
 
 

@@ -3,6 +3,7 @@
 from backend.jobs.rules.creation import add_inspection, add_job, cancel, create, create_prediction
 from backend.jobs.rules.decisions import JobFailure, seconds_left
 from backend.jobs.rules.evaluation import EvaluatePlan, Evaluation, load_evaluate, newest_evaluation
+from backend.jobs.rules.online import BranchFacts, StreamView, UpdatePlan, list_streams, load_update, publish_update
 from backend.jobs.rules.opinions import (
     OpinionPage,
     OpinionPlan,
@@ -26,9 +27,12 @@ from backend.jobs.rules.prompts import (
 )
 from backend.jobs.rules.propagation import (
     DrawnSlices,
+    Estimate,
+    NetworkPart,
     NextSlice,
     PropagatePlan,
     PropagationView,
+    ProxyNumbers,
     Strategy,
     add_propagation,
     list_propagations,
@@ -88,8 +92,17 @@ from backend.jobs.store.learning import ReadingRow
 from backend.models.rules import NewStyle, NewVersion
 
 __all__ = [
+    "BranchFacts",
+    "Estimate",
     "Job",
     "JobMetric",
+    "NetworkPart",
+    "ProxyNumbers",
+    "StreamView",
+    "UpdatePlan",
+    "list_streams",
+    "load_update",
+    "publish_update",
     "WorkerHeartbeat",
     "Claimed",
     "EvaluatePlan",

@@ -185,6 +185,8 @@ def refusal(kind: str) -> str | None:
         return "Propagation begins with POST /segmentations/{id}/propagations, which makes its job."
     if kind == "opinions":
         return "Several opinions begin with POST /segmentations/{id}/opinions, which makes their job."
+    if kind == "update":
+        return "Online updates follow from propagation and from finished cases; nobody asks for one."
     if kind in NOT_IN_THIS_RELEASE:
         return f"Jobs of kind {kind} are not part of this release; pretrain, personalise, evaluate and predict are."
     return None

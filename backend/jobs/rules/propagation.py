@@ -7,9 +7,9 @@ be shown. A newer request supersedes an older one; a proxy is published once, fe
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Literal
 from uuid import UUID
 
 from backend import audit
@@ -17,19 +17,20 @@ from backend.accounts.rules import Actor
 from backend.blobs import Blobs
 from backend.database import AnySession, WriteSession
 from backend.errors import Conflict, Invalid, NotFound
+from backend.jobs.rules import online
 from backend.jobs.rules.creation import add_job
+from backend.jobs.rules.online import AXES, BranchFacts
 from backend.jobs.rules.queue import Claimed, finish, hold, tell
 from backend.jobs.rules.work import ImageFacts, StyleFacts, VersionFacts, image_facts, style_for_reading
 from backend.jobs.store import Job, learning
 from backend.jobs.store import queue as store
+from backend.projects import rules as projects
 from backend.segmentations import store as segmentations
 from backend.segmentations.rules import KeptLabels, Provenance, load_provenance, put_proxy
 from backend.segmentations.rules.sight import load_seen
 from backend.studies.store import find_image
 
 Strategy = Literal["model_guided", "fixed_interval", "random"]
-
-AXES: Final = ("k", "j", "i")  # across the slices, as axes of an array [z, y, x]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,47 @@ class NextSlice:
     slice: int
     reason: str
     voxels: int | None
+
+
+@dataclass(frozen=True)
+class NetworkPart:
+    """dice: points, over the `slices` drawn so far, each predicted before it was learnt from. used: it was merged into the proxy.
+
+    is_branch: it has learnt within sessions, else it is the live style.
+    """
+
+    dice: float
+    slices: int
+    used: bool
+    is_branch: bool
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How good the whole proxy is thought to be, Dice points. low, high: a 90 % interval, None until `cases` finished ones suffice.
+
+    goal: the project's; good_enough: low has reached it, None without an interval.
+    """
+
+    expected: float
+    low: float | None
+    high: float | None
+    cases: int
+    goal: float
+    good_enough: bool | None
+
+
+@dataclass(frozen=True)
+class ProxyNumbers:
+    """What a worker says beside a proxy: Dice 0..1 of slices left out, the network's part, and what is expected of it all.
+
+    expected: Dice points before any calibration, which later cases are calibrated by.
+    """
+
+    left_out_dice: float | None = None
+    expected: float | None = None
+    network: NetworkPart | None = None
+    estimate: Estimate | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +96,8 @@ class PropagationView:
     """One propagation. is_current: nothing was drawn since it began; revision_id: its proxy, None where nothing was drawn yet.
 
     left_out_dice: of drawn slices found again from their neighbours, None with fewer than three.
+    network: how well the expert's style or branch drew slices before it learnt from them, None where no network may help.
+    estimate: of the whole label map against what would be submitted. is_learning: an update of the branch is on its way.
     """
 
     job_id: UUID
@@ -66,12 +110,19 @@ class PropagationView:
     drawn: list[DrawnSlices]
     left_out_dice: float | None
     next_slices: list[NextSlice]
+    network: NetworkPart | None
+    estimate: Estimate | None
+    is_learning: bool
     failure: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
 class PropagatePlan:
-    """What a worker needs. axis: of the array [z, y, x]; former: the proxy before this one, by its blob; drawing: None where no network may help."""
+    """What a worker needs. axis: of the array [z, y, x]; former: the proxy before this one, by its blob.
+
+    drawing: network and live style, None where no network may help; branch: what grew from that style. said: the former propagation's
+    result. cases: of each finished case, (expected, true) Dice points of its proxies; goal: the project's.
+    """
 
     segmentation_id: UUID
     image: ImageFacts
@@ -81,6 +132,10 @@ class PropagatePlan:
     provenance: Provenance
     former: tuple[str, str] | None
     drawing: tuple[VersionFacts, StyleFacts] | None
+    branch: BranchFacts | None
+    said: Mapping[str, Any]
+    cases: list[list[tuple[float, float]]]
+    goal: float
 
 
 def add_propagation(
@@ -105,13 +160,14 @@ def add_propagation(
     job = add_job(db, "propagate", **about, owner=actor, params=params)
     new = {"propagated": job.id, "axis": axis}
     audit.record(db, actor, "U", "segmentation", segmentation_id, project_id=segmentation.project_id, new=new)
-    return _view(job, segmentation)
+    return _view(job, segmentation, is_learning=False)
 
 
 def list_propagations(db: AnySession, actor: Actor, segmentation_id: UUID) -> list[PropagationView]:
     """A segmentation's propagations, newest first, the last twenty. Raises NotFound."""
     row = load_seen(db, actor, "read", segmentation_id)
-    return [_view(job, row.segmentation) for job in store.propagations_of(db, segmentation_id)]
+    is_learning = online.is_learning(db, segmentation_id)
+    return [_view(job, row.segmentation, is_learning=is_learning) for job in store.propagations_of(db, segmentation_id)]
 
 
 def load_propagate(db: AnySession, blobs: Blobs, job: Claimed) -> PropagatePlan:
@@ -127,9 +183,11 @@ def load_propagate(db: AnySession, blobs: Blobs, job: Claimed) -> PropagatePlan:
     axis = AXES.index(job.params["axis"])
     proxy = segmentations.find_proxy(db, segmentation)
     former = segmentations.head_of(db, proxy) if proxy is not None else None
-    style = None
+    style, cases = None, list[list[tuple[float, float]]]()
     if segmentation.expert_id is not None:
         style = style_for_reading(db, segmentation.project_id, segmentation.expert_id, patient_id)
+        cases = online.calibration(db, segmentation.project_id, segmentation.expert_id)
+    done = (one.result for one in store.propagations_of(db, segmentation_id) if one.state == "done")
     return PropagatePlan(
         segmentation_id,
         facts,
@@ -139,6 +197,10 @@ def load_propagate(db: AnySession, blobs: Blobs, job: Claimed) -> PropagatePlan:
         load_provenance(db, blobs, segmentation, facts.shape_zyx, axis),
         (former.labels_sha256, former.dtype) if former is not None else None,
         style,
+        None if style is None else online.branch_of(db, style[1]),
+        next((result for result in done if result), {}),
+        cases,
+        projects.load_policy(db, segmentation.project_id).goal_dice,
     )
 
 
@@ -148,9 +210,12 @@ def publish_proxy(
     plan: PropagatePlan,
     kept: KeptLabels | None,
     next_slices: Sequence[NextSlice],
-    left_out_dice: float | None,
+    numbers: ProxyNumbers,
 ) -> None:
-    """Keep the proxy, if there is one, and end the job, once. Raises LeaseLost when a newer request came meanwhile."""
+    """Keep the proxy, if there is one, let the branch learn from it, and end the job, once.
+
+    Raises LeaseLost when a newer request came meanwhile.
+    """
     hold(db, job)
     reading = segmentations.lock_segmentation(db, plan.segmentation_id)
     if reading is None:
@@ -161,9 +226,14 @@ def publish_proxy(
         "revision_id": None if revision_id is None else str(revision_id),
         "edit_seq": plan.provenance.edit_seq,
         "drawn": [{"label": label, "slices": slices} for label, slices in plan.provenance.slices.items()],
-        "left_out_dice": left_out_dice,
+        "left_out_dice": numbers.left_out_dice,
+        "expected": numbers.expected,
+        "network": None if numbers.network is None else asdict(numbers.network),
+        "estimate": None if numbers.estimate is None else asdict(numbers.estimate),
         "next_slices": [{"slice": one.slice, "reason": one.reason, "voxels": one.voxels} for one in next_slices],
     }
+    if revision_id is not None:
+        online.follow_up(db, job, plan.segmentation_id, plan.drawing)
     finish(db, job, result)
 
 
@@ -174,7 +244,7 @@ def _check_draft(segmentation: segmentations.Segmentation) -> None:
         raise Conflict("This reading is submitted; reopen it to go on drawing.")
 
 
-def _view(job: Job, segmentation: segmentations.Segmentation) -> PropagationView:
+def _view(job: Job, segmentation: segmentations.Segmentation, *, is_learning: bool) -> PropagationView:
     result = job.result or {}
     revision_id = result.get("revision_id")
     return PropagationView(
@@ -188,5 +258,8 @@ def _view(job: Job, segmentation: segmentations.Segmentation) -> PropagationView
         [DrawnSlices(**one) for one in result.get("drawn", [])],
         result.get("left_out_dice"),
         [NextSlice(**one) for one in result.get("next_slices", [])],
+        None if result.get("network") is None else NetworkPart(**result["network"]),
+        None if result.get("estimate") is None else Estimate(**result["estimate"]),
+        is_learning,
         job.error,
     )

@@ -1,4 +1,5 @@
-"""What happens by itself: styles for newcomers, personalisation after enough corrections, predictions for what waits.
+"""What happens by itself: styles for newcomers, personalisation after enough corrections, predictions for what waits,
+finished cases into their expert's stream.
 
 The scheduler finds; nobody calls it when a reading is saved. It runs in the workers' ticker under one advisory lock,
 so that two workers never ask for the same thing.
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from backend.database import WriteSession
 from backend.jobs.rules.creation import add_job
 from backend.jobs.rules.decisions import batches, is_due
+from backend.jobs.rules.online import feed_streams
 from backend.jobs.rules.queue import reap
 from backend.jobs.store import learning
 from backend.jobs.store import queue as store
@@ -50,4 +52,4 @@ def schedule(db: WriteSession, timing: Timing) -> int:
     for batch in wanted:
         params = {"style_id": str(batch.style_id), "image_ids": [str(image_id) for image_id in batch.image_ids]}
         add_job(db, "predict", project_id=batch.project_id, expert_id=batch.expert_id, params=params)
-    return len(due) + len(wanted)
+    return len(due) + len(wanted) + feed_streams(db)

@@ -18,7 +18,7 @@ from backend.jobs.store.tables import Job, JobMetric, WorkerHeartbeat
 TICK_LOCK = 0x6A6F6273
 
 # Jobs that tell how one reading goes on: hidden wherever that reading is.
-OF_ONE_READING = ("interact", "propagate", "opinions")
+OF_ONE_READING = ("interact", "propagate", "opinions", "update")
 
 
 def seconds(value: float) -> ColumnElement[Any]:

@@ -31,6 +31,7 @@ class PolicyOut(BaseModel):
     prefill: Prefill
     reads_per_image: int
     personalise: bool
+    goal_dice: float
 
 
 class PolicyIn(BaseModel):
@@ -42,6 +43,9 @@ class PolicyIn(BaseModel):
     prefill: Prefill = "before"
     reads_per_image: int = Field(1, ge=1, le=100)
     personalise: bool = True
+    goal_dice: float = Field(
+        90.0, ge=50, le=100, description="Dice, in points: when a propagated reading is good enough"
+    )
 
 
 class LabelOut(BaseModel):

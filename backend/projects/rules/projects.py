@@ -30,12 +30,14 @@ class ReadingPolicy:
 
     blinding: until when a reader sees only their own work. prefill: whether the model's proposal is offered before
     the first pass. reads_per_image: how many experts should read each. personalise: train styles on submissions.
+    goal_dice: when a propagated reading is good enough, in Dice points.
     """
 
     blinding: Blinding = "until_all_submitted"
     prefill: Prefill = "before"
     reads_per_image: int = 1
     personalise: bool = True
+    goal_dice: float = 90.0
 
 
 @dataclass(frozen=True)

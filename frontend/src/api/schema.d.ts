@@ -1359,6 +1359,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/streams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Streams
+         * @description How each stream of finished cases went: the branch's prequential Dice and its forgetting.
+         */
+        get: operations["list_streams"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/studies": {
         parameters: {
             query?: never;
@@ -2075,6 +2095,27 @@ export interface components {
             next_after: number | null;
         };
         /**
+         * EstimateOut
+         * @description How good the whole proxy is thought to be, in Dice points against what would be submitted.
+         *
+         *     low, high: a 90 % interval from your finished cases in this project; null until there are enough of them. goal: the project's;
+         *     good_enough: low has reached it, null without an interval. An estimate is no measurement.
+         */
+        EstimateOut: {
+            /** Expected */
+            expected: number;
+            /** Low */
+            low: number | null;
+            /** High */
+            high: number | null;
+            /** Cases */
+            cases: number;
+            /** Goal */
+            goal: number;
+            /** Good Enough */
+            good_enough: boolean | null;
+        };
+        /**
          * EvaluatedOut
          * @description One expert's live style on their own unseen readings.
          *
@@ -2452,7 +2493,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "pretrain" | "personalise" | "predict" | "import" | "export" | "evaluate" | "propagate" | "interact" | "opinions";
+            kind: "pretrain" | "personalise" | "predict" | "import" | "export" | "evaluate" | "propagate" | "interact" | "opinions" | "update";
             /**
              * Project Id
              * Format: uuid
@@ -2479,7 +2520,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "pretrain" | "personalise" | "predict" | "import" | "export" | "evaluate" | "propagate" | "interact" | "opinions";
+            kind: "pretrain" | "personalise" | "predict" | "import" | "export" | "evaluate" | "propagate" | "interact" | "opinions" | "update";
             /**
              * State
              * @enum {string}
@@ -2834,6 +2875,23 @@ export interface components {
             next_cursor: string | null;
         };
         /**
+         * NetworkPartOut
+         * @description dice: points, of the network on the `slices` drawn so far, each predicted before anything learnt from it.
+         *
+         *     used: it was merged into the proxy, because it does better there than the proxy's own left-out slices. is_branch: it has learnt within
+         *     sessions, else it is the live style.
+         */
+        NetworkPartOut: {
+            /** Dice */
+            dice: number;
+            /** Slices */
+            slices: number;
+            /** Used */
+            used: boolean;
+            /** Is Branch */
+            is_branch: boolean;
+        };
+        /**
          * NewTokenOut
          * @description A token just made; `secret` is shown once.
          */
@@ -2986,6 +3044,12 @@ export interface components {
              * @default true
              */
             personalise?: boolean;
+            /**
+             * Goal Dice
+             * @description Dice, in points: when a propagated reading is good enough
+             * @default 90
+             */
+            goal_dice?: number;
         };
         /**
          * PolicyOut
@@ -3006,6 +3070,8 @@ export interface components {
             reads_per_image: number;
             /** Personalise */
             personalise: boolean;
+            /** Goal Dice */
+            goal_dice: number;
         };
         /**
          * PredictionIn
@@ -3395,7 +3461,8 @@ export interface components {
          *     revision_id: the proxy, a revision like any other (`/revisions/{id}/slabs/{k}`; its confidence as `…/uncertainty/slabs/{k}`), null
          *     until the job is done and where nothing was drawn. Accept it by an edit whose source_revision_id it is. is_current: nothing
          *     was drawn since it was made. left_out_dice: how well the drawn slices are found again, each from its neighbours alone, 0-1; null with
-         *     fewer than three. It is pessimistic: the gap it bridges is twice as wide as any that is left.
+         *     fewer than three. It is pessimistic: the gap it bridges is twice as wide as any that is left. network: null where no prediction in your
+         *     style may be shown: the proxy is propagation alone. is_learning: your branch learns from this reading just now.
          */
         PropagationOut: {
             /**
@@ -3433,6 +3500,10 @@ export interface components {
             left_out_dice: number | null;
             /** Next Slices */
             next_slices: components["schemas"]["NextSliceOut"][];
+            network: components["schemas"]["NetworkPartOut"] | null;
+            estimate: components["schemas"]["EstimateOut"] | null;
+            /** Is Learning */
+            is_learning: boolean;
             failure: components["schemas"]["JobErrorOut"] | null;
         };
         /**
@@ -3798,6 +3869,54 @@ export interface components {
         SignInsOut: {
             /** Items */
             items: components["schemas"]["SignInOut"][];
+        };
+        /**
+         * StreamCaseOut
+         * @description One finished case, Dice in points against what was submitted.
+         *
+         *     prequential, live: of the branch and of the live style as they were before any label of this patient was used; null where either knew
+         *     the patient. after: of the branch once it had learnt from the case. forgetting: mean over the first five cases of `after` minus
+         *     what the branch draws of them now.
+         */
+        StreamCaseOut: {
+            /** Number */
+            number: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Prequential */
+            prequential: number | null;
+            /** Live */
+            live: number | null;
+            /** After */
+            after: number | null;
+            /** Forgetting */
+            forgetting: number | null;
+        };
+        /**
+         * StreamOut
+         * @description One expert's finished cases, in the order their branch met them.
+         */
+        StreamOut: {
+            /**
+             * Expert Id
+             * Format: uuid
+             */
+            expert_id: string;
+            /** Expert Name */
+            expert_name: string;
+            /** Cases */
+            cases: components["schemas"]["StreamCaseOut"][];
+        };
+        /**
+         * StreamsOut
+         * @description Your own stream; for who runs the project, everybody's.
+         */
+        StreamsOut: {
+            /** Items */
+            items: components["schemas"]["StreamOut"][];
         };
         /**
          * StudyOut
@@ -5641,7 +5760,7 @@ export interface operations {
             query?: {
                 project_id?: string | null;
                 state?: ("queued" | "running" | "done" | "failed" | "cancelled") | null;
-                kind?: ("pretrain" | "personalise" | "predict" | "import" | "export" | "evaluate" | "propagate" | "interact" | "opinions") | null;
+                kind?: ("pretrain" | "personalise" | "predict" | "import" | "export" | "evaluate" | "propagate" | "interact" | "opinions" | "update") | null;
                 /** @description `next_cursor` of the page before. */
                 cursor?: string | null;
                 /** @description Most items on one page. */
@@ -8394,6 +8513,55 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_streams: {
+        parameters: {
+            query: {
+                project_id: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StreamsOut"];
+                };
             };
             /** @description The request is understood but cannot be right. */
             422: {

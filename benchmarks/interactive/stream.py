@@ -1,0 +1,199 @@
+"""B3 and B5: a stream of volumes, a few slices drawn on each, and a branch that learns from them while it goes.
+
+The doctor is the reader of the hippocampus pack: draws the truth on coronal slices with a hand that is not still (`strategies.by_hand`). The
+live network knows two simulated experts on volumes outside the stream, and not this hand. Per volume: the branch predicts before any label
+is used (prequential Dice); three slices are drawn, propagated and learnt from; then one proposed slice after another up to the budget,
+merged with the branch's prediction, learnt from again; what then lies there is the reading, which is replayed later. Nothing but drawn
+slices comes from the truth. *Offline* is the same network trained on every slice of the same volumes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple
+
+import numpy as np
+import torch
+
+from benchmarks.interactive import sets
+from benchmarks.interactive.propagation import dice
+from benchmarks.interactive.strategies import by_hand
+from worker.learning import Case, ExpertAdaptiveConfig, Predictor, Reading, Trained, methods
+from worker.learning.fusion import merge
+from worker.learning.online import Branch, OnlineConfig, update, weak_labels
+from worker.learning.propagate import Proxy, propagate
+from worker.learning.propose import Strategy, propose, weigh
+from worker.learning.simulate import draw_labels, simulated_expert
+from worker.learning.stopping import expected_dice
+
+BASE, STREAM, TEST = 8, 20, 10  # volumes
+ARCHETYPES = ("tight", "generous")
+EARLY = 5  # volumes on which forgetting is measured
+REPLAYED = 6
+SMALL_NET = ExpertAdaptiveConfig(channels=(8, 16, 32), stem=1, size=64, steps=1000, batch=8, held_out_every=0)
+METHOD = "expert_adaptive"
+
+
+class Shot(NamedTuple):
+    """One volume, coronal slices first: image [D, H, W], the doctor's truth, spacing in mm."""
+
+    case: str
+    image: sets.ImageArray
+    mask: sets.Mask
+    spacing_mm: tuple[float, float, float]
+
+    def reading(self, expert: str, mask: sets.Mask) -> Reading:
+        """These labels as a reading."""
+        return Reading(
+            self.image[None], self.spacing_mm, mask.astype(np.uint8), expert, self.case, f"{expert}-{self.case}"
+        )
+
+
+class World(NamedTuple):
+    """What every stream of one seed shares. full: the network trained on every slice of the stream's volumes too."""
+
+    base: Trained
+    full: Trained
+    stream: list[Shot]
+    test: list[Shot]
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to go through the stream."""
+
+    name: str
+    options: OnlineConfig = field(default_factory=OnlineConfig)
+    strategy: Strategy = "model_guided"
+    budget: int = 5
+    merges: bool = True
+
+
+WAYS: Final = (
+    Way("all"),
+    Way("no replay", OnlineConfig(replay=False)),
+    Way("no smoothing", OnlineConfig(smoothing=0.0)),
+    Way("no confidence", OnlineConfig(by_confidence=False)),
+    Way("no guidance", strategy="fixed_interval"),
+    Way("no merging", merges=False),
+    Way("3 slices", budget=3),
+    Way("8 slices", budget=8),
+)
+
+
+@dataclass
+class Outcome:
+    """prequential, live, proxy, read: Dice of the branch and of the live style before any label, of the proxy alone and of the reading, per volume;
+    rounds: per volume, expected and true Dice after each drawn slice; drawn, slices: how many of how many.
+
+    early: Dice of the branch on each of the first volumes right after it was learnt, and at the end. test: of the live style and of
+    the branch at the end, on volumes outside the stream. offline: of full annotation, on the same.
+    """
+
+    way: str
+    seed: int
+    prequential: list[float] = field(default_factory=list)
+    live: list[float] = field(default_factory=list)
+    proxy: list[float] = field(default_factory=list)
+    read: list[float] = field(default_factory=list)
+    rounds: list[list[tuple[float, float]]] = field(default_factory=list)
+    drawn: int = 0
+    slices: int = 0
+    early: list[tuple[float, float]] = field(default_factory=list)
+    test: tuple[float, float] = (0.0, 0.0)
+    offline: float = 0.0
+
+
+def world(seed: int, steps: int = SMALL_NET.steps) -> World:
+    """Base volumes, stream and test volumes; both networks trained."""
+    order = np.random.default_rng(seed).permutation(160)[: BASE + STREAM]
+    shots = [Shot(*one) for one in sets.coronal(order.tolist())]
+    base, stream = shots[:BASE], shots[BASE:]
+    test = [Shot(*one) for one in sets.coronal(range(160, 160 + TEST))]
+    known = [
+        shot.reading(name, draw_labels(shot.mask.astype(np.uint8), shot.image, shot.spacing_mm,
+                                       simulated_expert(name, name), data_set="hippocampus", case=shot.case) > 0)
+        for shot in base for name in ARCHETYPES
+    ]  # fmt: skip
+    config = replace(SMALL_NET, steps=steps, seed=seed)
+    method = methods.load(METHOD)
+    trained = method.pretrain(known, config, generator_seed=seed)
+    everything = [*known, *(shot.reading("doctor", shot.mask) for shot in stream)]
+    full = method.pretrain(everything, config, generator_seed=seed)
+    return World(trained, full, stream, test)
+
+
+def through(here: World, way: Way, seed: int) -> Outcome:
+    """Go through the stream once."""
+    predictor = methods.load(METHOD).predictor(here.base.weights, here.base.config, "cpu")
+    live = Branch(here.base.consensus_row())
+    branch, finished, found = live, list[Reading](), Outcome(way.name, seed)
+    generator = np.random.default_rng(seed)
+    after: list[float] = []
+    for number, shot in enumerate(here.stream):
+        found.prequential.append(dice(drawn_by(predictor, branch, shot) >= 0.5, shot.mask))
+        found.live.append(dice(drawn_by(predictor, live, shot) >= 0.5, shot.mask))
+        read, branch = _read(predictor, branch, shot, way, finished, found, generator, number)
+        found.read.append(dice(read, shot.mask))
+        finished.append(shot.reading("doctor", read))
+        if number < EARLY:
+            after.append(dice(drawn_by(predictor, branch, shot) >= 0.5, shot.mask))
+    at_end = [dice(drawn_by(predictor, branch, shot) >= 0.5, shot.mask) for shot in here.stream[:EARLY]]
+    found.early = list(zip(after, at_end, strict=True))
+    found.test = (_test(predictor, live, here.test), _test(predictor, branch, here.test))
+    offline = methods.load(METHOD).predictor(here.full.weights, here.full.config, "cpu")
+    found.offline = _test(offline, Branch(here.full.rows["doctor"]), here.test)
+    return found
+
+
+def drawn_by(predictor: Predictor, branch: Branch, shot: Shot) -> sets.ImageArray:
+    """The branch's probability [D, H, W]."""
+    return predictor.probabilities([Case(shot.image[None], shot.spacing_mm, branch.row, branch.adapter)])[0][0]
+
+
+def _test(predictor: Predictor, branch: Branch, shots: Sequence[Shot]) -> float:
+    return float(np.mean([dice(drawn_by(predictor, branch, shot) >= 0.5, shot.mask) for shot in shots]))
+
+
+def _read(
+    predictor: Predictor, branch: Branch, shot: Shot, way: Way, finished: Sequence[Reading], found: Outcome,
+    generator: np.random.Generator, number: int,
+) -> tuple[sets.Mask, Branch]:  # fmt: skip
+    """One volume from its first three slices to the reading that is submitted, and the branch that has learnt from it."""
+    present = np.flatnonzero(shot.mask.any((1, 2)))
+    first, last = int(present[0]), int(present[-1])
+    drawn = {k: by_hand(shot.mask[k], shot.spacing_mm[1:], generator) for k in (first, (first + last) // 2, last)}
+    rounds: list[tuple[float, float]] = []
+    while True:
+        proxy = propagate(shot.image, {1: drawn}, shot.spacing_mm)
+        network = drawn_by(predictor, branch, shot)[None]
+        front = merge(proxy, {1: drawn}, network) if way.merges else proxy
+        read = front.labels_DHW == 1
+        rounds.append((expected_dice(front.labels_DHW, front.chance_LDHW, (1,)), dice(read, shot.mask)))
+        if len(drawn) in (3, way.budget):
+            branch = _learn(predictor, branch, shot, proxy, drawn, way, finished, number)
+        if len(drawn) >= way.budget:
+            found.drawn, found.slices = found.drawn + len(drawn), found.slices + last - first + 1
+            found.proxy.append(dice(proxy.labels_DHW == 1, shot.mask))
+            found.rounds.append(rounds)
+            return read, branch
+        evidence = weigh(proxy.chance_LDHW[0], proxy.confidence_DHW, None, network[0])
+        [best] = propose(evidence, (first, last), drawn, way.strategy, generator, 1)
+        drawn[best.slice] = by_hand(shot.mask[best.slice], shot.spacing_mm[1:], generator)
+
+
+def _learn(
+    predictor: Predictor, branch: Branch, shot: Shot, proxy: Proxy, drawn: Collection[int], way: Way,
+    finished: Sequence[Reading], number: int,
+) -> Branch:  # fmt: skip
+    is_drawn = np.zeros(shot.mask.shape, bool)
+    is_drawn[list(drawn)] = True
+    weak = weak_labels(
+        shot.image[None], proxy.chance_LDHW, proxy.confidence_DHW, proxy.labels_DHW, is_drawn, (1,), way.options
+    )
+    picks = np.random.default_rng(number).permutation(len(finished))[:REPLAYED]
+    return update(
+        predictor.network, predictor.config, branch, weak, [finished[i] for i in picks], {}, way.options,
+        generator_seed=number, device=torch.device("cpu"),
+    )  # fmt: skip
