@@ -15,7 +15,7 @@ def test_who_makes_a_project_runs_it(hospital: Hospital) -> None:
     assert seen["role"] == "manager"
     assert [label["value"] for label in seen["labels"]] == [1, 2]
     assert seen["policy"] == {
-        "blinding": "until_all_submitted", "prefill": "before", "reads_per_image": 1, "personalise": True
+        "blinding": "until_all_submitted", "prefill": "before", "reads_per_image": 1, "personalise": True, "goal_dice": 90.0,
     }  # fmt: skip
 
 

@@ -165,6 +165,13 @@ export const learningCurvesQuery = (projectId: string, goal: number) =>
     placeholderData: keepPreviousData,
   });
 
+/** How each stream of finished cases went. Begins with "jobs": it grows when one of them ends. */
+export const streamsQuery = (projectId: string) =>
+  queryOptions({
+    queryKey: ["jobs", projectId, "streams"],
+    queryFn: () => body(api.GET("/api/v1/streams", { params: { query: { project_id: projectId } } })),
+  });
+
 /** The newest evaluation. Begins with "jobs": it changes when one of them ends. */
 export const evaluationQuery = (projectId: string) =>
   queryOptions({

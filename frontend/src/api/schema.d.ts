@@ -2878,7 +2878,7 @@ export interface components {
          * NetworkPartOut
          * @description dice: points, of the network on the `slices` drawn so far, each predicted before anything learnt from it.
          *
-         *     used: it was merged into the proxy, because it does better there than the proxy's own left-out slices. is_branch: it has learnt within
+         *     used: it was merged into the proxy, because it does about as well there as the proxy's own left-out slices. is_branch: it has learnt within
          *     sessions, else it is the live style.
          */
         NetworkPartOut: {

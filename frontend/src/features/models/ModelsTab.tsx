@@ -7,6 +7,7 @@ import { asProblem, learningCurvesQuery, modelsQuery, type StyleOut, stylesQuery
 import { EmptyState, Problem, t, Waiting } from "../../ui";
 import { Evaluation } from "./Evaluation";
 import { ExpertStyles } from "./ExpertStyles";
+import { Streams } from "./Streams";
 import { Versions } from "./Versions";
 
 const firstGoal = 90;
@@ -60,6 +61,7 @@ export function ModelsTab({ projectId, manages }: { projectId: string; manages: 
           ))}
         </Stack>
       </section>
+      <Streams projectId={projectId} />
       <Evaluation projectId={projectId} manages={manages} />
     </Stack>
   );

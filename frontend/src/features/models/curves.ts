@@ -1,5 +1,5 @@
-/** A style's curve as columns for a plot, and its outlook in a sentence. */
-import type { LearningCurveOut } from "../../api";
+/** A style's curve and a stream of cases as columns for a plot, and their outlook in words. */
+import type { LearningCurveOut, StreamOut } from "../../api";
 import { t } from "../../ui";
 
 type Point = LearningCurveOut["points"][number];
@@ -30,3 +30,31 @@ export function outlookWords(forecast: LearningCurveOut["forecast"], goal: numbe
   if (forecast.outlook === "far") return words.far(goal);
   return words.unknown;
 }
+
+type Case = StreamOut["cases"][number];
+
+/** Columns: case number, branch before it learnt, mean of that so far, live style before. Cases whose patient was known have none. */
+export function streamColumns(
+  cases: readonly Case[],
+): [number[], (number | null)[], (number | null)[], (number | null)[]] {
+  const known = cases.filter((one) => one.prequential !== null);
+  let sum = 0;
+  const means = known.map((one, index) => {
+    sum += one.prequential ?? 0;
+    return sum / (index + 1);
+  });
+  return [known.map((one) => one.number), known.map((one) => one.prequential), means, known.map((one) => one.live)];
+}
+
+/** Means over the cases that were predicted before they were known, Dice points; null without one. forgotten: newest figure. */
+export function streamFigures(
+  cases: readonly Case[],
+): { mean: number; lastTen: number; live: number; forgotten: number | null } | null {
+  const branch = cases.flatMap((one) => (one.prequential === null ? [] : [one.prequential]));
+  const live = cases.flatMap((one) => (one.live === null ? [] : [one.live]));
+  if (branch.length === 0) return null;
+  const forgotten = cases.map((one) => one.forgetting).findLast((points) => points !== null) ?? null;
+  return { mean: mean(branch), lastTen: mean(branch.slice(-10)), live: mean(live), forgotten };
+}
+
+const mean = (values: readonly number[]): number => values.reduce((sum, one) => sum + one, 0) / values.length;

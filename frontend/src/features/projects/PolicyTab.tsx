@@ -51,6 +51,17 @@ export function PolicyTab({ project, manages }: { project: ProjectOut; manages: 
         value={policy.reads_per_image}
         onChange={(value) => setPolicy({ ...policy, reads_per_image: Number(value) || 1 })}
       />
+      <NumberInput
+        label={t.policy.goalDice}
+        description={t.policy.goalDiceHint}
+        min={50}
+        max={100}
+        decimalScale={1}
+        maw={420}
+        disabled={!manages}
+        value={policy.goal_dice}
+        onChange={(value) => typeof value === "number" && setPolicy({ ...policy, goal_dice: value })}
+      />
       <Switch
         label={t.policy.personalise}
         description={t.policy.personaliseHint}

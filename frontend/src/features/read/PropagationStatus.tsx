@@ -1,17 +1,17 @@
 /** Where propagation stands; shown with any tool while something is propagated, because Enter and Esc then mean it. */
-import { Button, Group, Loader, Text } from "@mantine/core";
+import { Badge, Button, Group, Loader, Text } from "@mantine/core";
 import { t } from "../../ui";
 import { useSession } from "./SessionContext";
-import { useRead } from "./store";
+import { type PropagationState, useRead } from "./store";
+
+const words = t.propagation;
 
 export function PropagationStatus() {
   const session = useSession();
   const state = useRead((read) => read.propagation);
   if (!state) return null;
   const { pending, drawn, isShown, leftOutDice, problem } = state;
-  const words =
-    problem ??
-    (pending ? (isShown ? t.propagation.renewing : t.propagation.pending(drawn)) : t.propagation.shown(drawn));
+  const progress = pending ? (isShown ? words.renewing : words.pending(drawn)) : words.shown(drawn);
   return (
     <Group
       gap={8}
@@ -24,16 +24,53 @@ export function PropagationStatus() {
         size="xs"
         {...(problem && { c: "orange" })}
         role="status"
-        {...(leftOutDice !== null && { title: t.propagation.leftOut(leftOutDice) })}
+        {...(leftOutDice !== null && { title: words.leftOut(leftOutDice) })}
       >
-        {words}
+        {problem ?? progress}
       </Text>
+      {!pending && !problem && isShown && <Standing state={state} />}
       <Button size="compact-xs" disabled={pending || !isShown} onClick={() => session.accept("active")}>
-        {t.propagation.accept}
+        {words.accept}
       </Button>
       <Button size="compact-xs" variant="default" onClick={() => session.cancel()}>
-        {t.propagation.discard}
+        {words.discard}
       </Button>
     </Group>
+  );
+}
+
+/** What stands behind the proxy, how good it probably is, and whether that is enough. */
+function Standing({ state: { network, estimate, isLearning } }: { state: PropagationState }) {
+  const [part, why] =
+    network === null
+      ? [words.alone, words.aloneWhy]
+      : network.used
+        ? [words.together, words.togetherWhy(network.dice, network.slices)]
+        : [words.silent, words.silentWhy(network.dice)];
+  return (
+    <>
+      <Text size="xs" c="dimmed" title={isLearning ? words.learningWhy : why} data-testid="propagation-network">
+        {isLearning ? `${part}, ${words.learning}` : part}
+      </Text>
+      {estimate !== null && (
+        <Text
+          size="xs"
+          fw={600}
+          data-testid="propagation-estimate"
+          title={
+            estimate.low === null
+              ? words.estimateUnknown(estimate.cases, estimate.goal)
+              : words.estimateWhy(estimate.expected, estimate.cases, estimate.goal)
+          }
+        >
+          {words.estimate(estimate.expected, estimate.low, estimate.high)}
+        </Text>
+      )}
+      {estimate?.good_enough && (
+        <Badge size="sm" color="teal" title={words.goodEnoughWhy(estimate.goal)} data-testid="good-enough">
+          {words.goodEnough}
+        </Badge>
+      )}
+    </>
   );
 }

@@ -158,6 +158,7 @@ export class Propagating {
       return;
     }
     this.#waitsFor = null;
+    if (this.#learntMeanwhile(newest)) return;
     const isResumed = this.#newest === null && this.#wish === null;
     this.#newest = newest;
     if (newest.failure !== null && !isResumed) this.#fail(`${newest.failure.message} ${newest.failure.remedy}`);
@@ -169,6 +170,20 @@ export class Propagating {
       this.#wish = null;
       if (!this.#goOn(this.#plane)) say(t.propagation.noneLeft);
     } else if (wish === "show") await this.#lay(newest);
+  }
+
+  /** The proxy on the screen is the newest still, and only the branch has moved: say so, and look again until it is at rest. */
+  #learntMeanwhile(newest: PropagationOut): boolean {
+    if (this.#shown === null || this.#shown !== newest.revision_id || this.#newest?.job_id !== newest.job_id)
+      return false;
+    this.#newest = newest;
+    this.#tell({ problem: null });
+    this.#watchLearning();
+    return true;
+  }
+
+  #watchLearning(): void {
+    if (this.#newest?.is_learning && !this.#isStale) this.#timer = setTimeout(() => void this.refresh(), lookAgain_ms);
   }
 
   /** Lay the proxy over the image; what was drawn since it began makes it stale. */
@@ -191,6 +206,7 @@ export class Propagating {
     this.#shown = revisionId;
     this.#isStale = !isCurrent;
     this.#tell({ problem: null });
+    this.#watchLearning();
   }
 
   #planeOf(axis: PropagationOut["axis"]): Plane {
@@ -234,6 +250,8 @@ export class Propagating {
     const isShown = this.#shown !== null;
     const pending = change.problem === null && (!isShown || this.#isStale || this.#waitsFor !== null);
     const leftOutDice = this.#newest?.left_out_dice ?? null;
-    this.show({ propagation: { pending, drawn, isShown, leftOutDice, problem: change.problem } });
+    const { network = null, estimate = null, is_learning: isLearning = false } = this.#newest ?? {};
+    const found = { leftOutDice, network, estimate, isLearning };
+    this.show({ propagation: { pending, drawn, isShown, ...found, problem: change.problem } });
   }
 }

@@ -1,6 +1,14 @@
 /** What the reading screen shows. Never voxels: those live in the engine; this is what panels and bars are drawn from. */
 import { create } from "zustand";
-import type { ApiProblem, AssignmentOut, ImageOut, ProjectOut, SaveState, SegmentationOut } from "../../api";
+import type {
+  ApiProblem,
+  AssignmentOut,
+  ImageOut,
+  ProjectOut,
+  PropagationOut,
+  SaveState,
+  SegmentationOut,
+} from "../../api";
 import type { LabelInfo, LayerLook, Plane, Point3, Question, ViewerState } from "../../engine";
 
 /** One read-only map over the image: another expert's reading, or the model's proposal. */
@@ -45,6 +53,12 @@ export type PropagationState = {
   isShown: boolean;
   /** How well drawn slices are found again from their neighbours alone; null with fewer than three. */
   leftOutDice: number | null;
+  /** What the network had to do with it, null where it may not help. */
+  network: PropagationOut["network"];
+  /** How good the whole is thought to be. */
+  estimate: PropagationOut["estimate"];
+  /** The own branch learns from this reading just now. */
+  isLearning: boolean;
   /** Why there is none. */
   problem: string | null;
 };

@@ -11,6 +11,7 @@ export const jobs = {
     propagate: "Propagation",
     interact: "Interactive segmentation",
     opinions: "Several opinions",
+    update: "Learning while you draw",
   },
   inspection: "Look at an upload",
   states: { queued: "Waiting", running: "Running", done: "Done", failed: "Failed", cancelled: "Cancelled" },

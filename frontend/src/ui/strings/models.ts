@@ -57,6 +57,21 @@ export const models = {
   importStyle: "Import a style file",
   gatePassed: "Went live.",
   gateHeld: "Held back.",
+  streams: "Learning while drawing",
+  streamsHint:
+    "Each finished case that propagation helped with, in the order it was read. The branch that learns while its expert draws is asked for its prediction as it was before any label of that patient; it draws for its expert alone and never goes live by itself.",
+  streamCase: "Case",
+  streamBranch: "Branch, before it learnt",
+  streamLive: "Live style, before",
+  streamMean: "Branch, mean so far",
+  stream: (name: string, points: string) => `Dice of ${name}'s branch by case, before it learnt from it: ${points}`,
+  streamFigures: (mean: number, lastTen: number, live: number) =>
+    `Mean ${mean.toFixed(1)} Dice, last ten ${lastTen.toFixed(1)}; the live style on the same cases ${live.toFixed(1)}.`,
+  forgotten: (points: number) =>
+    points > 0
+      ? `Forgotten of the first cases: ${points.toFixed(1)} points.`
+      : `Nothing forgotten of the first cases (${signed(-points)} points).`,
+  forgottenUnknown: "Forgetting is measured from the second case on.",
   evaluation: "Evaluation on unseen readings",
   evaluate: "Evaluate",
   evaluationStarted: "The evaluation is queued. Its table appears here.",

@@ -135,6 +135,9 @@ export const policy = {
   prefills: { before: "Shown before reading, in the expert's own style", never: "Never: unassisted reads" },
   readsPerImage: "Reads per image",
   personalise: "Learn each expert's style from their submitted corrections",
+  goalDice: "Good enough, in Dice points",
+  goalDiceHint:
+    "While drawing, a propagated reading is marked good enough when the lower end of its estimate reaches this.",
   personaliseHint: "Happens in the background; a new style goes live only when it is better on held-out corrections.",
 } as const;
 

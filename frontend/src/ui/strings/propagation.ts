@@ -8,6 +8,25 @@ export const propagation = {
   shown: (drawn: number) =>
     `Propagated from ${plural(drawn, "drawn slice", "drawn slices")}; what you drew stays; faint where unsure`,
   leftOut: (dice: number) => `Drawn slices, each left out, are found again with Dice ${dice.toFixed(2)}`,
+  /** What stands behind it, in two or three words. */
+  alone: "propagation alone",
+  aloneWhy: "No prediction in your style may be shown here, so this is propagation and nothing else.",
+  silent: "your style waits",
+  silentWhy: (dice: number) =>
+    `Your style draws the slices you have drawn with Dice ${dice.toFixed(0)} so far: too little to have a part in this.`,
+  together: "with your style",
+  togetherWhy: (dice: number, slices: number) =>
+    `Merged with the prediction in your style, which drew ${plural(slices, "slice", "slices")} of yours with Dice ${dice.toFixed(0)} before it had seen them.`,
+  learning: "learning …",
+  learningWhy: "Your style learns from what you have drawn; the next propagation is better for it. Go on drawing.",
+  estimate: (dice: number, low: number | null, high: number | null) =>
+    low === null || high === null ? `Dice about ${dice.toFixed(0)}` : `Dice ${low.toFixed(0)}–${high.toFixed(0)}`,
+  estimateUnknown: (cases: number, goal: number) =>
+    `Estimated, not measured, and not calibrated yet: that takes 19 finished cases, and there are ${cases}. The goal of this project is ${goal.toFixed(0)}.`,
+  estimateWhy: (dice: number, cases: number, goal: number) =>
+    `Estimated, not measured: about ${dice.toFixed(0)}; nine in ten of your ${cases} finished cases lay within such an interval. The goal of this project is ${goal.toFixed(0)}.`,
+  goodEnough: "good enough",
+  goodEnoughWhy: (goal: number) => `The lower end has reached this project's goal of ${goal.toFixed(0)}. You decide.`,
   renewing: "You drew on: propagating again …",
   nothingDrawn: "Nothing to propagate: draw the object on one slice of this view first.",
   same: "The drawing already agrees with what was propagated.",

@@ -1,0 +1,183 @@
+"""Learning while drawing, over the wire and in the worker's own code: who learns, from what, who sees it, and what an interruption leaves.
+
+Jobs are done in this process, by what the worker calls. A killed worker is one that claimed and never came back: its lease is let run out.
+"""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import text
+
+from backend.database import Database
+from backend.jobs import rules
+from backend.jobs.rules import LeaseLost, Timing
+from tests.hospital import Hospital, Person, Reading
+from tests.integration.test_opinions import publish_model
+from tests.integration.test_propagations import SHAPE, block, newest, post
+from worker import online, propagation
+from worker.desk import Held, Interrupted
+from worker.gateway import Gateway
+from worker.gateway import queue as jobs
+from worker.inference import Inference
+
+NEVER_DUE = Timing(10_000, 10_000, 3600.0, rering_seconds=3600.0)
+
+
+@pytest.fixture
+def gateway(hospital: Hospital) -> Gateway:
+    state = hospital.app.state
+    return Gateway(state.database, state.blobs, state.settings)
+
+
+@pytest.fixture
+def inference(gateway: Gateway) -> Any:
+    made = Inference(gateway)
+    made.start()
+    yield made
+    made.stop()
+
+
+def scene(hospital: Hospital, images: int = 1, **policy: Any) -> tuple[str, list[Reading], list[Person]]:
+    """A project with a live model of an untrained network, its first reader's drafts, and all three readers."""
+    project = hospital.project(**{"blinding": "open", **policy})
+    made = [image for _ in range(images) for image in hospital.images(project, shape_zyx=SHAPE)]
+    people = [hospital.reader(project) for _ in range(3)]
+    publish_model(hospital, project, people, "expert_adaptive")
+    readings = [hospital.open(people[0], project, image) for image in made]
+    for reading in readings:
+        reading.labels_zyx = np.zeros(SHAPE, np.uint8)
+    return project, readings, people
+
+
+def do(gateway: Gateway, inference: Inference, kind: str) -> None:
+    """Claim the next job, which must be of this kind, and do it."""
+    job = jobs.claim(gateway, "interactive", "test")
+    assert job is not None and job.kind == kind
+    {"propagate": propagation.run, "update": online.run}[kind](gateway, inference, Held(job))
+
+
+def draw_and_propagate(reading: Reading, gateway: Gateway, inference: Inference, *slices: int) -> Any:
+    for k in slices:
+        reading.draw(block(k) | block(k, 2, 8))
+    assert post(reading).status_code == 202
+    do(gateway, inference, "propagate")
+    return newest(reading)
+
+
+def count(database: Database, what: str) -> int:
+    with database.read() as db:
+        return int(db.execute(text(f"SELECT count(*) FROM {what}")).scalar_one())
+
+
+def test_a_session_teaches_its_experts_branch_and_nothing_that_draws_for_anybody_else(
+    hospital: Hospital, gateway: Gateway, inference: Inference, database: Database
+) -> None:
+    project, [reading], _ = scene(hospital)
+    styles = reading.person.get("/styles", project_id=project).json()["items"]
+
+    first = draw_and_propagate(reading, gateway, inference, 1, 7)
+    assert first["network"]["slices"] == 4 and first["network"]["is_branch"] is False
+    assert first["is_learning"] is True
+    assert first["estimate"]["low"] is None and first["estimate"]["goal"] == 90
+    do(gateway, inference, "update")
+
+    assert count(database, "online_branches") == 1
+    assert newest(reading)["is_learning"] is False
+    second = draw_and_propagate(reading, gateway, inference, 4)
+    assert (second["network"]["slices"], second["network"]["is_branch"]) == (6, True)
+    assert reading.person.get("/styles", project_id=project).json()["items"] == styles, "what is live has not moved"
+    assert jobs.claim(gateway, "interactive", "test") is not None, "the second round is learnt from as well"
+
+
+@pytest.mark.parametrize(
+    ("policy", "helps"), [({"personalise": False}, True), ({"prefill": "never"}, False)], ids=["no learning", "no help"]
+)
+def test_nothing_learns_where_the_project_says_so(
+    hospital: Hospital, gateway: Gateway, inference: Inference, policy: dict[str, Any], helps: bool
+) -> None:
+    _, [reading], _ = scene(hospital, **policy)
+
+    found = draw_and_propagate(reading, gateway, inference, 1, 7)
+
+    assert (found["network"] is not None) is helps
+    assert found["is_learning"] is False and jobs.claim(gateway, "interactive", "test") is None
+
+
+def test_finished_cases_are_a_stream_that_its_owner_sees_and_no_other_reader(
+    hospital: Hospital, gateway: Gateway, inference: Inference, database: Database
+) -> None:
+    project, readings, people = scene(hospital, images=2)
+    for reading in readings:
+        draw_and_propagate(reading, gateway, inference, 1, 7)
+        do(gateway, inference, "update")
+        assert reading.submit().status_code == 200
+        with database.write() as db:
+            rules.tick(db, NEVER_DUE)
+        with database.read() as db:
+            before = db.execute(text("SELECT max(created_at) FROM online_branches")).scalar_one()
+        waiting = jobs.claim(gateway, "interactive", "test")
+        while waiting is not None and waiting.kind == "predict":
+            jobs.fail(gateway, waiting, jobs.JobFailure("x", "x", "x"))
+            waiting = jobs.claim(gateway, "interactive", "test")
+        assert waiting is not None and waiting.kind == "update" and "revision_id" in waiting.params
+        online.run(gateway, inference, Held(waiting))
+        with database.read() as db:
+            assert db.execute(text("SELECT max(created_at) FROM online_branches")).scalar_one() > before
+
+    [stream] = people[0].get("/streams", project_id=project).json()["items"]
+    one, two = stream["cases"]
+    assert one["prequential"] == one["live"], "before its first label the branch was the live style"
+    assert two["prequential"] is not None and two["after"] is not None
+    assert one["forgetting"] is None and two["forgetting"] is not None
+    assert people[1].get("/streams", project_id=project).json() == {"items": []}
+    assert hospital.admin.get("/streams", project_id=project).json()["items"] == [stream]
+    with database.write() as db:
+        rules.tick(db, NEVER_DUE)
+    assert count(database, "jobs WHERE kind = 'update' AND state = 'queued'") == 0, "each case is learnt from once"
+
+
+def test_killed_while_it_learns_the_next_worker_learns_the_same_once(
+    hospital: Hospital, gateway: Gateway, inference: Inference, database: Database
+) -> None:
+    _, [reading], _ = scene(hospital)
+    draw_and_propagate(reading, gateway, inference, 1, 7)
+    lost = jobs.claim(gateway, "interactive", "killed")
+    assert lost is not None and lost.kind == "update"
+    with database.write() as db:
+        db.execute(text("UPDATE jobs SET lease_until = now() - interval '1 second' WHERE id = :id"), {"id": lost.id})
+        rules.tick(db, NEVER_DUE)
+    assert newest(reading)["is_learning"] is True, "a reload is told so, too"
+
+    do(gateway, inference, "update")
+
+    with pytest.raises(LeaseLost):
+        online.run(gateway, inference, Held(lost))
+    assert count(database, "online_branches") == 1
+    assert count(database, "jobs WHERE kind = 'update' AND state = 'done' AND attempt = 2") == 1
+
+
+def test_stopped_between_two_steps_it_leaves_nothing_and_two_tabs_wait_for_one_update(
+    hospital: Hospital, gateway: Gateway, inference: Inference, database: Database
+) -> None:
+    _, [reading], _ = scene(hospital)
+    draw_and_propagate(reading, gateway, inference, 1, 7)
+    job = jobs.claim(gateway, "interactive", "stopping")
+    assert job is not None and job.kind == "update"
+    held = Held(job)
+    held.cancelled.set()
+
+    with pytest.raises(Interrupted):
+        online.run(gateway, inference, held)
+    jobs.settle(gateway, job, stopping=True)
+    assert count(database, "online_branches") == 0
+
+    for _ in range(2):
+        assert post(reading).status_code == 202
+        claimed = jobs.claim(gateway, "interactive", "test")
+        while claimed is not None and claimed.kind != "propagate":
+            jobs.settle(gateway, claimed, stopping=True)
+            claimed = jobs.claim(gateway, "interactive", "test")
+        assert claimed is not None
+        propagation.run(gateway, inference, Held(claimed))
+    assert count(database, "jobs WHERE kind = 'update' AND state = 'queued'") == 1
