@@ -12,7 +12,7 @@ import numpy as np
 
 from worker import proxies
 from worker.desk import Held, Interrupted
-from worker.gateway import Gateway, online
+from worker.gateway import Gateway, memory, online
 from worker.gateway.images import LabelArray
 from worker.gateway.online import UpdatePlan
 from worker.inference import Inference
@@ -31,6 +31,8 @@ def run(gateway: Gateway, inference: Inference, held: Held) -> None:
         _finish(gateway, inference, held, plan, begun)
         return
     session = _session(plan)
+    needed = memory.propagating(plan.image, len(plan.label_values))
+    held.until_end.enter_context(memory.room(needed, plan.image, "Learning from"))
     drawn = proxies.masks_of(session)
     shows = any(mask.any() for slices in drawn.values() for mask in slices.values())
     if plan.drawing is None or session.voxels > proxies.MOST_VOXELS or not shows:

@@ -42,11 +42,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.interactive", description=__doc__)
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--small", action="store_true")
+    parser.add_argument("--waits", action="store_true", help="B6 alone, for a machine that is idle for a minute only")
     parser.add_argument("--out", type=Path, help="a file for the rows of every case")
     asked = parser.parse_args()
     for missing in {"msd-hippocampus", "volumes3d"} - set(sets.names()):
         say(f"SKIPPED {missing}: not under {sets.PACK}")
     os.environ["OMP_NUM_THREADS"] = "1"
+    if asked.waits:
+        return report("interactive-waits", waits())
     with ProcessPoolExecutor(os.cpu_count() or 1) as pool:
         tasks = list(sets.tasks(40 if asked.full else 12))
         rows = [
@@ -59,11 +62,15 @@ def main() -> int:
         steps = [step for found in pool.map(strategies.session, *zip(*sessions, strict=True)) for step in found]
     if asked.out:
         asked.out.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    waits = [
+    return report("interactive", [*proxy_figures(rows), *strategy_figures(steps), *waits()], cases=len(rows))
+
+
+def waits() -> list[Figure]:
+    """B6."""
+    return [
         Figure(f"B6 {name}", round(1000 * seconds, 1), "ms", WAITS_MS[name])
         for name, seconds in propagation.seconds(propagation.timed()).items()
     ]
-    return report("interactive", [*proxy_figures(rows), *strategy_figures(steps), *waits], cases=len(rows))
 
 
 def strategy_figures(steps: list[strategies.Step]) -> list[Figure]:

@@ -3,7 +3,8 @@
 The doctor is the reader of the hippocampus pack: draws the truth on coronal slices with a hand that is not still (`strategies.by_hand`). The
 live network knows two simulated experts on volumes outside the stream, and not this hand. Per volume: the branch predicts before any label
 is used (prequential Dice); three slices are drawn, propagated and learnt from; then one proposed slice after another up to the budget,
-merged with the branch's prediction, learnt from again; what then lies there is the reading, which is replayed later. Nothing but drawn
+merged with the branch's prediction, learnt from again; what then lies there is the reading, which is replayed later. Only the last round is
+registered, the others are the preview (the product registers every round; here that would be three quarters of the time). Nothing but drawn
 slices comes from the truth. *Offline* is the same network trained on every slice of the same volumes. *Cold* is a network that begins from
 nothing and learns from the readings of the stream alone, beside the same network taught by every slice of them: the paper's own comparison.
 
@@ -189,7 +190,7 @@ def _read(
     drawn = {k: by_hand(shot.mask[k], shot.spacing_mm[1:], generator) for k in (first, (first + last) // 2, last)}
     rounds: list[tuple[float, float]] = []
     while True:
-        proxy = propagate(shot.image, {1: drawn}, shot.spacing_mm)
+        proxy = propagate(shot.image, {1: drawn}, shot.spacing_mm, register=len(drawn) >= way.budget)
         network = drawn_by(predictor, branch, shot)[None]
         front = merge(proxy, {1: drawn}, network) if way.merges else proxy
         read = front.labels_DHW == 1

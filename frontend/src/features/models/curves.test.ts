@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { columnsOf, outlookWords } from "./curves";
+import { columnsOf, outlookWords, streamColumns, streamFigures } from "./curves";
 
 const point = (number: number, readings: number, dice: number) => ({
   number,
@@ -28,5 +28,29 @@ describe("a style's curve", () => {
     expect(outlookWords(forecast, 90)).toBe("Annotate about 4 more cases to reach 90 Dice, by the curve so far.");
     expect(outlookWords({ outlook: "unknown", more: null, ceiling: null, spread: null }, 90)).toContain("three");
     expect(outlookWords({ outlook: "beyond", more: null, ceiling: 88.24, spread: 1 }, 90)).toContain("88.2");
+  });
+});
+
+describe("a stream of cases", () => {
+  const one = (number: number, prequential: number | null, forgetting: number | null) => ({
+    number,
+    created_at: "2026-11-21T12:00:00Z",
+    prequential,
+    live: prequential,
+    after: 90,
+    forgetting,
+  });
+
+  test("counts what was predicted before it was known, and tells the newest forgetting", () => {
+    const cases = [one(1, 80, null), one(2, null, 1.5), one(3, 84, 0.5)];
+
+    expect(streamColumns(cases)).toEqual([
+      [1, 3],
+      [80, 84],
+      [80, 82],
+      [80, 84],
+    ]);
+    expect(streamFigures(cases)).toEqual({ mean: 82, lastTen: 82, live: 82, forgotten: 0.5 });
+    expect(streamFigures([one(1, null, null)])).toBeNull();
   });
 });
