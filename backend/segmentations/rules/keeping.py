@@ -159,7 +159,7 @@ def put_proxy(db: WriteSession, reading: store.Segmentation, kept: KeptLabels, r
     Conflict when the reading was set back to another revision since.
 
     A proxy is a segmentation of its own: its reader alone sees it, nothing learns from it and nothing is measured by it. It has no
-    style: no network has a part in it.
+    style: a branch that had a part in it is none.
     """
     _check_grid(db, reading.image_id, kept)
     set_back = store.newest_set_back(db, reading.id)
