@@ -2,12 +2,11 @@
 
 `expected_dice` needs no truth: it is the Dice that a map has on average if its own chances are right. They are not quite, so finished cases
 calibrate it by split conformal prediction, scaled by the map's own doubt (1 - expected): a nearly finished volume gets a narrow band, a
-hardly begun one a wide band. One case counts once, however many of its rounds are known: rounds of a case are not independent. Pure arrays.
+hardly begun one a wide band. Rounds of a case share one case's weight, because they are not independent. Pure arrays.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -52,10 +51,11 @@ def band(expected: float, cases: Sequence[Sequence[tuple[float, float]]]) -> Ban
     if len(errors) < LEAST_CASES:
         return None
     bias = float(np.median([np.median(one) for one in errors]))
-    rank = math.ceil(NOMINAL * (len(errors) + 1)) - 1
-    # Of each case its own 90th percentile stands for it, so that long sessions do not outvote short ones.
-    worst = sorted(float(np.quantile(np.abs(one - bias), NOMINAL)) for one in errors)
-    reach = worst[min(rank, len(worst) - 1)] * _doubt(expected)
+    off = np.abs(np.concatenate(errors) - bias)
+    share = np.concatenate([np.full(len(one), 1 / (len(one) * (len(errors) + 1))) for one in errors])
+    order = np.argsort(off)
+    rank = int(np.searchsorted(np.cumsum(share[order]), NOMINAL))
+    reach = float(off[order][min(rank, len(off) - 1)]) * _doubt(expected)
     centre = expected + bias * _doubt(expected)
     return Band(_points(centre), _points(centre - reach), _points(centre + reach))
 
