@@ -101,6 +101,7 @@ def open_case(page: Page, url: str, case: OneCase) -> None:
         sign_in(page, url, case.name)
         page.goto(f"{url}/read/{case.assignment['id']}")
     expect(page.get_by_test_id("submit")).to_be_enabled(timeout=30_000)
+    page.get_by_label("Brush", exact=True).click()
     brush = page.get_by_test_id("brush-size")
     brush.fill("0.6")
     brush.press("Enter")

@@ -18,6 +18,13 @@ from worker import demo as worker_demo
 
 CASES_TO_READ = 5
 
+# Notices go by themselves: each is written down when it appears.
+KEEP_NOTICES = """window.notices = [];
+addEventListener("DOMContentLoaded", () => new MutationObserver((changes) => {
+  for (const { addedNodes } of changes)
+    for (const node of addedNodes) if (node.matches?.("[data-tone]")) notices.push(node.textContent);
+}).observe(document.body, { subtree: true, childList: true }));"""
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory):
@@ -36,10 +43,12 @@ def test_the_sixth_prediction_is_closer_to_the_doctors_own_hand(
         "predictions in the average style", lambda: predicted(page, project["id"], CASES_TO_READ + 1), 120, 0.5
     )
 
+    page.add_init_script(KEEP_NOTICES)
     page.goto(server.url)
     page.get_by_test_id("start-reading").click()
     strokes = sum(read_one(page, first) for _ in range(CASES_TO_READ))
     live = eventually("a style of the doctor's own", lambda: own_style(page, project["id"]), 180, 0.5)
+    eventually("its announcement", lambda: any(live["label"] in one for one in page.evaluate("window.notices")), 20)
     ours = eventually("predictions in it", lambda: predicted(page, project["id"], 1, live["id"]), 120, 0.5)
 
     image_id = next(

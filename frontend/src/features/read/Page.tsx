@@ -4,7 +4,7 @@ import { useQueryClient } from "@tanstack/react-query";
 import { ArrowLeft, History, Keyboard } from "lucide-react";
 import { useCallback, useEffect, useState } from "react";
 import { Link, useNavigate, useParams } from "react-router";
-import { asProblem } from "../../api";
+import { asProblem, preferencesQuery } from "../../api";
 import { Banner, PlainFrame, Problem, SimulatedBadge, say, t, Waiting } from "../../ui";
 import { helpWords } from "../worklist";
 import { AboutImage } from "./AboutImage";
@@ -89,14 +89,17 @@ type Address = { assignment?: string; project?: string; image?: string };
 /** Opens the case and leaves the former one; null while it is on its way. */
 function useOpenRead({ assignment, project = "", image = "" }: Address, attempt: number): ReadSession | null {
   const [session, setSession] = useState<ReadSession | null>(null);
+  const queries = useQueryClient();
   // biome-ignore lint/correctness/useExhaustiveDependencies: `attempt` is the wish to open the same case again
   useEffect(() => {
     let left = false;
     let opened: ReadSession | null = null;
     useRead.setState(emptyRead);
     const fail = (error: unknown) => !left && useRead.setState({ phase: "failed", problem: asProblem(error) });
-    (assignment ? ReadSession.open(assignment) : ReadSession.look(project, image))
-      .then((next) => {
+    // The tool must not change in the hand later on; without the preferences the case opens with the defaults.
+    const habits = queries.ensureQueryData(preferencesQuery).catch(() => null);
+    Promise.all([assignment ? ReadSession.open(assignment) : ReadSession.look(project, image), habits])
+      .then(([next]) => {
         if (left) return next.leave();
         opened = next;
         setSession(next);
@@ -108,7 +111,7 @@ function useOpenRead({ assignment, project = "", image = "" }: Address, attempt:
       setSession(null);
       opened?.leave();
     };
-  }, [assignment, project, image, attempt]);
+  }, [assignment, project, image, attempt, queries]);
   return session;
 }
 

@@ -200,9 +200,9 @@ export const read = {
   soloHint: "Click: show or hide. Shift+click: only this one.",
   proposal: "Prediction",
   noProposal: (style: string) =>
-    `No prediction of this image yet. One in ${style} appears here when it is computed; you can draw without it.`,
+    `No prediction of this image yet. It appears here when it is computed (${style}); you can draw without it.`,
   noModel: "No prediction: no model has learnt in this project yet. You can draw without it.",
-  olderStyle: (live: string) => `Drawn in an older style; ${live} draws now.`,
+  olderStyle: (live: string) => `Drawn in an older style. Live now: ${live}.`,
   predictAgain: "Predict again",
   proposalAsked: "Being computed. It appears here by itself.",
   proposalForbidden: "This project asks for unassisted reads: no prediction is shown.",

@@ -26,8 +26,8 @@ export const worklist = {
   prediction: "Prediction",
   noPrediction: "None yet",
   styleNews: (style: string, project: string, readings: number) =>
-    `From here on ${style} draws for you in ${project}${readings > 0 ? `; it learnt from ${plural(readings, "reading", "readings")}` : ""}.`,
-  olderStyle: (live: string) => `older; ${live} draws now`,
+    `New style from here on in ${project}: ${style}${readings > 0 ? `, learnt from ${plural(readings, "reading", "readings")}` : ""}.`,
+  olderStyle: (live: string) => `an older one; now ${live}`,
   changed: "Last changed",
   start: "Start reading",
   open: "Open",
