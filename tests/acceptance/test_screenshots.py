@@ -81,8 +81,14 @@ def test_every_page_opens_and_names_its_controls(server: Running, page: Page, co
 @pytest.mark.skipif(
     os.environ.get("CONSILIUM_SCREENSHOTS") != "1", reason="takes pictures for docs/: set CONSILIUM_SCREENSHOTS=1"
 )
-def test_every_page_has_its_picture(server: Running, page: Page) -> None:
+def test_every_page_has_its_picture(page: Page, tmp_path: Path) -> None:
     """docs/screenshots/pages: every page dark, the most used ones light, the narrowest at 320 pixels."""
+    with running(tmp_path / "data", CONSILIUM_DEMO="true") as untouched:
+        photograph_pages(page, untouched)
+
+
+def photograph_pages(page: Page, server: Running) -> None:
+    """Every page of a demo that nobody has used yet."""
     eventually("the demo project", lambda: (server.data / "demo-loaded").exists(), 90)
     page.goto(f"{server.url}/login")
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
@@ -134,6 +140,7 @@ def photograph(page: Page, url: str, project_id: str, folder: Path) -> None:
     ]
     todo = next(a for a in reads if a["state"] != "submitted" and a["prediction"])
     open_read(page, f"{url}/read/{todo['id']}")
+    page.get_by_test_id("tour").get_by_role("button", name="Skip").click()
     expect(page.get_by_test_id("accept-all")).to_be_enabled(timeout=20_000)
     shoot(page, folder / "read.png")
     open_page(page, f"{url}/?project={project_id}")

@@ -17,7 +17,7 @@ import {
   thumbnailAddress,
 } from "../../api";
 import { ActionsHead, EmptyState, Page, Problem, SimulatedBadge, say, Thumbnail, t, Waiting } from "../../ui";
-import { helpWords } from "./help";
+import { hasOlderPrediction, helpOf } from "./help";
 
 const states = ["assigned", "opened", "drafting", "submitted"] as const;
 const sorts = ["order", "name", "updated"] as const;
@@ -254,7 +254,7 @@ function Reads({ rows, projects }: { rows: readonly AssignmentOut[]; projects: r
                 </Badge>
                 {row.submission && (
                   <Text size="xs" c="dimmed" mt={2} data-testid="read-help">
-                    {helpWords(row.submission)}
+                    {helpOf(row.submission)}
                   </Text>
                 )}
               </Table.Td>
@@ -262,15 +262,15 @@ function Reads({ rows, projects }: { rows: readonly AssignmentOut[]; projects: r
                 <Text size="sm" {...(row.prediction ? {} : { c: "dimmed" })}>
                   {row.prediction ? row.prediction.style_label : t.worklist.noPrediction}
                 </Text>
-                {row.prediction && row.live_style && row.prediction.style_id !== row.live_style.style_id && (
+                {hasOlderPrediction(row) && (
                   <Text size="xs" c="dimmed" data-testid="older-style">
-                    {t.worklist.olderStyle(row.live_style.style_label)}
+                    {t.worklist.olderStyle(row.live_style?.style_label ?? "")}
                   </Text>
                 )}
               </Table.Td>
               <Table.Td>
                 <Text size="sm" c="dimmed">
-                  {t.units.dateTime(row.updated_at)}
+                  {t.units.dateTime(row.submission?.submitted_at ?? row.updated_at)}
                 </Text>
               </Table.Td>
               <Table.Td ta="right">
