@@ -1,6 +1,7 @@
-/** How dialogs end, and the ones that only ask: the way back stands first, what acts stands last, both to the right. */
+/** Dialogs that are filled in, and those that only ask: the way back stands first, what acts stands last, both to the right. */
 import { Button, Group, Modal, Stack, Text } from "@mantine/core";
-import type { ReactNode } from "react";
+import type { FormEvent, ReactNode } from "react";
+import { Problem } from "./parts";
 import { t } from "./strings";
 
 type ButtonsProps = {
@@ -44,6 +45,45 @@ export function Question({ opened, title, words, back, onBack, size = "md", chil
           {children}
         </DialogButtons>
       </Stack>
+    </Modal>
+  );
+}
+
+type FormProps = {
+  title: string;
+  /** What the button that sends the form is called. */
+  act: string;
+  busy: boolean;
+  problem: { title: string; detail: string } | null;
+  /** False while something is still to be filled in. */
+  ready?: boolean;
+  /** True where what it does cannot simply be undone. */
+  isGrave?: boolean;
+  onSubmit: () => void;
+  onClose: () => void;
+  children: ReactNode;
+};
+
+/** Filled in and sent by its button or by Enter; what the server refuses stands above the buttons, and the form stays. */
+export function FormDialog(props: FormProps) {
+  const { title, act, busy, problem, ready = true, isGrave = false, onSubmit, onClose, children } = props;
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (ready) onSubmit();
+  };
+  return (
+    <Modal opened onClose={onClose} title={title}>
+      <form onSubmit={submit}>
+        <Stack>
+          {children}
+          {problem && <Problem problem={problem} />}
+          <DialogButtons onBack={onClose}>
+            <Button type="submit" loading={busy} disabled={!ready} {...(isGrave ? { color: "red" } : {})}>
+              {act}
+            </Button>
+          </DialogButtons>
+        </Stack>
+      </form>
     </Modal>
   );
 }

@@ -3,8 +3,9 @@ import { lazy } from "react";
 
 export { Banner } from "./Banner";
 export { ConfirmByName } from "./ConfirmByName";
-export { DialogButtons, Question } from "./dialogs";
+export { DialogButtons, FormDialog, Question } from "./dialogs";
 export { ErrorBoundary } from "./ErrorBoundary";
+export { NameFields, trimmed } from "./NameFields";
 export { isGoodPassword, NewPassword } from "./NewPassword";
 export type { PlotProps } from "./Plot";
 export { ActionsHead, EmptyState, Page, Problem, ShownOnce, SimulatedBadge, Thumbnail, Waiting } from "./parts";

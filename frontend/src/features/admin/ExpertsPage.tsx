@@ -1,10 +1,21 @@
 /** Experts: people whose way of drawing matters, with or without an account. */
-import { Badge, Button, Modal, Select, Stack, Table, Text, Textarea, TextInput } from "@mantine/core";
+import { Badge, Button, Select, Table, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { UserPlus } from "lucide-react";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { asProblem, createExpert, type ExpertOut, expertsQuery, updateExpert, useAction, usersQuery } from "../../api";
-import { ActionsHead, ConfirmByName, EmptyState, Page, Problem, t, Waiting } from "../../ui";
+import {
+  ActionsHead,
+  ConfirmByName,
+  EmptyState,
+  FormDialog,
+  NameFields,
+  Page,
+  Problem,
+  t,
+  trimmed,
+  Waiting,
+} from "../../ui";
 
 export function ExpertsPage() {
   const experts = useQuery(expertsQuery);
@@ -118,84 +129,50 @@ function Unlink({ expert, onClose }: { expert: ExpertOut; onClose: () => void })
   );
 }
 
+const longest = { name: 200, description: 2000 };
+
 function EditExpert({ expert, onClose }: { expert: ExpertOut; onClose: () => void }) {
-  const [name, setName] = useState(expert.name);
-  const [description, setDescription] = useState(expert.description);
+  const [naming, setNaming] = useState({ name: expert.name, description: expert.description });
   const save = useAction(updateExpert, { stale: ["experts", "project-experts"], shownInPlace: true, onDone: onClose });
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    save.run(expert.id, { name: name.trim(), description: description.trim() });
-  };
   return (
-    <Modal opened onClose={onClose} title={t.experts.editOf(expert.name)}>
-      <form onSubmit={submit}>
-        <Stack>
-          {save.problem && <Problem problem={save.problem} />}
-          <TextInput
-            label={t.projects.name}
-            required
-            maxLength={200}
-            data-autofocus
-            value={name}
-            onChange={(event) => setName(event.currentTarget.value)}
-          />
-          <Textarea
-            label={t.projects.description}
-            maxLength={2000}
-            value={description}
-            onChange={(event) => setDescription(event.currentTarget.value)}
-          />
-          <Button type="submit" loading={save.busy} disabled={name.trim() === ""}>
-            {t.shell.save}
-          </Button>
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog
+      title={t.experts.editOf(expert.name)}
+      act={t.shell.save}
+      busy={save.busy}
+      problem={save.problem}
+      ready={naming.name.trim() !== ""}
+      onSubmit={() => save.run(expert.id, trimmed(naming))}
+      onClose={onClose}
+    >
+      <NameFields value={naming} onChange={setNaming} longest={longest} />
+    </FormDialog>
   );
 }
 
 function AddExpert({ choices, onClose }: { choices: Choice[]; onClose: () => void }) {
-  const [name, setName] = useState("");
-  const [description, setDescription] = useState("");
+  const [naming, setNaming] = useState({ name: "", description: "" });
   const [userId, setUserId] = useState<string | null>(null);
   const create = useAction(createExpert, { stale: ["experts"], shownInPlace: true, onDone: onClose });
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    create.run({ name: name.trim(), description: description.trim(), user_id: userId });
-  };
   return (
-    <Modal opened onClose={onClose} title={t.experts.add}>
-      <form onSubmit={submit}>
-        <Stack>
-          {create.problem && <Problem problem={create.problem} />}
-          <TextInput
-            label={t.projects.name}
-            required
-            maxLength={200}
-            data-autofocus
-            value={name}
-            onChange={(event) => setName(event.currentTarget.value)}
-          />
-          <Textarea
-            label={t.projects.description}
-            maxLength={2000}
-            value={description}
-            onChange={(event) => setDescription(event.currentTarget.value)}
-          />
-          <Select
-            label={t.experts.account}
-            description={t.experts.accountHint}
-            clearable
-            searchable
-            data={choices}
-            value={userId}
-            onChange={setUserId}
-          />
-          <Button type="submit" loading={create.busy} disabled={name.trim() === ""}>
-            {t.experts.add}
-          </Button>
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog
+      title={t.experts.add}
+      act={t.experts.add}
+      busy={create.busy}
+      problem={create.problem}
+      ready={naming.name.trim() !== ""}
+      onSubmit={() => create.run({ ...trimmed(naming), user_id: userId })}
+      onClose={onClose}
+    >
+      <NameFields value={naming} onChange={setNaming} longest={longest} />
+      <Select
+        label={t.experts.account}
+        description={t.experts.accountHint}
+        clearable
+        searchable
+        data={choices}
+        value={userId}
+        onChange={setUserId}
+      />
+    </FormDialog>
   );
 }

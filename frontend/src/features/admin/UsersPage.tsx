@@ -1,8 +1,8 @@
 /** Accounts: invite with a one-time link, change a role, lock, link again. Nobody ever types somebody else's password. */
-import { Badge, Button, Group, Modal, Select, Stack, Table, Text, TextInput } from "@mantine/core";
+import { Badge, Button, Group, Modal, Select, Table, Text, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { UserPlus } from "lucide-react";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import {
   asProblem,
   createLink,
@@ -13,7 +13,7 @@ import {
   useAction,
   usersQuery,
 } from "../../api";
-import { ActionsHead, ConfirmByName, EmptyState, Page, Problem, ShownOnce, t, Waiting } from "../../ui";
+import { ActionsHead, ConfirmByName, EmptyState, FormDialog, Page, Problem, ShownOnce, t, Waiting } from "../../ui";
 import { UserAccess } from "./UserAccess";
 
 const roles = ["expert", "admin", "integrator"] as const;
@@ -171,45 +171,41 @@ function Invite({ onClose, onLink }: { onClose: () => void; onLink: (link: Link)
     shownInPlace: true,
     onDone: ({ user, link }) => onLink({ name: user.name, ...link }),
   });
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    create.run({ name: name.trim(), display_name: displayName.trim(), role });
-  };
   return (
-    <Modal opened onClose={onClose} title={t.users.invite}>
-      <form onSubmit={submit}>
-        <Stack>
-          {create.problem && <Problem problem={create.problem} />}
-          <TextInput
-            label={t.users.name}
-            description={t.users.nameHint}
-            required
-            maxLength={64}
-            autoComplete="off"
-            data-autofocus
-            value={name}
-            onChange={(event) => setName(event.currentTarget.value)}
-          />
-          <TextInput
-            label={t.users.displayName}
-            required
-            maxLength={200}
-            autoComplete="off"
-            value={displayName}
-            onChange={(event) => setDisplayName(event.currentTarget.value)}
-          />
-          <Select
-            label={t.users.role}
-            data={roleChoices}
-            allowDeselect={false}
-            value={role}
-            onChange={(value) => value && setRole(value)}
-          />
-          <Button type="submit" loading={create.busy} disabled={name.trim() === "" || displayName.trim() === ""}>
-            {t.users.makeLink}
-          </Button>
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog
+      title={t.users.invite}
+      act={t.users.makeLink}
+      busy={create.busy}
+      problem={create.problem}
+      ready={name.trim() !== "" && displayName.trim() !== ""}
+      onSubmit={() => create.run({ name: name.trim(), display_name: displayName.trim(), role })}
+      onClose={onClose}
+    >
+      <TextInput
+        label={t.users.name}
+        description={t.users.nameHint}
+        required
+        maxLength={64}
+        autoComplete="off"
+        data-autofocus
+        value={name}
+        onChange={(event) => setName(event.currentTarget.value)}
+      />
+      <TextInput
+        label={t.users.displayName}
+        required
+        maxLength={200}
+        autoComplete="off"
+        value={displayName}
+        onChange={(event) => setDisplayName(event.currentTarget.value)}
+      />
+      <Select
+        label={t.users.role}
+        data={roleChoices}
+        allowDeselect={false}
+        value={role}
+        onChange={(value) => value && setRole(value)}
+      />
+    </FormDialog>
   );
 }

@@ -1,11 +1,11 @@
 /** The projects I belong to (an admin: all), and making a new one. */
-import { Button, Card, Group, Modal, Progress, SimpleGrid, Stack, Text, Textarea, TextInput } from "@mantine/core";
+import { Button, Card, Group, Progress, SimpleGrid, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { FolderPlus } from "lucide-react";
-import { type FormEvent, useState } from "react";
+import { useState } from "react";
 import { Link, useNavigate } from "react-router";
 import { asProblem, createProject, type ProjectOut, projectsQuery, sessionQuery, useAction } from "../../api";
-import { EmptyState, Page, Problem, SimulatedBadge, t, Waiting } from "../../ui";
+import { EmptyState, FormDialog, NameFields, Page, Problem, SimulatedBadge, t, trimmed, Waiting } from "../../ui";
 
 export function ProjectsPage() {
   const projects = useQuery(projectsQuery);
@@ -72,43 +72,27 @@ function ProjectCard({ project }: { project: ProjectOut }) {
 
 function NewProject({ onClose }: { onClose: () => void }) {
   const navigate = useNavigate();
-  const [name, setName] = useState("");
-  const [description, setDescription] = useState("");
+  const [naming, setNaming] = useState({ name: "", description: "" });
   const create = useAction(createProject, {
     stale: ["projects"],
     shownInPlace: true,
     onDone: (project) => void navigate(`/projects/${project.id}`),
   });
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    create.run(name.trim(), description.trim());
+  const submit = () => {
+    const { name, description } = trimmed(naming);
+    create.run(name, description);
   };
   return (
-    <Modal opened onClose={onClose} title={t.projects.create}>
-      <form onSubmit={submit}>
-        <Stack>
-          {create.problem && <Problem problem={create.problem} />}
-          <TextInput
-            label={t.projects.name}
-            required
-            maxLength={120}
-            data-autofocus
-            value={name}
-            onChange={(event) => setName(event.currentTarget.value)}
-          />
-          <Textarea
-            label={t.projects.description}
-            maxLength={4000}
-            autosize
-            minRows={2}
-            value={description}
-            onChange={(event) => setDescription(event.currentTarget.value)}
-          />
-          <Button type="submit" loading={create.busy} disabled={name.trim() === ""}>
-            {t.projects.create}
-          </Button>
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog
+      title={t.projects.create}
+      act={t.projects.create}
+      busy={create.busy}
+      problem={create.problem}
+      ready={naming.name.trim() !== ""}
+      onSubmit={submit}
+      onClose={onClose}
+    >
+      <NameFields value={naming} onChange={setNaming} longest={{ name: 120, description: 4000 }} />
+    </FormDialog>
   );
 }

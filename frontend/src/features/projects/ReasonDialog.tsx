@@ -1,8 +1,8 @@
 /** Asks why, before something that others will notice; says what will happen and what stays. The reason goes to the audit. */
-import { Button, Modal, Stack, Text, TextInput } from "@mantine/core";
-import { type FormEvent, type ReactNode, useState } from "react";
+import { Text, TextInput } from "@mantine/core";
+import { type ReactNode, useState } from "react";
 import type { ApiProblem } from "../../api";
-import { DialogButtons, Problem, t } from "../../ui";
+import { FormDialog, t } from "../../ui";
 
 type Props = {
   title: string;
@@ -17,45 +17,21 @@ type Props = {
   children?: ReactNode;
 };
 
-export function ReasonDialog({
-  title,
-  consequence,
-  act,
-  busy,
-  problem,
-  onConfirm,
-  onClose,
-  ready = true,
-  children,
-}: Props) {
+export function ReasonDialog({ consequence, onConfirm, children, ...dialog }: Props) {
   const [reason, setReason] = useState("");
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    if (ready) onConfirm(reason.trim());
-  };
   return (
-    <Modal opened onClose={onClose} title={title}>
-      <form onSubmit={submit}>
-        <Stack>
-          <Text size="sm">{consequence}</Text>
-          {children}
-          {problem && <Problem problem={problem} />}
-          <TextInput
-            label={t.project.reason}
-            description={t.project.reasonHint}
-            maxLength={1000}
-            autoComplete="off"
-            data-autofocus
-            value={reason}
-            onChange={(event) => setReason(event.currentTarget.value)}
-          />
-          <DialogButtons onBack={onClose}>
-            <Button type="submit" loading={busy} disabled={!ready}>
-              {act}
-            </Button>
-          </DialogButtons>
-        </Stack>
-      </form>
-    </Modal>
+    <FormDialog {...dialog} onSubmit={() => onConfirm(reason.trim())}>
+      <Text size="sm">{consequence}</Text>
+      {children}
+      <TextInput
+        label={t.project.reason}
+        description={t.project.reasonHint}
+        maxLength={1000}
+        autoComplete="off"
+        data-autofocus
+        value={reason}
+        onChange={(event) => setReason(event.currentTarget.value)}
+      />
+    </FormDialog>
   );
 }
