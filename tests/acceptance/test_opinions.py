@@ -92,13 +92,13 @@ def test_the_second_opinion_is_taken_corrected_undone_and_another_submitted(
     expect(last).to_have_attribute("aria-label", re.compile("As Expert5"))
     last.click()
     over = page.get_by_role("dialog", name="Replace what you drew?")
-    expect(over).to_contain_text("As Expert5 changes")
+    expect(over).to_contain_text("“As Expert5” changes 1 voxel")
     page.screenshot(path=tmp_path / "opinions-4.png")
     page.keyboard.press("Enter")  # the way back has the focus
     expect(over).to_have_count(0)
     assert np.array_equal(case.labels(), mine) and mine.any()
     last.click()
-    over.get_by_role("button", name="Accept As Expert5").click()
+    over.get_by_role("button", name="Accept “As Expert5”").click()
     wait_saved(page)
     assert int((case.labels() == 1).sum()) == shown[-1]["voxels"]["1"]
 

@@ -45,8 +45,8 @@ function Overdraw() {
     close();
     asked?.proceed();
   };
-  const { title, words, taken, keep, accept: yes } = t.read.overdraw;
-  const what = asked?.taken.kind === "opinion" ? asked.taken.name : taken[asked?.taken.kind ?? "prediction"];
+  const { title, words, taken, named, keep, accept: yes } = t.read.overdraw;
+  const what = asked?.taken.kind === "opinion" ? named(asked.taken.name) : taken[asked?.taken.kind ?? "prediction"];
   const voxels = countByName(asked?.voxels ?? new Map(), labels);
   return (
     <Question opened={asked !== null} title={title} words={words(what, voxels)} back={keep} onBack={close}>

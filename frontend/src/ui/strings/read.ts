@@ -132,6 +132,7 @@ export const read = {
   overdraw: {
     title: "Replace what you drew?",
     taken: { prediction: "the prediction", answer: "the proposal", propagation: "the propagation" },
+    named: (opinion: string) => `“${opinion}”`,
     erased: "erased",
     words: (what: string, voxels: readonly (readonly [string, number])[]) => {
       const all = voxels.reduce((sum, [, count]) => sum + count, 0);
