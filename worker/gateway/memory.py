@@ -1,7 +1,7 @@
 """Room for large images: a job says what it will take before it takes it, and ends in words where that is more than there is.
 
-What a voxel takes is counted from the arrays that live at the same time at the worst moment, in bytes. Jobs that take much wait
-for each other, so that two that fit alone are not both begun.
+What a voxel takes is counted from the arrays that live at the same time at the worst moment, in bytes. A job that fits alone but not
+beside those in hand waits for one of them to end.
 """
 
 import contextlib
@@ -14,7 +14,8 @@ from backend.memory import Memory, read_memory
 
 LARGE_BYTES: Final = 2**30
 GIB: Final = 2**30
-_turn: Final = threading.Lock()
+_promised: Final[list[int]] = []
+_ended: Final = threading.Condition()  # of a job that was promised something
 
 
 class NoRoom(Exception):
@@ -43,15 +44,29 @@ def propagating(image: ImageFacts, labels: int) -> int:
 
 @contextlib.contextmanager
 def room(needed_bytes: int, image: ImageFacts, act: str, read: Callable[[], Memory] = read_memory) -> Iterator[None]:
-    """Within it a job may take so much; large ones one at a time. act: "Propagating". Raises NoRoom where there is less."""
+    """Within it a job may take so much; it begins when that is left. act: "Propagating". Raises NoRoom where it never would be."""
     if needed_bytes < LARGE_BYTES:
         yield
         return
-    with _turn:
-        left = read().available_bytes
-        if left is not None and left < needed_bytes:
-            raise NoRoom(_in_words(needed_bytes, left, image, act))
+    with _ended:
+        while not _fits(needed_bytes, image, act, read().available_bytes):
+            _ended.wait()
+        _promised.append(needed_bytes)
+    try:
         yield
+    finally:
+        with _ended:
+            _promised.remove(needed_bytes)
+            _ended.notify_all()
+
+
+def _fits(needed_bytes: int, image: ImageFacts, act: str, left_bytes: int | None) -> bool:
+    """Whether it fits beside what others were promised, who may not have taken it yet. Raises NoRoom where it would not fit alone."""
+    if left_bytes is None or left_bytes - sum(_promised) >= needed_bytes:
+        return True
+    if not _promised:
+        raise NoRoom(_in_words(needed_bytes, left_bytes, image, act))
+    return False
 
 
 def _in_words(needed_bytes: int, left_bytes: int, image: ImageFacts, act: str) -> JobFailure:

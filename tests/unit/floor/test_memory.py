@@ -1,5 +1,6 @@
 """What a process may still take, and jobs on images too large for it: asked before anything is made."""
 
+import threading
 from pathlib import Path
 from uuid import uuid4
 
@@ -68,6 +69,28 @@ def test_an_image_too_large_is_refused_with_its_size_what_it_takes_what_is_left_
     assert "Propagating an image of 1024 × 1024 × 512 voxels takes about 34.0 GiB" in str(refused.value)
     assert "8.0 GiB are free" in str(refused.value)
     assert "mem_limit" in refused.value.failure.remedy
+
+
+def test_what_fits_beside_a_large_job_begins_at_once_and_what_does_not_waits_for_its_end() -> None:
+    image = ImageFacts(uuid4(), uuid4(), 512, 512, 300, 1, [], 1.0, 0.0, [])
+    begun = threading.Event()
+
+    def left() -> Memory:
+        return Memory(8 * GIB, 8 * GIB)
+
+    def second() -> None:
+        with memory.room(6 * GIB, image, "", left):
+            begun.set()
+
+    with memory.room(5 * GIB, image, "", left):
+        with memory.room(3 * GIB, image, "", left):
+            pass
+        waiting = threading.Thread(target=second)
+        waiting.start()
+        assert not begun.wait(0.05)
+
+    waiting.join(timeout=30)
+    assert begun.is_set()
 
 
 def test_what_fits_and_what_is_small_is_begun_and_the_next_after_it() -> None:
