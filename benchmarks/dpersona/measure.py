@@ -18,7 +18,7 @@ from worker.learning.prediction import Predictor
 
 SAMPLES = 16
 COST_SAMPLES = 32
-COST_REPEATS = 15
+COST_REPEATS = 101
 Scale = Literal["tiny", "small", "full"]
 # Equal steps and batches for every method; a published variant's second stage is a third of its steps.
 STEPS = {"tiny": 300, "small": 900, "full": 6000}
@@ -149,18 +149,19 @@ def _cost(predictor: Predictor, trained: Trained, pack: Pack, case: int) -> dict
     image = torch.zeros(1, trained.config.in_channels, *predictor.frame, device=predictor.device)
 
     def milliseconds(work: Any) -> float:
-        times = []
-        for _ in range(COST_REPEATS):
-            began = time.process_time()
-            work()
-            times.append(1000 * (time.process_time() - began))
-        return float(np.median(times))
+        began = time.process_time()
+        work()
+        return 1000 * (time.process_time() - began)
 
-    with torch.no_grad():
-        one = milliseconds(lambda: predictor.network(image, rows[:1]))
-        many = milliseconds(
-            lambda: predictor.network.plausible(image, rows, COST_SAMPLES, torch.Generator().manual_seed(0))
-        )
+    def samples() -> Any:
+        return predictor.network.plausible(image, rows, COST_SAMPLES, torch.Generator().manual_seed(0))
+
+    with torch.no_grad():  # in turns, so that a busy machine is unfair to neither
+        times = [
+            (milliseconds(lambda: predictor.network(image, rows[:1])), milliseconds(samples))
+            for _ in range(COST_REPEATS)
+        ]
+    one, many = (float(value) for value in np.median(times, axis=0))
     return {
         "prediction_ms": round(one, 3),
         "samples_ms": round(many, 3),
