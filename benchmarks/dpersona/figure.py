@@ -16,11 +16,16 @@ def draw(rows: Sequence[dict[str, Any]], path: Path) -> None:
     mpl.rcParams["svg.hashsalt"] = "consilium"  # the same rows give the same file
     figure = Figure(figsize=(4.0 * len(packs), 3.4), layout="constrained")
     for axis, data in zip(figure.subplots(1, len(packs), squeeze=False).flat, packs, strict=True):
-        for row in (row for row in rows if row["data"] == data):
-            across = row.get("identity_dice", row["dice_match"])
+        mine = [row for row in rows if row["data"] == data]
+        places = [row.get("identity_dice", row["dice_match"]) for row in mine]
+        for row, across in zip(mine, places, strict=True):
+            left = across > (min(places) + max(places)) / 2  # names stay inside the panel
+            place = {"xytext": (-4 if left else 4, 4), "ha": "right" if left else "left", "va": "bottom"}
+            if row["method"] == "staple":  # beside majority: below it
+                place |= {"xytext": (-4, -4), "va": "top"}
             axis.plot(across, row["ged_v"], "o", color=COLOURS[row["method"]])
-            axis.annotate(row["method"].replace("_", " "), (across, row["ged_v"]), fontsize=7, xytext=(4, 3), textcoords="offset points")  # fmt: skip
-        identity = any("identity_dice" in row for row in rows if row["data"] == data)
+            axis.annotate(row["method"].replace("_", " "), (across, row["ged_v"]), fontsize=7, textcoords="offset points", **place)  # fmt: skip
+        identity = any("identity_dice" in row for row in mine)
         axis.set_xlabel("identity-matched Dice, points" if identity else "Dice_match, points", fontsize=8)
         axis.set_ylabel("GED with self pairs (lower is better)", fontsize=8)
         axis.set_title(data, fontsize=9)
