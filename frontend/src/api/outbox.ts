@@ -69,6 +69,9 @@ export type OutboxClock = {
   random(): number;
 };
 
+/** From gesture taken to acknowledgement known, on the browser's own timeline; `benchmarks/strokes.py` reads it. */
+const acknowledged = "stroke-acknowledged";
+
 const firstRetry_ms = 400;
 const longestRetry_ms = 15_000;
 
@@ -83,6 +86,7 @@ type Outcome = "done" | "refused" | "stale" | "offline" | "signed-out";
 export class Outbox {
   #waiting: OutgoingEdit[];
   readonly #keeping = new Map<string, Promise<void>>();
+  readonly #takenAt = new Map<string, number>();
   #position: Position;
   #state: SaveState;
   #savedAt: Date | null = null;
@@ -127,6 +131,7 @@ export class Outbox {
   add(edit: OutgoingEdit): void {
     if (this.#closed) throw new Error("This outbox is closed; open the case again before drawing.");
     this.#waiting = [...this.#waiting, edit]; // anew: who holds the former list knows what waited then
+    this.#takenAt.set(edit.editId, performance.now());
     this.#keeping.set(edit.editId, this.keeper.keep(edit));
     if (this.#state.kind !== "saved") this.#publish({ ...this.#state, waiting: this.#waiting.length });
     this.#start();
@@ -252,13 +257,18 @@ export class Outbox {
     if (arrived.size === 0) return;
     this.#savedAt = this.clock.now();
     this.#waiting = this.#waiting.filter((edit) => !arrived.has(edit.editId));
-    for (const editId of arrived) void this.#forget(editId);
+    for (const editId of arrived) {
+      const start = this.#takenAt.get(editId);
+      if (start !== undefined) performance.measure(acknowledged, { start });
+      void this.#forget(editId);
+    }
   }
 
   /** Only after it was kept, or it would come back to life. */
   async #forget(editId: string): Promise<void> {
     await this.#keeping.get(editId);
     this.#keeping.delete(editId);
+    this.#takenAt.delete(editId);
     await this.keeper.forget(editId);
   }
 

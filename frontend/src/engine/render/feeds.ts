@@ -4,6 +4,7 @@ import type { RowRunSlab, RowRuns } from "../labels/RowRuns";
 import type { ShareSlab, ShareVolume } from "../labels/ShareVolume";
 import type { FetchSlab, LabelType } from "../types";
 import type { ImageVolume } from "../volume/ImageVolume";
+import { Lanes } from "../volume/lanes";
 import { SlabLoader } from "../volume/slabLoader";
 import type { SlabDecoder } from "../workers/SlabDecoder";
 
@@ -18,6 +19,9 @@ export interface FeedListener {
   arrived(): void;
   failed(sentence: string): void;
 }
+
+/** For all feeds of this page together: the other three of the browser's connections are for strokes, events and answers. */
+const lanes = new Lanes(3);
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -38,7 +42,11 @@ function startFeed<Decoded>(feeding: Feeding<Decoded>, listener: FeedListener): 
     listener.failed(`Part ${slab + 1} of ${feeding.slabCount} of ${feeding.what} did not load: ${reason}`);
   };
   const loader = new SlabLoader<Decoded>(
-    { fetch: (slab) => feeding.fetchSlab(slab, stopping.signal), decode: feeding.decode, wait },
+    {
+      fetch: (slab) => lanes.run(() => feeding.fetchSlab(slab, stopping.signal)),
+      decode: feeding.decode,
+      wait,
+    },
     {
       arrived: (slab, decoded) => {
         try {

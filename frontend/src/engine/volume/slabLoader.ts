@@ -16,7 +16,6 @@ export interface SlabListener<Decoded> {
   failed(slab: number, reason: string): void;
 }
 
-/** Browsers open six connections to an origin over HTTP/1.1; edits and events need some of them. */
 const PARALLEL = 3;
 const ATTEMPTS = 3;
 const RETRY_WAIT_MS = 400;

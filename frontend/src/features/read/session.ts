@@ -406,13 +406,13 @@ export class ReadSession {
           !privateAuthors.includes(author) && id !== this.segmentationId && head,
       )
       .sort((a, b) => (a.expert_name ?? "").localeCompare(b.expert_name ?? "", "en", { numeric: true }));
-    await Promise.all(
-      others.map((other, n) =>
-        this.#addLayer(describeLayer(other, n), other.dtype, (layer) =>
-          this.#show(({ experts }) => ({ experts: [...experts, layer].sort(byAuthorAndTitle) })),
-        ),
-      ),
-    );
+    // One after the other: the server keeps the map it cut the last slab from, not one for each reader.
+    for (const [n, other] of others.entries()) {
+      await this.#addLayer(describeLayer(other, n), other.dtype, (layer) =>
+        this.#show(({ experts }) => ({ experts: [...experts, layer].sort(byAuthorAndTitle) })),
+      );
+      if (this.#left) return;
+    }
     this.#show({ expertsKnown: true });
   }
 
