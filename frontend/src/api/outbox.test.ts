@@ -202,23 +202,45 @@ describe("the outbox", () => {
     expect(outbox.waiting).toHaveLength(2);
   });
 
-  test("a stroke is in the journal before it is sent and leaves it only when acknowledged", async () => {
+  test("a stroke goes into the journal and to the server at once, and leaves the journal only when acknowledged", async () => {
     const server = new FakeServer();
     const keeper = new FakeKeeper();
     server.weather = ["cut after", "cut before"];
     const outbox = outboxFor(server, [], keeper);
-    const post = server.post.bind(server);
-    server.post = (edit, position) => {
-      expect(keeper.kept.has(edit.editId)).toBe(true);
-      return post(edit, position);
-    };
 
     outbox.add(stroke("a"));
+    expect(server.inFlight).toBe(1);
     outbox.add(stroke("b"));
+    const unsubscribe = outbox.subscribe(() => {
+      for (const edit of outbox.waiting) expect(keeper.everKept).toContain(edit.editId);
+      for (const edit of outbox.waiting) expect(keeper.kept.has(edit.editId)).toBe(true);
+    });
     await outbox.drain();
-    await Promise.resolve();
+    unsubscribe();
 
     expect(keeper.everKept).toEqual(["a", "b"]);
+    await expect.poll(() => [...keeper.kept]).toEqual([]);
+  });
+
+  test("a stroke acknowledged before the journal has it does not come back to life", async () => {
+    const server = new FakeServer();
+    const keeper = new FakeKeeper();
+    const keep = keeper.keep.bind(keeper);
+    let kept: () => void = () => undefined;
+    keeper.keep = async (edit) => {
+      await new Promise<void>((resolve) => {
+        kept = resolve;
+      });
+      await keep(edit);
+    };
+    const outbox = outboxFor(server, [], keeper);
+
+    outbox.add(stroke("a"));
+    await outbox.drain();
+    expect(server.kept).toEqual(["a"]);
+    kept();
+
+    await expect.poll(() => keeper.everKept).toEqual(["a"]);
     await expect.poll(() => [...keeper.kept]).toEqual([]);
   });
 

@@ -1,12 +1,13 @@
 /**
  * Carries finished gestures to the server: one request in flight, in order, for ever until acknowledged.
  *
- * Unusual: it never drops and never overwrites. Each edit is in the crash journal before it is sent and leaves it only
- * when the server has acknowledged it. A lost reply is repeated under the same `edit_id`, which the server recognises
- * before it judges `If-Match`; a true 412, or an event that tells of another window's work, means that this window is
- * behind: the owner is asked to `rebase` (bring in what was missed, keep mine on top) and what still waits is sent on
- * the new position. Fails closed: an edit the server refuses for good stops the queue and says so; nothing behind it is
- * sent, because later strokes assume the earlier ones. It goes on by `retry` or by `skip`, or ends by `giveUp`.
+ * Unusual: it never drops and never overwrites. Each edit goes into the crash journal and to the server at the same time
+ * (docs/decisions/0007) and leaves the journal only when the server has acknowledged it. A lost reply is repeated under
+ * the same `edit_id`, which the server recognises before it judges `If-Match`; a true 412, or an event that tells of
+ * another window's work, means that this window is behind: the owner is asked to `rebase` (bring in what was missed, keep
+ * mine on top) and what still waits is sent on the new position. Fails closed: an edit the server refuses for good stops
+ * the queue and says so; nothing behind it is sent, because later strokes assume the earlier ones. It goes on by `retry`
+ * or by `skip`, or ends by `giveUp`.
  */
 
 export type OutgoingEdit = {
@@ -218,7 +219,6 @@ export class Outbox {
       if (this.#isBehind) return await this.#catchUp();
       const edit = this.#waiting[0];
       if (!edit) return "done";
-      await this.#keeping.get(edit.editId);
       const answer = await this.port.post(edit, this.#position);
       if (answer.kind === "signed-out") return "signed-out";
       if (answer.kind === "refused") {

@@ -1,4 +1,5 @@
 /** The slice bar: where I am, which slices carry something drawn, where the prediction is unsure, which are proposed next. A real range input, so keyboard and reader can use it. */
+import { useShallow } from "zustand/react/shallow";
 import { heatColour, type Plane } from "../../engine";
 import { t } from "../../ui";
 import classes from "./read.module.css";
@@ -9,7 +10,7 @@ const noSlices: readonly number[] = [];
 
 export function SliceBar({ plane }: { plane: Plane }) {
   const session = useSession();
-  const position = useRead((state) => state.view?.slices[plane]);
+  const position = useRead(useShallow((state) => state.view?.slices[plane])); // a new object at every stroke
   const drawn = useRead((state) => state.drawnSlices[plane]);
   const unsure = useRead((state) => (state.heat === "uncertainty" ? state.unsureSlices[plane] : null));
   const proposed = useRead((state) => (state.proposed?.plane === plane ? state.proposed.slices : noSlices));

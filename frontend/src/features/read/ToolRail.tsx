@@ -66,11 +66,7 @@ const looking: readonly ToolEntry[] = [
 ];
 
 export function ToolRail() {
-  const session = useSession();
   const canDraw = useRead((state) => Boolean(state.view?.canDraw && !state.facts?.readOnly));
-  const undoDepth = useRead((state) => state.view?.undoDepth ?? 0);
-  const redoDepth = useRead((state) => state.view?.redoDepth ?? 0);
-  const canUndo = useRead((state) => state.view?.staged?.kind === "outline") || undoDepth > 0;
   return (
     <div className={classes.rail} role="toolbar" aria-label={t.read.tools} aria-orientation="vertical">
       <ToolButtons tools={drawing} disabled={!canDraw} />
@@ -78,17 +74,7 @@ export function ToolRail() {
       <div className={classes.railRule} />
       <ToolButtons tools={looking} disabled={false} />
       <div className={classes.railRule} />
-      <RailButton label={t.read.undo} command="undo" disabled={!canDraw || !canUndo} onClick={() => session.undo()}>
-        <Undo2 size={18} />
-      </RailButton>
-      <RailButton
-        label={t.read.redo}
-        command="redo"
-        disabled={!canDraw || redoDepth === 0}
-        onClick={() => session.redo()}
-      >
-        <Redo2 size={18} />
-      </RailButton>
+      <UndoButtons disabled={!canDraw} />
       <RailButton
         label={t.read.resetView}
         command="reset"
@@ -140,6 +126,23 @@ function CopyButtons({ disabled }: { disabled: boolean }) {
         onClick={() => void copy(-1)}
       >
         <ArrowDownFromLine size={18} />
+      </RailButton>
+    </>
+  );
+}
+
+/** Apart from the rail, because every stroke changes what can be undone. */
+function UndoButtons({ disabled }: { disabled: boolean }) {
+  const session = useSession();
+  const canUndo = useRead(({ view }) => view?.staged?.kind === "outline" || (view?.undoDepth ?? 0) > 0);
+  const canRedo = useRead(({ view }) => (view?.redoDepth ?? 0) > 0);
+  return (
+    <>
+      <RailButton label={t.read.undo} command="undo" disabled={disabled || !canUndo} onClick={() => session.undo()}>
+        <Undo2 size={18} />
+      </RailButton>
+      <RailButton label={t.read.redo} command="redo" disabled={disabled || !canRedo} onClick={() => session.redo()}>
+        <Redo2 size={18} />
       </RailButton>
     </>
   );

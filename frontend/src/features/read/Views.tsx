@@ -2,6 +2,7 @@
 import { ActionIcon } from "@mantine/core";
 import { Maximize2, Minimize2 } from "lucide-react";
 import { useEffect, useRef } from "react";
+import { useShallow } from "zustand/react/shallow";
 import { isDrawingTool, type Plane, type ViewHandle } from "../../engine";
 import { t } from "../../ui";
 import { HeatLegend } from "./HeatLegend";
@@ -31,7 +32,7 @@ function PlaneView({ plane, alone }: { plane: Plane; alone: boolean }) {
   const large = useRead((state) => state.largePlane === plane);
   const active = useRead((state) => state.activePlane === plane);
   const maximised = useRead((state) => state.maximised);
-  const position = useRead((state) => state.view?.slices[plane]);
+  const position = useRead(useShallow((state) => state.view?.slices[plane])); // a new object at every stroke
   const hasSlices = (position?.count ?? 1) > 1;
 
   useEffect(() => {
