@@ -55,7 +55,7 @@ function Standing({ state: { network, estimate, isLearning } }: { state: Propaga
       {estimate !== null && (
         <Text
           size="xs"
-          fw={600}
+          fw={estimate.low === null ? 400 : 600}
           data-testid="propagation-estimate"
           title={
             estimate.low === null
@@ -63,7 +63,7 @@ function Standing({ state: { network, estimate, isLearning } }: { state: Propaga
               : words.estimateWhy(estimate.expected, estimate.cases, estimate.goal)
           }
         >
-          {words.estimate(estimate.expected, estimate.low, estimate.high)}
+          {words.estimate(estimate.low, estimate.high)}
         </Text>
       )}
       {estimate?.good_enough && (

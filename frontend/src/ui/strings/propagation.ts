@@ -19,10 +19,10 @@ export const propagation = {
     `Merged with the prediction in your style, which drew ${plural(slices, "slice", "slices")} of yours with Dice ${dice.toFixed(0)} before it had seen them.`,
   learning: "learning …",
   learningWhy: "Your style learns from what you have drawn; the next propagation is better for it. Go on drawing.",
-  estimate: (dice: number, low: number | null, high: number | null) =>
-    low === null || high === null ? `Dice about ${dice.toFixed(0)}` : `Dice ${low.toFixed(0)}–${high.toFixed(0)}`,
+  estimate: (low: number | null, high: number | null) =>
+    low === null || high === null ? "quality not known yet" : `Dice ${low.toFixed(0)}–${high.toFixed(0)}`,
   estimateUnknown: (cases: number, goal: number) =>
-    `Estimated, not measured, and not calibrated yet: that takes 19 finished cases, and there are ${cases}. The goal of this project is ${goal.toFixed(0)}.`,
+    `An estimate worth showing takes 19 finished cases, and there are ${cases}. The goal of this project is ${goal.toFixed(0)}.`,
   estimateWhy: (dice: number, cases: number, goal: number) =>
     `Estimated, not measured: about ${dice.toFixed(0)}; nine in ten of your ${cases} finished cases lay within such an interval. The goal of this project is ${goal.toFixed(0)}.`,
   goodEnough: "good enough",
