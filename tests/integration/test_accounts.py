@@ -418,7 +418,7 @@ class TestOwnPassword:
         return browser.put(f"{API}/account/password", json={"present": present, "new": new}, headers=headers)
 
     def test_it_lets_in_from_now_on_and_ends_the_other_sign_ins_alone(self, client: TestClient, app: FastAPI) -> None:
-        name = sign_in(client, "expert")["user"]["name"]  # type: ignore[index]
+        name = sign_in(client, "expert")["user"]["name"]
         other = another_browser(app)
         enter(other, name).raise_for_status()
 
@@ -441,7 +441,7 @@ class TestOwnPassword:
         assert self.change(client).status_code == 204
 
     def test_guessing_it_is_throttled_with_the_guesses_at_the_door(self, client: TestClient, app: FastAPI) -> None:
-        name = sign_in(client, "expert")["user"]["name"]  # type: ignore[index]
+        name = sign_in(client, "expert")["user"]["name"]
         for _ in range(5):
             enter(another_browser(app), name, "wrong password 99")
             self.change(client, "wrong password 99")
@@ -472,7 +472,7 @@ class TestOwnPassword:
         self.change(client, "wrong password 99")
         self.change(client)
 
-        with client.app.state.database.read() as db:  # type: ignore[attr-defined]
+        with client.app.state.database.read() as db:
             found = db.execute(text("SELECT outcome, old, new FROM audit WHERE kind = 'password' ORDER BY seq")).all()
 
         assert [tuple(row) for row in found] == [("refused", None, None), ("success", None, None)]

@@ -30,7 +30,7 @@ def drawn(of: Predictor, branch: Branch, case: int) -> np.ndarray:
 def taught(of: Predictor, branch: Branch, case: int, offset: float, **options: object) -> Branch:
     """A branch that has learnt from one whole disc, drawn `offset` voxels outside."""
     one = reading(case, "doctor", offset)
-    config = OnlineConfig(**options)  # type: ignore[arg-type]
+    config = OnlineConfig(**options)
     return update(of.network, of.config, branch, whole_labels(one, (1,)), [], {}, config, generator_seed=1, device=CPU)
 
 
