@@ -113,7 +113,7 @@ def restore(owner: Database, settings: Settings, source: Path) -> fsck.Report:
     blobs = Blobs(settings.blobs_folder)
     if not owner.is_empty() or any(blobs.names()):
         raise Conflict("A restore never overwrites: name an empty data folder (CONSILIUM_DATA) and an empty database.")
-    _copy_blobs(Blobs(folder.parent / "blobs"), blobs, verify=False)
+    _copy_blobs(Blobs(folder.parent / "blobs"), blobs, reads_present=False)
     _run("pg_restore", owner, "--single-transaction", "--exit-on-error", "--no-owner", "--dbname",
          owner.environment["PGDATABASE"], str(folder / DUMP))  # fmt: skip
     upgrade(owner.url.set(drivername="postgresql").render_as_string(hide_password=False))
@@ -135,7 +135,7 @@ def find_backup(source: Path) -> Path:
     return finished[-1]
 
 
-def _copy_blobs(source: Blobs, target: Blobs, verify: bool) -> tuple[int, int, int]:
+def _copy_blobs(source: Blobs, target: Blobs, reads_present: bool) -> tuple[int, int, int]:
     """Copy what `target` lacks, or holds damaged where that is looked for; returns how many there are, how many were new, and the new ones' bytes."""
     present = set(target.names())
     count = new = new_bytes = 0
@@ -143,7 +143,7 @@ def _copy_blobs(source: Blobs, target: Blobs, verify: bool) -> tuple[int, int, i
         count += 1
         if sha256 in present:
             kept = target.path(sha256)
-            if not verify or _sha256(kept) == sha256:
+            if not reads_present or _sha256(kept) == sha256:
                 continue
             kept.unlink()
         file = source.path(sha256)
