@@ -2,7 +2,7 @@
  * Carries finished gestures to the server: one request in flight, in order, for ever until acknowledged.
  *
  * Unusual: it never drops and never overwrites. Each edit goes into the crash journal and to the server at the same time
- * (docs/decisions/0007) and leaves the journal only when the server has acknowledged it. A lost reply is repeated under
+ * (docs/decisions/0008) and leaves the journal only when the server has acknowledged it. A lost reply is repeated under
  * the same `edit_id`, which the server recognises before it judges `If-Match`; a true 412, or an event that tells of
  * another window's work, means that this window is behind: the owner is asked to `rebase` (bring in what was missed, keep
  * mine on top) and what still waits is sent on the new position. Fails closed: an edit the server refuses for good stops
