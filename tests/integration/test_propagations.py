@@ -200,6 +200,30 @@ def test_a_stroke_brought_back_since_is_drawn_again_and_what_is_no_proxy_is_refu
     assert reading.send(beside).status_code == 201
 
 
+@pytest.mark.parametrize("tool", ["brush", "interpolate"])
+def test_what_comes_to_light_when_a_later_edit_is_taken_back_is_drawn_again(
+    hospital: Hospital, reading: Reading, gateway: Gateway, tool: str
+) -> None:
+    """The proxy was made while the stroke lay under another edit, so it does not show it."""
+    reading.draw(block(1))
+    reading.draw(block(7))
+    corner = {i + NX * (0 + NY * 4): 2 for i in range(3)}
+    reading.draw(corner)
+    erasing = reading.draw(dict.fromkeys(corner, 0), tool=tool)
+    found = propagated(reading, gateway)
+    labels = proxy_labels(hospital, reading, found).copy()
+    assert not any(labels.reshape(-1)[index] for index in corner)
+
+    reading.draw(corner, undoes=erasing)
+    over_it = reading.send(accept(reading, labels, found["revision_id"]))
+    for index in corner:
+        labels.reshape(-1)[index] = 2
+    beside_it = reading.send(accept(reading, labels, found["revision_id"]))
+
+    assert over_it.status_code == 409
+    assert beside_it.status_code == 201
+
+
 def test_a_reading_set_back_since_takes_no_proxy_over(hospital: Hospital, reading: Reading, gateway: Gateway) -> None:
     began = reading.head
     reading.draw(block(1))

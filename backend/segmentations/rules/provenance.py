@@ -96,7 +96,7 @@ def overwrites_drawn(
     """Whether taking these voxels over from a proxy would change one that was drawn by hand, before it was made or since.
 
     The proxy shows whatever was drawn before it was made (`put_proxy`), so only what it does not know is replayed: edits that
-    stand now and did not then. True as well where that cannot be told: the voxels are not the proxy's, or the reading was set back
+    stand now and did not then. An edit taken back since brings to light what lay under it; then all is replayed. True as well where that cannot be told: the voxels are not the proxy's, or the reading was set back
     to a revision that no edits lead to. Raises CorruptBlob.
     """
     set_back = store.newest_set_back(db, segmentation.id)
@@ -107,7 +107,12 @@ def overwrites_drawn(
     if not np.array_equal(shown[indices], runs.values):
         return True
     steps = store.steps_of(db, segmentation.id)
-    fresh = standing_ids(steps) - standing_ids([step for step in steps if step.seq <= proxy.folded_seq])
+    standing, stood = standing_ids(steps), standing_ids([step for step in steps if step.seq <= proxy.folded_seq])
+    if not stood <= standing:
+        now = load_provenance(db, blobs, segmentation, shape_zyx, 0)
+        differs = now.labels_zyx.reshape(-1)[indices] != runs.values
+        return bool((now.by_hand_zyx.reshape(-1)[indices] & differs).any())
+    fresh = standing - stood
     from_models = store.edits_from_models(db, segmentation.id)
     drawn_here, drawn_as = np.zeros(indices.size, bool), runs.values.copy()
     for edit in store.edits_named(db, segmentation.id, fresh):
