@@ -1,5 +1,6 @@
 """Coming in: links, passwords, sessions, tokens, and who may do what to accounts. Real PostgreSQL, real cookies."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +10,10 @@ from fastapi.testclient import TestClient
 from sqlalchemy import text
 
 from backend.accounts import rules
+from backend.accounts.rules import passwords
+from backend.database import Database
 from tests.conftest import ORIGIN, PASSWORD, sign_in
+from tests.running import eventually
 
 API = "/api/v1"
 
@@ -411,6 +415,12 @@ class TestFirstLink:
         assert first_link() is None
 
 
+def waits_for_a_lock(database: Database) -> bool:
+    """Whether somebody waits for a row that another transaction has changed."""
+    with database.read() as db:
+        return bool(db.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'")))
+
+
 class TestOwnPassword:
     NEW = "green tractor violin 31"
 
@@ -450,6 +460,26 @@ class TestOwnPassword:
 
         assert (throttled.status_code, throttled.json()["code"]) == (429, "too-many-attempts")
         assert enter(another_browser(app), name).status_code == 429
+
+    def test_a_password_set_by_a_link_meanwhile_is_not_replaced(
+        self, client: TestClient, database: Database, app: FastAPI
+    ) -> None:
+        """Whom an administrator's new link shut out must not come back by a change that had begun before."""
+        name = sign_in(client, "expert")["user"]["name"]  # type: ignore[index]
+
+        with ThreadPoolExecutor(1) as beside:
+            with database.write() as db:
+                rules.end_all_sign_ins(db)
+                set_by_link = {"hash": passwords.hash_password("purple anchor meadow 72"), "name": name}
+                db.execute(text("UPDATE users SET password_hash = :hash WHERE name = :name"), set_by_link)
+                change = beside.submit(self.change, client)
+                eventually("the change waits for the link", lambda: waits_for_a_lock(database))
+            answer = change.result()
+
+        assert answer.status_code == 403, answer.text
+        assert answer.json()["code"] == "wrong-present-password"
+        assert enter(another_browser(app), name, self.NEW).status_code == 401
+        assert enter(another_browser(app), name, "purple anchor meadow 72").status_code == 200
 
     @pytest.mark.parametrize("new", ["short", "password1234", PASSWORD])
     def test_what_a_link_would_refuse_is_refused_and_so_is_the_present_one(self, client: TestClient, new: str) -> None:

@@ -20,7 +20,7 @@ def change_password(database: Database, actor: Actor, present: str, new: str) ->
     """Set the caller's password and end their other sign-ins; this one and API tokens stay.
 
     Raises Invalid for a new password that is refused, Throttled after too many failures as a sign-in does (the right
-    password waits too), WrongPresentPassword, Forbidden for an API token, Unavailable under a flood.
+    password waits too), WrongPresentPassword (also where a one-time link set another while argon2 worked), Forbidden for an API token, Unavailable under a flood.
     """
     user_id = _person(actor)
     with database.read() as db:
@@ -37,7 +37,8 @@ def change_password(database: Database, actor: Actor, present: str, new: str) ->
         raise Invalid("This is your present password; choose another.")
     password_hash = passwords.hash_password(new)
     with database.write() as db:
-        store.set_password(db, user_id, password_hash)
+        if not store.replace_password(db, user_id, user.password_hash, password_hash):
+            raise WrongPresentPassword
         store.end_sessions_of(db, user_id, but=actor.session_id)
         store.forget_failures(db, account, WINDOW_MINUTES)
         audit.record(db, actor, "U", "password", user_id)

@@ -86,7 +86,7 @@ def sign_in(database: Database, settings: Settings, name: str, password: str, ca
     with database.write() as db:
         store.forget_failures(db, account, WINDOW_MINUTES)
         if rehashed:
-            store.set_password(db, user.id, rehashed)
+            store.replace_password(db, user.id, user.password_hash, rehashed)
         return _open_session(db, settings, user, caller, "password")
 
 

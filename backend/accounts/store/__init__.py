@@ -14,6 +14,7 @@ from backend.accounts.store.people import (
     list_users,
     load_experts,
     load_users,
+    replace_password,
     set_password,
     set_preferences,
 )
@@ -108,6 +109,7 @@ __all__ = [
     "load_users",
     "note_gesture",
     "revoke_token",
+    "replace_password",
     "set_password",
     "set_preferences",
     "touch_session",

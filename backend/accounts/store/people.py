@@ -47,6 +47,12 @@ def set_password(db: WriteSession, user_id: UUID, password_hash: str) -> None:
     db.execute(update(UserRow).where(UserRow.id == user_id).values(password_hash=password_hash))
 
 
+def replace_password(db: WriteSession, user_id: UUID, former_hash: str | None, password_hash: str) -> bool:
+    """Set a password where the former one still holds; False where it was changed meanwhile, and then nothing changes."""
+    row = update(UserRow).where(UserRow.id == user_id, UserRow.password_hash == former_hash)
+    return db.scalar(row.values(password_hash=password_hash).returning(UserRow.id)) is not None
+
+
 def change_user(
     db: WriteSession, user: UserRow, display_name: str | None, role: str | None, locked: bool | None
 ) -> None:
