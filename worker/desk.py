@@ -66,6 +66,7 @@ class Desk:
         self._bell = threading.Semaphore(0)
         self._held: dict[UUID, Held] = {}
         self._lock = threading.Lock()
+        self._taking = threading.Lock()
         self._hands = [threading.Thread(target=self._work, name=f"hand-{n}", daemon=True) for n in range(hands)]
         others = (self._keep, self._tick, self._listen)
         self._others = [threading.Thread(target=what, name=what.__name__, daemon=True) for what in others]
@@ -107,26 +108,35 @@ class Desk:
             self._bell.acquire()
             try:
                 while not self.stopping.is_set():
-                    job = queue.claim(self.gateway, self.queue, self.name)
-                    if job is None:
+                    held = self._take()
+                    if held is None:
                         break
-                    with self._holding(job) as held:
+                    with self._holding(held):
                         self._run(held)
             except Exception as problem:  # noqa: BLE001 the job edge; the reaper rings again for whatever waits
                 log.warning("looking for work failed: %s", type(problem).__name__)
                 time.sleep(0.5)
 
+    def _take(self) -> Held | None:
+        """The next job. The last free hand takes only what a person asked for: no batch of predictions keeps a prompt waiting."""
+        with self._taking:
+            is_last = len(self._hands) > 1 and len(self._in_hand()) == len(self._hands) - 1
+            job = queue.claim(self.gateway, self.queue, self.name, asked_for_only=is_last)
+            if job is None:
+                return None
+            held = Held(job)
+            with self._lock:
+                self._held[job.id] = held
+            return held
+
     @contextlib.contextmanager
-    def _holding(self, job: Claimed) -> Iterator[Held]:
-        held = Held(job)
-        with self._lock:
-            self._held[job.id] = held
+    def _holding(self, held: Held) -> Iterator[None]:
         try:
             with held.until_end:
-                yield held
+                yield
         finally:
             with self._lock:
-                self._held.pop(job.id, None)
+                self._held.pop(held.job.id, None)
 
     def _run(self, held: Held) -> None:
         job = held.job

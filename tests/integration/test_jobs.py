@@ -97,6 +97,16 @@ def test_interactive_work_is_not_given_to_the_training_queue(database: Database)
     assert claim(database, "interactive") is not None
 
 
+def test_the_last_hand_takes_nothing_the_scheduler_asked_for(database: Database) -> None:
+    queue_job(database, "predict")
+    person = make_user(database, "person")
+    with database.write() as db:
+        asked = rules.add_job(db, "predict", project_id=None, owner=person).id
+        taken = [rules.claim(db, "interactive", "a test", 30, asked_for_only=True) for _ in range(2)]
+
+    assert [job and job.id for job in taken] == [asked, None]
+
+
 def test_what_a_person_asked_for_comes_before_what_the_scheduler_asked_for(database: Database) -> None:
     queue_job(database, "predict")
     person = make_user(database, "person")

@@ -40,10 +40,10 @@ def answer_bell(celery: Celery, ring: Callable[[], None]) -> None:
     celery.task(work, name=TASK)
 
 
-def claim(gateway: Gateway, queue: str, worker: str) -> Claimed | None:
-    """Take the next job of a queue, or None."""
+def claim(gateway: Gateway, queue: str, worker: str, *, asked_for_only: bool = False) -> Claimed | None:
+    """Take the next job of a queue, or None. asked_for_only: what a person asked for, nothing the scheduler did."""
     with gateway.database.write() as db:
-        return rules.claim(db, queue, worker, gateway.settings.job_lease_seconds)
+        return rules.claim(db, queue, worker, gateway.settings.job_lease_seconds, asked_for_only=asked_for_only)
 
 
 def load_claimed(gateway: Gateway, job_id: UUID, attempt: int) -> Claimed:

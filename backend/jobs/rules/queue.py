@@ -47,9 +47,14 @@ def of(job: Job) -> Claimed:
     )
 
 
-def claim(db: WriteSession, queue: str, worker: str, lease_seconds: float) -> Claimed | None:
-    """Take the next job of a queue, or None. A job whose owner may no longer sign in is cancelled, not run."""
-    while (job := store.claim_next(db, queue, worker, lease_seconds)) is not None:
+def claim(
+    db: WriteSession, queue: str, worker: str, lease_seconds: float, *, asked_for_only: bool = False
+) -> Claimed | None:
+    """Take the next job of a queue, or None. A job whose owner may no longer sign in is cancelled, not run.
+
+    asked_for_only: what a person asked for, nothing the scheduler did.
+    """
+    while (job := store.claim_next(db, queue, worker, lease_seconds, asked_for_only=asked_for_only)) is not None:
         if may_run(db, job):
             tell(db, job)
             return of(job)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Interval, and_, case, cast, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Interval, and_, case, cast, delete, func, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from backend.database import AnySession, WriteSession
@@ -40,8 +40,10 @@ def add(db: WriteSession, values: Mapping[str, Any]) -> Job:
     return job
 
 
-def claim_next(db: WriteSession, queue: str, worker: str, lease_seconds: float) -> Job | None:
-    """Take the next waiting job of a queue under a new attempt, or None.
+def claim_next(
+    db: WriteSession, queue: str, worker: str, lease_seconds: float, *, asked_for_only: bool = False
+) -> Job | None:
+    """Take the next waiting job of a queue under a new attempt, or None. asked_for_only: none that the scheduler asked for.
 
     Order: what a person asked for before what the scheduler asked for; then the owner served longest ago, so that
     500 predictions of one user do not hold up another's first; then age.
@@ -55,7 +57,7 @@ def claim_next(db: WriteSession, queue: str, worker: str, lease_seconds: float) 
     chosen = (
         select(Job.id)
         .outerjoin(served, served.c.owner_id == Job.owner_id)
-        .where(Job.state == "queued", Job.queue == queue)
+        .where(Job.state == "queued", Job.queue == queue, Job.owner_id.is_not(None) if asked_for_only else true())
         .order_by(Job.owner_id.is_(None), served.c.last.asc().nulls_first(), Job.created_at, Job.id)
         .limit(1)
         .with_for_update(skip_locked=True, of=Job)
