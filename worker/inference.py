@@ -187,10 +187,8 @@ class Inference:
         styled = [own._replace(row=one["row"], adapter=one.get("adapter")) for one in styles[:most_experts]]
 
         def opinions(predictor: Predictor) -> Opinions:
-            cases, together = (
-                [own, *styled],
-                max(1, SLICES_PER_BATCH // request.slices),
-            )  # a volume's logits alone are large
+            cases = [own, *styled]
+            together = max(1, SLICES_PER_BATCH // request.slices)  # a volume's logits alone are large
             parts = [predictor.predict(cases[at : at + together]) for at in range(0, len(cases), together)]
             drawn, *others = (labels for part in parts for labels in part)
             samples = predictor.plausible(own, rows, count, seed) if predictor.is_sampled else None

@@ -14,7 +14,7 @@ from worker import proxies
 from worker.desk import Held, Interrupted
 from worker.gateway import Gateway, memory, online
 from worker.gateway.images import LabelArray
-from worker.gateway.online import UpdatePlan
+from worker.gateway.online import ProxyFacts, UpdatePlan
 from worker.inference import Inference
 from worker.learning import Case, Predictor, Reading
 from worker.learning.metrics import mean_dice
@@ -105,9 +105,9 @@ def _finish(gateway: Gateway, inference: Inference, held: Held, plan: UpdatePlan
     assert case is not None
     truth = online.load_labels_of(gateway, plan, case.reading)
     shown = [
-        {"expected": one.expected, "dice": _points(online.load_labels(gateway, plan, one.labels_sha256, one.dtype), truth, plan)}
+        {"expected": one.expected, "dice": _points(_shown(gateway, plan, one), truth, one.labels)}
         for one in case.proxies
-    ]  # fmt: skip
+    ]
     figures: dict[str, Any] = {"proxies": shown, "prequential": None, "live": None, "after": None, "early": {}}
     sha256 = None
     if plan.drawing is not None:
@@ -120,7 +120,7 @@ def _finish(gateway: Gateway, inference: Inference, held: Held, plan: UpdatePlan
         for early in case.early:
             labels = online.load_labels_of(gateway, plan, early.reading)
             again = _predicted(inference, held, plan, sha256, early.reading.image_id)
-            figures["early"][str(early.case_id)] = _points(again, labels, plan)
+            figures["early"][str(early.case_id)] = _points(again, labels, plan.label_values)
     metrics = {"learnt": sha256 is not None, "seconds": round(time.monotonic() - begun, 2)}
     online.publish(gateway, held.job, plan, sha256, metrics, figures)
 
@@ -132,7 +132,7 @@ def _whole(case: Case, truth: LabelArray, predictor: Predictor) -> Weak:
 
 def _drawn(inference: Inference, held: Held, plan: UpdatePlan, sha256: str, truth: LabelArray) -> float:
     """Dice points of one style on the case."""
-    return _points(_predicted(inference, held, plan, sha256, plan.image.image_id), truth, plan)
+    return _points(_predicted(inference, held, plan, sha256, plan.image.image_id), truth, plan.label_values)
 
 
 def _predicted(inference: Inference, held: Held, plan: UpdatePlan, sha256: str, image_id: object) -> LabelArray:
@@ -142,8 +142,12 @@ def _predicted(inference: Inference, held: Held, plan: UpdatePlan, sha256: str, 
     return inference.predict(plan.drawing[0], sha256, image, is_urgent=False).result().labels_DHW
 
 
-def _points(labels: LabelArray, truth: LabelArray, plan: UpdatePlan) -> float:
-    return round(100 * mean_dice(labels, truth, plan.label_values), 2)
+def _shown(gateway: Gateway, plan: UpdatePlan, proxy: ProxyFacts) -> LabelArray:
+    return online.load_labels(gateway, plan, proxy.labels_sha256, proxy.dtype)
+
+
+def _points(labels: LabelArray, truth: LabelArray, values: Sequence[int]) -> float:
+    return round(100 * mean_dice(labels, truth, values), 2)
 
 
 def _stop_if_asked(held: Held) -> None:

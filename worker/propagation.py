@@ -89,15 +89,16 @@ def judge(
 ) -> NetworkPart | None:
     """How well the network draws the slices that were drawn since the last propagation, with those judged before.
 
-    None before there is one to judge.
+    None before there is one to judge. Along another axis than last time nobody knows which slices are new, so none is judged.
     """
+    is_known = not plan.said or plan.said.get("axis") == plan.axis
     before = {(one["label"], index) for one in plan.said.get("drawn", []) for index in one["slices"]}
     network_LNHW = np.moveaxis(network_LDHW, 1 + plan.axis, 1)
     fresh = [
         100 * dice(network_LNHW[at, index] >= 0.5, mask)
         for at, label in enumerate(labels)
         for index, mask in drawn[label].items()
-        if (label, index) not in before
+        if is_known and (label, index) not in before
     ]
     former = plan.said.get("network") or {"dice": 0.0, "slices": 0}
     count = former["slices"] + len(fresh)

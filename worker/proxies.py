@@ -48,7 +48,8 @@ def carry(
     inference: Inference, session: Session, drawn: Drawn, on_slices: Callable[[range], None] = lambda _: None
 ) -> Proxy:
     """The refined proxy of what is drawn. Raises InvalidDrawing where nothing is."""
-    key = (session.segmentation_id, session.provenance.edit_seq, session.axis)
+    said = session.provenance
+    key = (session.segmentation_id, said.revisions, said.edit_seq, session.axis, *session.label_values)
 
     def make() -> Proxy:
         volume = inference.volume(session.image)

@@ -4,6 +4,7 @@ Jobs are done in this process, by what the worker calls. A killed worker is one 
 """
 
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy import text
 from backend.database import Database
 from backend.jobs import rules
 from backend.jobs.rules import LeaseLost, Timing
+from backend.jobs.rules.online import calibration
 from tests.hospital import Hospital, Person, Reading
 from tests.integration.test_opinions import publish_model
 from tests.integration.test_propagations import SHAPE, block, newest, post
@@ -182,3 +184,88 @@ def test_stopped_between_two_steps_it_leaves_nothing_and_two_tabs_wait_for_one_u
         assert claimed is not None and claimed.kind == "propagate", "what a person asked for comes first"
         propagation.run(gateway, inference, Held(claimed))
     assert count(database, "jobs WHERE kind = 'update' AND state = 'queued'") == 1
+
+
+def set_back(reading: Reading, revision_id: str) -> None:
+    path = f"/segmentations/{reading.segmentation_id}/restore"
+    restored = reading.person.post(path, {"revision_id": revision_id}, If_Match=reading.etag)
+    assert restored.status_code == 200, restored.text
+    reading.head, reading.etag = restored.json()["id"], restored.headers["etag"]
+
+
+def reopen(reading: Reading) -> None:
+    path = f"/segmentations/{reading.segmentation_id}"
+    assert reading.person.post(f"{path}/reopen").status_code == 200
+    now = reading.person.get(path)
+    reading.head, reading.etag = now.json()["head_revision_id"], now.headers["etag"]
+
+
+def test_a_reading_set_back_and_propagated_again_has_a_proxy_of_what_stands_now(
+    hospital: Hospital, gateway: Gateway, inference: Inference
+) -> None:
+    _, [reading], _ = scene(hospital, personalise=False)
+    for k in (1, 7):
+        reading.draw(block(k))
+    assert reading.submit().status_code == 200
+    kept = reading.head
+    reopen(reading)
+    reading.draw(block(4, left=4))
+    before = draw_and_propagate(reading, gateway, inference)
+    set_back(reading, kept)
+    reading.labels_zyx[4] = 0
+
+    assert newest(reading)["is_current"] is False, "no stroke came since, and yet it is another drawing"
+    after = draw_and_propagate(reading, gateway, inference)
+
+    one, other = (hospital.labels_of(reading.person, found["revision_id"], SHAPE) for found in (before, after))
+    assert after["is_current"] is True
+    assert one[4].any() and not other[4].any()
+    assert (one[3] != other[3]).any(), "it was carried from slice 4, which is empty now"
+
+
+def test_along_another_axis_nothing_is_taken_for_unseen(
+    hospital: Hospital, gateway: Gateway, inference: Inference
+) -> None:
+    _, [reading], _ = scene(hospital)
+    first = draw_and_propagate(reading, gateway, inference, 1, 7)
+    do(gateway, inference, "update")
+    assert post(reading, axis="j").status_code == 202
+    do(gateway, inference, "propagate")
+
+    assert newest(reading)["network"]["slices"] == first["network"]["slices"], "the branch knows these voxels already"
+
+
+def test_switched_off_while_it_learns_nothing_is_kept_and_nothing_drawn_by_a_branch(
+    hospital: Hospital, gateway: Gateway, inference: Inference, database: Database
+) -> None:
+    _, [reading], _ = scene(hospital)
+    draw_and_propagate(reading, gateway, inference, 1, 7)
+    do(gateway, inference, "update")
+    draw_and_propagate(reading, gateway, inference, 4)
+    learning = claim(gateway)
+    with database.write() as db:
+        db.execute(text("UPDATE projects SET policy = jsonb_set(policy, '{personalise}', 'false')"))
+
+    online.run(gateway, inference, Held(learning))
+
+    assert count(database, "online_branches") == 1
+    assert draw_and_propagate(reading, gateway, inference, 5)["network"]["is_branch"] is False
+
+
+def test_a_case_submitted_twice_counts_once_for_the_interval(
+    hospital: Hospital, gateway: Gateway, inference: Inference, database: Database
+) -> None:
+    project, [reading], people = scene(hospital)
+    draw_and_propagate(reading, gateway, inference, 1, 7)
+    do(gateway, inference, "update")
+    for _ in range(2):
+        assert reading.submit().status_code == 200
+        with database.write() as db:
+            rules.tick(db, NEVER_DUE)
+        do(gateway, inference, "update")
+        reopen(reading)
+
+    with database.read() as db:
+        expert = UUID(reading.person.get("/session").json()["expert_id"])
+        assert count(database, "stream_cases") == 2
+        assert len(calibration(db, UUID(project), expert)) == 1

@@ -6,14 +6,14 @@ from typing import Any, Final
 from torch import Tensor
 
 from backend.jobs import rules
-from backend.jobs.rules import Claimed, ImageFacts, UpdatePlan
+from backend.jobs.rules import Claimed, ImageFacts, ProxyFacts, UpdatePlan
 from backend.segmentations.rules import Provenance
 from worker.gateway.connection import Gateway
 from worker.gateway.images import LabelArray, read_labels
 from worker.gateway.training import load_readings, load_style
 from worker.learning import Reading, save_safetensors
 
-__all__ = ["ImageFacts", "Provenance", "UpdatePlan"]
+__all__ = ["ImageFacts", "Provenance", "ProxyFacts", "UpdatePlan"]
 
 REPLAYED: Final = 6  # readings
 MOST_REPLAYED_VOXELS: Final = 2**26  # of all of them together: a quarter of a gigabyte

@@ -3,7 +3,15 @@
 from backend.jobs.rules.creation import add_inspection, add_job, cancel, create, create_prediction
 from backend.jobs.rules.decisions import JobFailure, seconds_left
 from backend.jobs.rules.evaluation import EvaluatePlan, Evaluation, load_evaluate, newest_evaluation
-from backend.jobs.rules.online import BranchFacts, StreamView, UpdatePlan, list_streams, load_update, publish_update
+from backend.jobs.rules.online import (
+    BranchFacts,
+    ProxyFacts,
+    StreamView,
+    UpdatePlan,
+    list_streams,
+    load_update,
+    publish_update,
+)
 from backend.jobs.rules.opinions import (
     OpinionPage,
     OpinionPlan,
@@ -127,6 +135,7 @@ __all__ = [
     "PropagatePlan",
     "PropagationView",
     "ProposalView",
+    "ProxyFacts",
     "ReadingRow",
     "Sieve",
     "Strategy",

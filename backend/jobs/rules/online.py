@@ -52,11 +52,12 @@ class EarlyCase:
 
 @dataclass(frozen=True)
 class ProxyFacts:
-    """A proxy shown while the case was read, with what was thought of it then: Dice points."""
+    """A proxy shown while the case was read, with what was thought of it then: Dice points over the labels drawn by then."""
 
     labels_sha256: str
     dtype: str
     expected: float
+    labels: list[int]
 
 
 @dataclass(frozen=True)
@@ -228,7 +229,7 @@ def _finished(
     ]
     before = None
     if drawing is not None and patient_id not in _patients_known(db, drawing):
-        since = online.first_learnt(db, drawing[1].style_id, patient_id)
+        since = online.first_learnt(db, drawing[1].style_id, patient_id, revision_id)
         branch = _facts(online.newest_branch(db, drawing[1].style_id, since))
         before = (branch or drawing[1]).weights_sha256
     return FinishedCase(readings[revision_id], before, early, _proxies(db, about))
@@ -251,7 +252,8 @@ def _proxies(db: AnySession, about: segmentations.Segmentation) -> list[ProxyFac
         result = job.result or {}
         revision, expected = revisions.get(result.get("revision_id") or ""), result.get("expected")
         if revision is not None and expected is not None:
-            found.append(ProxyFacts(revision.labels_sha256, revision.dtype, expected))
+            drawn = [one["label"] for one in result["drawn"] if one["slices"]]
+            found.append(ProxyFacts(revision.labels_sha256, revision.dtype, expected, drawn))
     return found
 
 
@@ -265,6 +267,8 @@ def publish_update(
 ) -> None:
     """Keep the branch, if one was learnt, and what a finished case said, and end the job, once. Raises LeaseLost."""
     hold(db, job)
+    if not projects.load_policy(db, plan.project_id).personalise:  # switched off while this learnt
+        weights_sha256 = None
     about = {"project_id": plan.project_id, "expert_id": plan.expert_id, "segmentation_id": plan.segmentation_id}
     if weights_sha256 is not None and plan.drawing is not None:
         parent_id = None if plan.branch is None else plan.branch.branch_id
@@ -282,11 +286,12 @@ def publish_update(
 
 
 def calibration(db: AnySession, project_id: UUID, expert_id: UUID) -> list[list[tuple[float, float]]]:
-    """For each finished case of this expert: what was expected of each proxy and what it was worth, Dice points."""
-    return [
-        [(one["expected"], one["dice"]) for one in case.figures.get("proxies", [])]
-        for case in online.stream(db, project_id, expert_id)
-    ]
+    """For each finished case of this expert: what was expected of each proxy and what it was worth, Dice points.
+
+    A reading that was submitted again is one case, as it was submitted last.
+    """
+    cases = {case.segmentation_id: case for case in online.stream(db, project_id, expert_id)}
+    return [[(one["expected"], one["dice"]) for one in case.figures.get("proxies", [])] for case in cases.values()]
 
 
 def list_streams(db: AnySession, actor: Actor, project_id: UUID) -> list[StreamView]:

@@ -167,7 +167,12 @@ def list_propagations(db: AnySession, actor: Actor, segmentation_id: UUID) -> li
     """A segmentation's propagations, newest first, the last twenty. Raises NotFound."""
     row = load_seen(db, actor, "read", segmentation_id)
     is_learning = online.is_learning(db, segmentation_id)
-    return [_view(job, row.segmentation, is_learning=is_learning) for job in store.propagations_of(db, segmentation_id)]
+    set_back = segmentations.newest_set_back(db, segmentation_id)
+    since = 0 if set_back is None else set_back.number
+    return [
+        _view(job, row.segmentation, is_learning=is_learning, set_back=since)
+        for job in store.propagations_of(db, segmentation_id)
+    ]
 
 
 def load_propagate(db: AnySession, blobs: Blobs, job: Claimed) -> PropagatePlan:
@@ -188,6 +193,7 @@ def load_propagate(db: AnySession, blobs: Blobs, job: Claimed) -> PropagatePlan:
         style = style_for_reading(db, segmentation.project_id, segmentation.expert_id, patient_id)
         cases = online.calibration(db, segmentation.project_id, segmentation.expert_id)
     done = (one.result for one in store.propagations_of(db, segmentation_id) if one.state == "done")
+    policy = projects.load_policy(db, segmentation.project_id)
     return PropagatePlan(
         segmentation_id,
         facts,
@@ -197,10 +203,10 @@ def load_propagate(db: AnySession, blobs: Blobs, job: Claimed) -> PropagatePlan:
         load_provenance(db, blobs, segmentation, facts.shape_zyx, axis),
         (former.labels_sha256, former.dtype) if former is not None else None,
         style,
-        None if style is None else online.branch_of(db, style[1]),
+        online.branch_of(db, style[1]) if style is not None and policy.personalise else None,
         next((result for result in done if result), {}),
         cases,
-        projects.load_policy(db, segmentation.project_id).goal_dice,
+        policy.goal_dice,
     )
 
 
@@ -224,7 +230,9 @@ def publish_proxy(
     revision_id = None if kept is None else put_proxy(db, reading, kept, made_from.revisions, made_from.edit_seq)
     result = {
         "revision_id": None if revision_id is None else str(revision_id),
+        "revisions": plan.provenance.revisions,
         "edit_seq": plan.provenance.edit_seq,
+        "axis": plan.axis,
         "drawn": [{"label": label, "slices": slices} for label, slices in plan.provenance.slices.items()],
         "left_out_dice": numbers.left_out_dice,
         "expected": numbers.expected,
@@ -244,7 +252,10 @@ def _check_draft(segmentation: segmentations.Segmentation) -> None:
         raise Conflict("This reading is submitted; reopen it to go on drawing.")
 
 
-def _view(job: Job, segmentation: segmentations.Segmentation, *, is_learning: bool) -> PropagationView:
+def _view(
+    job: Job, segmentation: segmentations.Segmentation, *, is_learning: bool, set_back: int = 0
+) -> PropagationView:
+    """set_back: the number of the newest revision that no edits lead to; what was propagated before it speaks of another drawing."""
     result = job.result or {}
     revision_id = result.get("revision_id")
     return PropagationView(
@@ -254,7 +265,7 @@ def _view(job: Job, segmentation: segmentations.Segmentation, *, is_learning: bo
         job.params["strategy"],
         job.created_at,
         None if revision_id is None else UUID(revision_id),
-        result.get("edit_seq") == segmentation.edit_seq,
+        result.get("edit_seq") == segmentation.edit_seq and set_back < result.get("revisions", 0),
         [DrawnSlices(**one) for one in result.get("drawn", [])],
         result.get("left_out_dice"),
         [NextSlice(**one) for one in result.get("next_slices", [])],

@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import DateTime, ForeignKey, Index, String, cast, exists, func, select
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on, insert
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from backend.database import AnySession, Base, WriteSession
 from backend.jobs.store.tables import Job
+from backend.models.store import Style
 from backend.segmentations.store import Revision, Segmentation
 from backend.studies.store import Image, Study
 
@@ -81,15 +82,28 @@ def newest_branch(db: AnySession, style_id: UUID, before: datetime | None = None
     return db.scalar(query.order_by(OnlineBranch.created_at.desc(), OnlineBranch.id).limit(1))
 
 
-def first_learnt(db: AnySession, style_id: UUID, patient_id: UUID) -> datetime | None:
-    """When this style's branch first learnt from anything of a patient."""
-    return db.scalar(
-        select(func.min(OnlineBranch.created_at))
-        .join(Segmentation, Segmentation.id == OnlineBranch.segmentation_id)
+def first_learnt(db: AnySession, style_id: UUID, patient_id: UUID, but_revision: UUID) -> datetime | None:
+    """When this style's branch may first have learnt from anything of a patient: in a session, or replayed since it was submitted.
+
+    but_revision: the reading that is new.
+    """
+    of_patient = (
+        select(Segmentation.id)
         .join(Image, Image.id == Segmentation.image_id)
         .join(Study, Study.id == Image.study_id)
-        .where(OnlineBranch.style_id == style_id, Study.patient_id == patient_id)
+        .where(Study.patient_id == patient_id)
     )
+    in_session = select(func.min(OnlineBranch.created_at)).where(
+        OnlineBranch.style_id == style_id, OnlineBranch.segmentation_id.in_(of_patient)
+    )
+    owner = select(Style.expert_id).where(Style.id == style_id).scalar_subquery()
+    replayed = (
+        select(func.min(Revision.submitted_at))
+        .join(Segmentation, Segmentation.id == Revision.segmentation_id)
+        .where(Segmentation.id.in_(of_patient), Segmentation.expert_id == owner, Revision.id != but_revision)
+    )
+    moments = [one for one in (db.scalar(in_session), db.scalar(replayed)) if one is not None]
+    return min(moments, default=None)
 
 
 def stream(db: AnySession, project_id: UUID, expert_id: UUID | None = None) -> Sequence[StreamCase]:
@@ -101,7 +115,10 @@ def stream(db: AnySession, project_id: UUID, expert_id: UUID | None = None) -> S
 
 
 def due_cases(db: AnySession) -> list[DueCase]:
-    """Submitted readings with a proxy beside them that no job has been asked to learn from; each is asked once."""
+    """Submitted readings with a proxy beside them that no job has been asked to learn from; each is asked once.
+
+    One of each expert at a time, while nothing else of theirs is learnt from: every update goes on from the branch before it.
+    """
     proxy = aliased(Segmentation)
     helped = (
         select(proxy.id)
@@ -114,6 +131,12 @@ def due_cases(db: AnySession) -> list[DueCase]:
         .exists()
     )
     asked = exists().where(Job.kind == "update", Job.params["revision_id"].astext == cast(Revision.id, String))
+    busy = exists().where(
+        Job.kind == "update",
+        Job.state.in_(("queued", "running")),
+        Job.project_id == Segmentation.project_id,
+        Job.expert_id == Segmentation.expert_id,
+    )
     rows = db.execute(
         select(Segmentation.project_id, Segmentation.expert_id, Segmentation.id, Revision.id)
         .join(Revision, Revision.id == Segmentation.head_revision_id)
@@ -123,8 +146,10 @@ def due_cases(db: AnySession) -> list[DueCase]:
             Revision.submitted_at.is_not(None),
             helped,
             ~asked,
+            ~busy,
         )
-        .order_by(Revision.submitted_at, Revision.id)
+        .ext(distinct_on(Segmentation.project_id, Segmentation.expert_id))
+        .order_by(Segmentation.project_id, Segmentation.expert_id, Revision.submitted_at, Revision.id)
         .limit(MOST_DUE)
     )
     return [DueCase(row[0], row[1], row[2], row[3]) for row in rows if row[1] is not None]

@@ -96,8 +96,9 @@ def overwrites_drawn(
     """Whether taking these voxels over from a proxy would change one that was drawn by hand, before it was made or since.
 
     The proxy shows whatever was drawn before it was made (`put_proxy`), so only what it does not know is replayed: edits that
-    stand now and did not then. An edit taken back since brings to light what lay under it; then all is replayed. True as well where that cannot be told: the voxels are not the proxy's, or the reading was set back
-    to a revision that no edits lead to. Raises CorruptBlob.
+    stand now and did not then. An edit taken back since brings to light what lay under it; then all is replayed. True as well
+    where that cannot be told: the voxels are not the proxy's, or the reading was set back to a revision that no edits lead to.
+    Raises CorruptBlob.
     """
     set_back = store.newest_set_back(db, segmentation.id)
     if set_back is not None and set_back.created_at > proxy.created_at:
