@@ -227,6 +227,18 @@ def test_the_history_goes_back_and_undo_takes_that_back(server: Running, case: O
     eventually("the undone restoration", lambda: bool((case.labels() == second).all()), 20)
     expect(rows).to_have_count(2)
 
+    open_case(page, server.url, case)  # both stacks come from the server's journal now
+    page.keyboard.press("Control+Shift+Z")
+    wait_saved(page)
+    eventually("the restoration again", lambda: bool((case.labels() == first).all()), 20)
+    page.keyboard.press("Control+z")
+    wait_saved(page)
+    eventually("the restoration undone again", lambda: bool((case.labels() == second).all()), 20)
+    for _ in range(5):
+        page.keyboard.press("Control+z")
+    wait_saved(page)
+    eventually("the map before the last five strokes", lambda: bool((case.labels() == first).all()), 20)
+
 
 def test_a_mismatch_folds_nothing_and_mine_can_be_kept_as_a_revision(
     server: Running, case: OneCase, page: Page
