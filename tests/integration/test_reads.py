@@ -109,6 +109,7 @@ def test_only_who_runs_the_project_withdraws(hospital: Hospital) -> None:
 def test_a_first_stroke_that_meets_a_withdrawal_does_not_bring_the_read_back(
     hospital: Hospital, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Nothing is replaced: a withdrawal over HTTP is put at the one moment of the stroke's transaction where it could do harm."""
     project = hospital.project(blinding="open")
     hospital.images(project)
     reader = hospital.reader(project)
