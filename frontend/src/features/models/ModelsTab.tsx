@@ -10,9 +10,10 @@ import { ExpertStyles } from "./ExpertStyles";
 import { Streams } from "./Streams";
 import { Versions } from "./Versions";
 
-const firstGoal = 90;
+/** firstGoal: the project's, in Dice points, which the field lets one depart from. */
+type Props = { projectId: string; firstGoal: number; manages: boolean };
 
-export function ModelsTab({ projectId, manages }: { projectId: string; manages: boolean }) {
+export function ModelsTab({ projectId, firstGoal, manages }: Props) {
   const models = useQuery(modelsQuery(projectId));
   const styles = useQuery(stylesQuery(projectId));
   const [goal, setGoal] = useState(firstGoal);
