@@ -111,7 +111,7 @@ def work(gateway: Gateway, job_id: UUID, attempt: int, stop: threading.Event) ->
             DO[job.kind](gateway, job, device, reporter)
         shutil.rmtree(gateway.job_folder(job.id), ignore_errors=True)  # only a head start is lost with it
     except (LeaseLost, Stopped):
-        return 3  # cancelled, stopping or lost: the supervisor settles it
+        return 3  # stopping or lost: the supervisor settles it
     except OUTAGES as problem:
         log.warning("job %s attempt %s is tried again: %s", job_id, attempt, type(problem).__name__)
         queue.retry(gateway, job)

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 QUEUE: Final = "training"
 HANDS: Final = 1
-STOP_SECONDS: Final = 9.0  # from SIGTERM to SIGKILL
+STOP_SECONDS: Final = 9.0  # from SIGTERM to SIGKILL: time to save a checkpoint
 WATCH_SECONDS: Final = 0.1
 
 
@@ -94,9 +94,9 @@ class Supervisor:
     def _wait(self, child: "subprocess.Popen[str]", held: Held, stopping: threading.Event) -> None:
         kill_at: float | None = None
         while child.poll() is None:
-            if held.lost.is_set() or (kill_at is not None and time.monotonic() > kill_at):
-                child.kill()
-            elif kill_at is None and (held.cancelled.is_set() or stopping.is_set()):
+            if held.lost.is_set() or held.cancelled.is_set() or (kill_at is not None and time.monotonic() > kill_at):
+                child.kill()  # nobody will resume from what it could still save
+            elif kill_at is None and stopping.is_set():
                 child.terminate()
                 kill_at = time.monotonic() + STOP_SECONDS
             try:
