@@ -62,12 +62,12 @@ def test_a_click_is_answered_survives_a_reload_and_enter_accepts_it(
     for name in ("Accept (Enter)", "Take last back (Ctrl+Z)", "Withdraw (Esc)"):
         expect(page.get_by_role("button", name=name)).to_be_in_viewport(ratio=1)
     page.mouse.click(middle[0] + 40, middle[1] + 40, button="right")
-    eventually("two prompts", lambda: len(prompts(page, segmentation_id)["items"]) == 2, 10)
+    eventually("two prompts", lambda: len(prompts(page, segmentation_id)["items"]) == 2)
     expect(state).to_have_attribute("data-state", "answered", timeout=15_000)
     page.keyboard.press("Control+z")
-    eventually("the former answer", lambda: prompts(page, segmentation_id)["proposal"] == first, 10)
+    eventually("the former answer", lambda: prompts(page, segmentation_id)["proposal"] == first)
 
-    eventually("the tool is remembered", lambda: api(page, "/account/preferences")["habits"].get("tool") == "ask", 10)
+    eventually("the tool is remembered", lambda: api(page, "/account/preferences")["habits"].get("tool") == "ask")
     page.reload()
     expect(state).to_have_attribute("data-state", "answered", timeout=20_000)
     expect(page.get_by_role("button", name="Ask AI")).to_have_attribute("aria-pressed", "true")

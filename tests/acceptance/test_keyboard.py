@@ -40,7 +40,7 @@ def test_keys_are_rebound_refused_switched_off_and_kept(server: Running, page: P
 
     page.get_by_role("switch", name="Eraser: shortcut on").press("Space")
     expect(page.get_by_role("switch", name="Eraser: shortcut on")).not_to_be_checked()
-    eventually("the server's keys", lambda: "eraser" in api(page, "/account/preferences")["shortcuts"], 10)
+    eventually("the server's keys", lambda: "eraser" in api(page, "/account/preferences")["shortcuts"])
 
     read = next(a for a in api(page, "/assignments?limit=200")["items"] if a["image_dims"][2] == 1)
     open_read(page, f"{server.url}/read/{read['id']}")
@@ -67,7 +67,7 @@ def test_the_look_is_chosen_kept_and_the_reading_screen_stays_dark(
     expect(page.get_by_role("radio", name="Light")).to_be_checked()
     expect(scheme).to_have_attribute("data-mantine-color-scheme", "light")
 
-    eventually("the server's theme", lambda: api(page, "/account/preferences")["theme"] == "light", 10)
+    eventually("the server's theme", lambda: api(page, "/account/preferences")["theme"] == "light")
     page.evaluate("() => localStorage.clear()")
     open_page(page, f"{server.url}/projects")
     expect(scheme).to_have_attribute("data-mantine-color-scheme", "light")

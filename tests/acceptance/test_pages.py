@@ -88,7 +88,7 @@ def test_a_doctors_first_case_by_keyboard_alone(server: Running, page: Page, com
     expect(page).not_to_have_url(case, timeout=10_000)
     expect(page.get_by_test_id("submit")).to_be_enabled(timeout=20_000)
     expect(page.get_by_test_id("tour")).to_have_count(0)
-    eventually("the tour's end on the server", lambda: api(page, "/account/preferences")["seen"], 10)
+    eventually("the tour's end on the server", lambda: api(page, "/account/preferences")["seen"])
     assert complaints.none(), complaints
 
 
@@ -142,7 +142,7 @@ def test_an_admin_does_everything_for_a_user_in_the_browser(
     page.get_by_role("dialog").get_by_role("button", name="Add an expert").click()
     page.get_by_role("combobox", name="Account of expert Dr Blau").click()
     page.get_by_role("option", name="Berta Blau").click()
-    eventually("the link", lambda: next(e for e in api(page, "/experts")["items"] if e["name"] == "Dr Blau")["user_id"], 10)  # fmt: skip
+    eventually("the link", lambda: next(e for e in api(page, "/experts")["items"] if e["name"] == "Dr Blau")["user_id"])  # fmt: skip
     page.get_by_role("button", name="Edit expert Dr Blau").click()
     page.get_by_role("dialog").get_by_label("Description").fill("Radiology")
     page.get_by_role("dialog").get_by_role("button", name="Save").click()
@@ -220,7 +220,7 @@ def test_an_admin_runs_a_project_in_the_browser(server: Running, page: Page, com
     page.get_by_role("textbox", name="Code of Liver", exact=True).fill("10200004")
     page.get_by_role("textbox", name="Meaning of the code of Liver").fill("Liver")
     page.get_by_role("button", name="Save").click()
-    eventually("the label", lambda: api(page, f"/projects/{project}")["labels"], 10)
+    eventually("the label", lambda: api(page, f"/projects/{project}")["labels"])
     assert api(page, f"/projects/{project}")["labels"][0]["code_value"] == "10200004"
 
     page.get_by_role("tab", name="Progress").click()

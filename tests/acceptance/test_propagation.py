@@ -36,7 +36,7 @@ def go_to_slice(page: Page, index: int) -> None:
     page.keyboard.press("Home")
     for _ in range(index):
         page.keyboard.press("ArrowUp")
-    eventually(f"slice {index}", lambda: slice_shown(page) == index, 10)
+    eventually(f"slice {index}", lambda: slice_shown(page) == index)
 
 
 def slice_shown(page: Page) -> int:
@@ -98,7 +98,7 @@ def test_three_slices_by_mouse_become_a_volume(
     for _ in range(2):
         before = slice_shown(page)
         page.keyboard.press("Space")
-        eventually("the proposed slice", lambda: slice_shown(page) != before, 10)
+        eventually("the proposed slice", lambda: slice_shown(page) != before)
         visited.append(slice_shown(page))
     expect(page.get_by_text(re.compile(r"Slice \d+ next: the farthest from what")).first).to_be_visible()
     page.screenshot(path=tmp_path / "proposed.png")

@@ -127,7 +127,7 @@ class Hand:
         ))  # fmt: skip
         assert (self.expected != before).any(), f"{tool} was to change something"
         try:
-            eventually(f"what {tool} draws", lambda: np.array_equal(self.case.labels(), self.expected), 10)
+            eventually(f"what {tool} draws", lambda: np.array_equal(self.case.labels(), self.expected))
         except AssertionError as problem:
             off = np.argwhere(self.case.labels() != self.expected)
             raise AssertionError(

@@ -151,7 +151,7 @@ def test_killing_the_child_half_way_resumes_from_its_checkpoint_and_publishes_on
     assert scalar(database, "SELECT count(*) FROM model_versions WHERE job_id = :j", j=job_id) == 1
     resumed_at = scalar(database, "SELECT min(step) FROM job_metrics WHERE job_id = :j AND attempt = 2", j=job_id)
     assert isinstance(resumed_at, int) and resumed_at > 10, f"the second attempt began again at step {resumed_at}"
-    eventually("the checkpoints' removal", lambda: not manifest.parent.exists(), 10)
+    eventually("the checkpoints' removal", lambda: not manifest.parent.exists())
 
 
 def test_killing_the_whole_worker_takes_its_child_along_and_another_worker_finishes(
@@ -164,7 +164,7 @@ def test_killing_the_whole_worker_takes_its_child_along_and_another_worker_finis
 
     first.kill()
     first.wait()
-    eventually("the child's end", lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 5)
+    eventually("the child's end", lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
     workers.start("training")
     done = eventually("the end", ended(database, job_id), 180)
 
