@@ -1,14 +1,15 @@
 """The strip of several opinions on a running server, in a real Chromium: from the key V to its cards on the screen.
 
 `python -m benchmarks.opinions [--small | --full]`. Five simulated experts have drawn images of 256×256, a `dpersona` network has been
-pretrained on them (until its outlines are smooth: ragged ones take longer to draw), and a doctor opens one image after another, waits
-for the prediction and presses V. The clock is the page's own: it starts with the key and stops at the frame after the last
-miniature was drawn. Asked the first time (computed by a job) and again (the kept answer).
+pretrained on them (until its outlines are smooth: ragged ones take longer to draw), and a doctor opens one image after another. The
+answer is made beside the prediction; V is pressed in the very frame in which the prediction is first seen, sooner than anybody can,
+and again once the answer is there. The clocks are the page's own: from the key to the frame after the last miniature was drawn.
 """
 
 import argparse
 import os
 import tempfile
+import time
 from pathlib import Path
 
 from playwright.sync_api import Page, expect, sync_playwright
@@ -21,7 +22,7 @@ from tests.running import running
 
 SIZE, DRAWN = 256, 6
 LIMIT_MS = 300.0
-TRAINING = {"method": "dpersona", "config": {"steps": 300}}
+TRAINING = {"method": "dpersona", "config": {"steps": 200, "batch": 4}}
 # Milliseconds from the next V to the frame after the strip shows its cards.
 WATCH = """() => new Promise((done) => {
   addEventListener("keydown", (event) => {
@@ -33,6 +34,15 @@ WATCH = """() => new Promise((done) => {
     seen.observe(document.body, { childList: true, subtree: true });
   }, { once: true, capture: true });
 })"""
+# The same, with V pressed by the page itself in the frame that first shows the prediction.
+AT_FIRST_SIGHT = f"""new MutationObserver((_, prediction) => {{
+  if (document.querySelector("[data-testid=uncertainty-row]") === null) return;
+  prediction.disconnect();
+  requestAnimationFrame(() => {{
+    window.waited = ({WATCH})();
+    document.body.dispatchEvent(new KeyboardEvent("keydown", {{ key: "v", code: "KeyV", bubbles: true }}));
+  }});
+}}).observe(document, {{ childList: true, subtree: true }});"""
 
 
 def main() -> int:
@@ -48,29 +58,31 @@ def main() -> int:
         sync_playwright() as playwright,
     ):
         work = prepare(server, cases=DRAWN + reads + 1, size=SIZE, drawn=DRAWN)
+        began = time.monotonic()
         trained = work.admin.post("/jobs", {"kind": "pretrain", "project_id": work.project_id, "params": TRAINING})
         assert work.admin.wait_job(trained, 600)["state"] == "done"
+        say(f"pretrained in {time.monotonic() - began:.0f} s")
         browser = playwright.chromium.launch(executable_path=chromium_path(), headless=True, args=flags)
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         sign_in(page, server.url, "doctor")
+        page.add_init_script(AT_FIRST_SIGHT)
         timed = [ask_twice(page, server.url, work, name) for name in list(work.images)[DRAWN:]][1:]
         browser.close()
     first, again = ([pair[n] for pair in timed] for n in (0, 1))
     return report("opinions", [
-        Figure("V to the strip, computed, median", round(percentile(first, 0.5)), "ms", LIMIT_MS),
-        Figure("V to the strip, computed, p90", round(percentile(first, 0.9)), "ms"),
-        Figure("V to the strip, kept answer, median", round(percentile(again, 0.5)), "ms", LIMIT_MS),
+        Figure("V with the prediction to the strip, median", round(percentile(first, 0.5)), "ms", LIMIT_MS),
+        Figure("V with the prediction to the strip, p90", round(percentile(first, 0.9)), "ms"),
+        Figure("V to the strip, answer made before, median", round(percentile(again, 0.5)), "ms", LIMIT_MS),
     ], load_average=round(os.getloadavg()[0], 1))  # fmt: skip
 
 
 def ask_twice(page: Page, url: str, work: Workload, name: str) -> tuple[float, float]:
-    """Open one image of the doctor's, wait for the prediction; milliseconds of the first V and of V again."""
+    """Open one image of the doctor's; milliseconds of V at first sight of the prediction and of V again."""
     image_id = work.images[name]["id"]
     mine = work.doctor.every("/assignments", project_id=work.project_id)
     page.goto(f"{url}/read/{next(one['id'] for one in mine if one['image_id'] == image_id)}")
-    expect(page.get_by_test_id("submit")).to_be_enabled(timeout=60_000)
-    expect(page.get_by_test_id("style-label")).to_be_visible(timeout=60_000)
-    first = press(page)
+    expect(page.get_by_test_id("opinion-card").first).to_be_visible(timeout=60_000)
+    first = float(page.evaluate("() => window.waited"))
     page.keyboard.press("v")
     expect(page.get_by_test_id("opinion-strip")).to_have_count(0)
     again = press(page)

@@ -15,7 +15,7 @@ from benchmarks.workload import Workload, prepare
 from tests.acceptance.conftest import Complaints
 from tests.acceptance.one_case import OneCase, dot, expect_depth, open_case, sign_in
 from tests.acceptance.screens import wait_saved
-from tests.running import running
+from tests.running import eventually, running
 
 QUICK = {"method": "dpersona", "config": {"steps": 150, "size": 64, "bound_samples": 6}}
 
@@ -52,9 +52,10 @@ def test_the_second_opinion_is_taken_corrected_undone_and_another_submitted(
     open_case(page, work.admin.url, case)
     cards, strip = page.get_by_test_id("opinion-card"), page.get_by_test_id("opinion-strip")
 
+    expect(page.get_by_test_id("uncertainty-row")).to_be_visible(timeout=60_000)
+    offered = eventually("the opinions made beside the prediction", lambda: opinions_of(case))
     page.keyboard.press("v")
     expect(cards.first).to_be_visible(timeout=20_000)
-    offered = opinions_of(case)
     shown = [*offered["items"], *offered["experts"]]
     expect(cards).to_have_count(len(shown))
     assert version["method"] == offered["method"] == "dpersona"
@@ -63,7 +64,7 @@ def test_the_second_opinion_is_taken_corrected_undone_and_another_submitted(
     page.keyboard.press("ArrowRight")
     expect(cards.nth(1)).to_have_attribute("aria-pressed", "true")
     page.screenshot(path=tmp_path / "opinions-1.png")
-    page.get_by_role("switch", name="10, 50, 90 % outlines").click()
+    page.get_by_role("switch", name="Outlines of 10 %").click()
     page.screenshot(path=tmp_path / "opinions-2.png")
     page.get_by_test_id("view-axial").focus()
     page.keyboard.press("Enter")

@@ -15,6 +15,7 @@ from worker.learning.readings import LabelArray
 
 MOST = 8
 DISTINCT = 0.02  # mean 1 - IoU; nearer than this two outlines look alike
+LEAST_SHARE = 0.05  # of all candidates; what stands for fewer is an outlier, which k-medoids would choose first
 COMPARED_VOXELS = 200_000  # of the box around all candidates; more are thinned evenly
 CONTOURS = (0.1, 0.5, 0.9)
 INTERVAL = (0.1, 0.5, 0.9)
@@ -28,7 +29,8 @@ class Representatives(NamedTuple):
 
 
 def representatives(candidates_NDHW: LabelArray, labels: Sequence[int], most: int = MOST) -> Representatives:
-    """At most `most` candidates, each more than DISTINCT away from the others, that between them come nearest to all candidates.
+    """At most `most` candidates, each more than DISTINCT away from the others and nearest to LEAST_SHARE of all, that between them come
+    nearest to all candidates.
 
     Greedy k-medoids (the BUILD step of PAM, Kaufman and Rousseeuw): first the candidate nearest to all others, then, again and
     again, the one that lowers the mean distance to the nearest chosen one most. Raises ValueError without a candidate.
@@ -45,9 +47,16 @@ def representatives(candidates_NDHW: LabelArray, labels: Sequence[int], most: in
         if gain[best] <= 0:
             break
         chosen.append(best)
-    share = np.bincount(distance[:, chosen].argmin(1), minlength=len(chosen)) / len(candidates_NDHW)
+    share = _shares(distance, chosen)
+    chosen = [one for one, part in zip(chosen, share, strict=True) if part >= LEAST_SHARE] or chosen
+    share = _shares(distance, chosen)
     order = sorted(range(len(chosen)), key=lambda n: -share[n])
     return Representatives([chosen[n] for n in order], [float(share[n]) for n in order])
+
+
+def _shares(distance: npt.NDArray[np.float64], chosen: list[int]) -> npt.NDArray[np.float64]:
+    shares: npt.NDArray[np.float64] = np.bincount(distance[:, chosen].argmin(1), minlength=len(chosen)) / len(distance)
+    return shares
 
 
 def distances(candidates_NDHW: LabelArray, labels: Sequence[int]) -> npt.NDArray[np.float64]:

@@ -30,6 +30,15 @@ def test_no_more_are_shown_than_asked_for_and_their_probabilities_still_add_up()
     assert sum(found.probability) == pytest.approx(1)
 
 
+def test_a_single_odd_one_of_many_is_not_offered() -> None:
+    candidates = maps(*[4] * 20, *[8] * 10, 1)
+
+    found = representatives(candidates, [1])
+
+    assert [int(candidates[n].sum()) for n in found.indices] == [4, 8]
+    assert sum(found.probability) == pytest.approx(1)
+
+
 def test_candidates_that_all_agree_are_one_certain_outline_also_when_they_are_empty() -> None:
     assert representatives(maps(5, 5, 5), [1]).probability == [1.0]
     assert representatives(maps(0, 0), [1]).probability == [1.0]

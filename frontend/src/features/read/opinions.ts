@@ -51,6 +51,14 @@ export class Opinions {
     else void this.#open();
   }
 
+  /**
+   * Have a single slice's answer made beside its prediction, so that the strip opens with it; a volume's costs too much to make
+   * unasked. A refusal is lost here: the strip asks again, and says what the server said.
+   */
+  prepare(): void {
+    if (this.viewer.dims.nz === 1) askOpinions(this.segmentationId).catch(() => undefined);
+  }
+
   close(): void {
     this.#stopHearing();
     clearTimeout(this.#timer);

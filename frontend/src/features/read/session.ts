@@ -326,6 +326,7 @@ export class ReadSession {
     if (this.#proposalRevisionId) this.viewer.removeLayer(proposalId);
     if (useRead.getState().heat === "uncertainty") hideHeat(this.viewer);
     this.#proposalRevisionId = prediction.revision_id;
+    if (this.facts.project.policy.blinding === "open") this.opinions?.prepare();
     const look = { ...proposalLook, visible: !this.#reading?.accepted.has(prediction.revision_id) };
     const { revision_id: revisionId, style_label: title, style_id: proposalStyleId } = prediction;
     await this.#addLayer({ id: proposalId, revisionId, title, author: "model", look }, "uint8", (proposal) =>
