@@ -162,8 +162,10 @@ class DPersonaConfig(ExpertAdaptiveConfig):
     variant: `unified` is ours, one stage in the shared network family, and takes every option of `expert_adaptive` besides;
     `published` is D-Persona's two stages, `released` the same with batch statistics that drift in stage II as in the released
     code, `probabilistic_unet` the baseline without bound loss and second stage. latent: dimensions of the latent space.
-    bound_*: weight of the loss on union and intersection, and how many samples span it and are scored. bank: prior samples a published head
-    attends over. experts: how many, filled in by pretraining; a published posterior has a channel for each.
+    bound_*: weight of the loss on union and intersection, and how many samples span it and are scored. share_weight: of the cross-entropy
+    of the samples' mean with the share of experts who drew; at 1 the overlaps outweigh it, and what maximises an expected overlap is too
+    large (Bertels et al., 2021). bank: prior samples a published head attends over. experts: how many, filled in by pretraining; a
+    published posterior has a channel for each.
     """
 
     variant: Variant = "unified"
@@ -171,6 +173,7 @@ class DPersonaConfig(ExpertAdaptiveConfig):
     kl_weight: float | None = None  # None: the variant's own, see `divergence_weight`
     bound_weight: float = 0.5
     bound_samples: int = 10
+    share_weight: float = 5.0
     bank: int = 100
     second_steps: int = 400
     second_learning_rate: float = 1e-3

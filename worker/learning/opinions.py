@@ -88,12 +88,17 @@ class OpinionNetwork(StyledNetwork):
     def draw(self, rows_KP: Tensor, count: int, generator: torch.Generator) -> Tensor:
         """Points [count, Z]: experts in turn from a random first one, so that each has an equal share, and each one's Gaussian.
 
-        The generator is on the CPU, so that a draw does not depend on the device.
+        An expert's second point lies opposite their first, the fourth opposite the third: every point is still drawn from the Gaussian,
+        but few of them already have its mean (antithetic sampling, Hammersley and Morton, 1956). One draw serves every image, so
+        that an uneven one would make all of them too large or too small alike. The generator is on the CPU, so that a draw does not
+        depend on the device.
         """
         mean, log_deviation = self.gaussian(rows_KP)
-        first = int(torch.randint(len(rows_KP), (1,), generator=generator))
-        who = torch.tensor([(first + n) % len(rows_KP) for n in range(count)])
-        noise = torch.randn(count, self.latent, generator=generator).to(rows_KP.device)
+        experts = len(rows_KP)
+        first = int(torch.randint(experts, (1,), generator=generator))
+        who = torch.tensor([(first + n) % experts for n in range(count)])
+        one = torch.randn(-(-count // (2 * experts)), experts, self.latent, generator=generator)
+        noise = torch.stack([one, -one], 1).flatten(0, 2)[:count].to(rows_KP.device)
         return mean[who] + log_deviation[who].exp() * noise
 
     def plausible(self, image_BCS: Tensor, rows_KP: Tensor, count: int, generator: torch.Generator) -> Tensor:

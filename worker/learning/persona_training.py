@@ -58,7 +58,7 @@ def train_unified(network: OpinionNetwork, panels: Panels, run: Run) -> tuple[Te
         each = segmentation_loss(centres.flatten(0, 1), drawn.targets.flatten(0, 1), weight, config.loss)
         hands = (each.view_as(there) * there).sum(1) / drawn.present.sum(1)
         spread = energy_score(sampled, truth, drawn.present, drawn.weight)
-        spread = spread + share_cross_entropy(sampled, truth, drawn.present, drawn.weight)
+        spread = spread + config.share_weight * share_cross_entropy(sampled, truth, drawn.present, drawn.weight)
         several = drawn.present.sum(1) > 1  # one expert alone bounds nothing
         inside = drawn.weight * several.view(-1, *[1] * (drawn.weight.ndim - 1))
         bounds = bound_loss(sampled, truth, drawn.present, inside)

@@ -220,6 +220,17 @@ def test_a_mixed_batch_of_opinions_is_each_expert_alone(unified: Trained) -> Non
     assert torch.allclose(mixed, alone, atol=1e-4)
 
 
+def test_few_points_already_have_the_mean_of_all_experts() -> None:
+    network = build(replace(tiny(), frame=(32, 32)))
+    assert isinstance(network, OpinionNetwork)
+    rows = network.initial_rows(3, torch.Generator().manual_seed(1))
+
+    drawn = network.draw(rows, 12, torch.Generator().manual_seed(2))
+
+    assert torch.allclose(drawn.mean(0), network.gaussian(rows)[0].mean(0), atol=1e-5)
+    assert len(drawn.unique(dim=0)) == 12
+
+
 def test_an_expert_without_spread_is_always_drawn_at_their_mean() -> None:
     config = replace(tiny(), frame=(32, 32))
     network = build(config)
