@@ -7,7 +7,9 @@ export const opinions = {
   blinded: "This project is blinded: what others might draw is not shown, so that readings stay independent.",
   pending: "Drawing plausible outlines …",
   chosenFrom: (shown: number, drawn: number) =>
-    shown === 1 ? `one likely outline of ${drawn} drawn` : `${shown} distinct ones of ${plural(drawn, "drawn", "drawn")}`,
+    shown === 1
+      ? `one likely outline of ${drawn} drawn`
+      : `${shown} distinct ones of ${plural(drawn, "drawn", "drawn")}`,
   hint: "Point at one to see it, click or Enter takes it over (Ctrl+Z takes it back), V closes",
   take: "Take over (Enter)",
   close: "Close several opinions",
