@@ -6,7 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Role = Literal["admin", "expert", "integrator"]
+from backend.accounts.rules import GlobalRole
+
 Scope = Literal["read", "write", "manage"]
 AccountName = Annotated[
     str, Field(pattern=r"^[\w.@+-]{1,64}$", description="Letters, digits and . @ + - _; case does not matter.")
@@ -55,12 +56,12 @@ class GestureIn(In):
 class UserIn(In):
     name: AccountName
     display_name: Annotated[str, Field(max_length=200)] = ""
-    role: Role
+    role: GlobalRole
 
 
 class UserChangeIn(In):
     display_name: DisplayName | None = None
-    role: Role | None = None
+    role: GlobalRole | None = None
     locked: bool | None = None
 
 
@@ -110,7 +111,7 @@ class UserOut(BaseModel):
     id: UUID
     name: str
     display_name: str
-    role: Role
+    role: GlobalRole
     locked: bool
     invited: bool
 

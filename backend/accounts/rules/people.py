@@ -5,13 +5,13 @@ every session of that user at once. A token cannot make tokens.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 from uuid import UUID
 
 from backend import audit
 from backend.accounts import store
 from backend.accounts.rules import credentials
-from backend.accounts.rules.authorisation import SYSTEM, Actor, Resource, authorize
+from backend.accounts.rules.authorisation import SYSTEM, Actor, GlobalRole, Resource, authorize
 from backend.accounts.rules.signing_in import Link, fold_name, new_link
 from backend.database import AnySession, WriteSession
 from backend.errors import Conflict, Forbidden, Invalid, NotFound
@@ -19,7 +19,7 @@ from backend.paging import Page, decode_cursor, page_of
 from backend.settings import Settings
 
 SCOPES: Final = ("read", "write", "manage")
-ROLES: Final = ("admin", "expert", "integrator")
+ROLES: Final = get_args(GlobalRole)
 FIRST_ADMIN: Final = "admin"
 TOKEN_DAYS: Final = 90
 TOKEN_DAYS_MOST: Final = 365

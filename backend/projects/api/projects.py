@@ -11,6 +11,7 @@ from fastapi import Query, status
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.accounts.api import CurrentActor, Router, policy
+from backend.accounts.rules import ProjectRole
 from backend.database import Reads, Writes
 from backend.paging import Cursor, Limit, Page
 from backend.projects import rules
@@ -21,7 +22,6 @@ Name = Annotated[str, Field(min_length=1, max_length=120, pattern=r"^[^\x00-\x1f
 Text = Annotated[str, Field(max_length=4000, pattern=r"^[^\x00]*$")]
 Blinding = Literal["open", "until_own_submitted", "until_all_submitted", "until_settled"]
 Prefill = Literal["before", "never"]
-Role = Literal["manager", "reader", "adjudicator"]
 
 
 class PolicyOut(BaseModel):
@@ -97,7 +97,7 @@ class ProjectOut(BaseModel):
     simulated: bool
     policy: PolicyOut
     labels: list[LabelOut]
-    role: Role | None
+    role: ProjectRole | None
     counts: WorkCountsOut
     created_at: datetime
 
@@ -136,7 +136,7 @@ class MemberOut(BaseModel):
     user_id: UUID
     name: str
     display_name: str
-    role: Role
+    role: ProjectRole
 
 
 class MemberPageOut(BaseModel):
@@ -152,7 +152,7 @@ class MemberIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     user_id: UUID
-    role: Role
+    role: ProjectRole
 
 
 class ProjectExpertOut(BaseModel):

@@ -6,13 +6,13 @@ from uuid import UUID
 
 from backend import audit
 from backend.accounts import store as accounts
-from backend.accounts.rules import Actor, NewToken, Resource, authorize, create_expert
+from backend.accounts.rules import Actor, NewToken, ProjectRole, Resource, authorize, create_expert
 from backend.accounts.rules import create_token as create_token_anywhere
 from backend.database import AnySession, WriteSession
 from backend.errors import Forbidden, Invalid, NotFound
 from backend.paging import Page, decode_cursor, page_of
 from backend.projects import store
-from backend.projects.rules.projects import Role, authorize_in, is_blinded
+from backend.projects.rules.projects import authorize_in, is_blinded
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def list_members(db: AnySession, actor: Actor, project_id: UUID, cursor: str | N
     return Page([MemberView(u.id, u.name, u.display_name, r) for u, r in page.items], page.next_cursor)
 
 
-def put_member(db: WriteSession, actor: Actor, project_id: UUID, user_id: UUID, role: Role) -> MemberView:
+def put_member(db: WriteSession, actor: Actor, project_id: UUID, user_id: UUID, role: ProjectRole) -> MemberView:
     """Give a user a role. Nobody changes their own; only an admin makes or unmakes a manager."""
     authorize_in(db, actor, "create", "member", project_id)
     user = accounts.find_user(db, user_id)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 from backend import audit
-from backend.accounts.rules import Actor, Resource, authorize, may
+from backend.accounts.rules import Actor, ProjectRole, Resource, authorize, may
 from backend.database import AnySession, WriteSession
 from backend.errors import Conflict, Forbidden, Invalid, NotFound
 from backend.paging import Page, decode_cursor, page_of
@@ -20,7 +20,6 @@ from backend.projects import store
 
 Blinding = Literal["open", "until_own_submitted", "until_all_submitted", "until_settled"]
 Prefill = Literal["before", "never"]
-Role = Literal["manager", "reader", "adjudicator"]
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 
 
@@ -71,7 +70,7 @@ class ProjectView:
     simulated: bool
     policy: ReadingPolicy
     labels: list[LabelView]
-    role: Role | None
+    role: ProjectRole | None
     counts: WorkCounts
     created_at: datetime
 
