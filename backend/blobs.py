@@ -33,10 +33,11 @@ class Blobs:
             raise ValueError(f"not a sha256: {sha256[:80]!r}")
         return self.root / sha256[:2] / sha256
 
-    def put(self, content: bytes | Iterable[bytes]) -> str:
+    def put(self, content: bytes | Iterable[bytes], *, mends: bool = False) -> str:
         """Store these bytes durably and return their sha256. Storing the same bytes twice is harmless.
 
-        Raises OSError when the disk refuses; nothing is left behind then.
+        mends: put them in the place of what lies there, which is damaged. Raises OSError when the disk refuses; nothing is
+        left behind then.
         """
         chunks = (content,) if isinstance(content, bytes | bytearray | memoryview) else content
         temporary = self.root / f"tmp-{os.getpid()}-{secrets.token_hex(8)}"
@@ -51,7 +52,7 @@ class Blobs:
                 file.flush()
                 os.fsync(file.fileno())
             target = self.path(digest.hexdigest())
-            if self._same_size(target, temporary):
+            if not mends and self._same_size(target, temporary):
                 os.utime(target)  # young again, so that no sweeper takes it before the caller's row is committed
             else:
                 self._make_folder(target.parent)

@@ -141,13 +141,11 @@ def _copy_blobs(source: Blobs, target: Blobs, reads_present: bool) -> tuple[int,
     count = new = new_bytes = 0
     for sha256 in source.names():
         count += 1
-        if sha256 in present:
-            kept = target.path(sha256)
-            if not reads_present or _sha256(kept) == sha256:
-                continue
-            kept.unlink()
+        is_there = sha256 in present
+        if is_there and (not reads_present or _sha256(target.path(sha256)) == sha256):
+            continue
         file = source.path(sha256)
-        if target.put(_chunks(file)) != sha256:
+        if target.put(_chunks(file), mends=is_there) != sha256:
             raise CorruptBlob(f"The stored bytes {sha256[:12]}… are damaged; run `consilium fsck`, and restore them.")
         new, new_bytes = new + 1, new_bytes + file.stat().st_size
     return count, new, new_bytes

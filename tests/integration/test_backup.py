@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from backend.blobs import Blobs
 from backend.database import Database
 from backend.embedded.backup import Manifest, back_up, restore
 from backend.embedded.postgres import OWNER, PostgresServer, create_database
@@ -96,6 +97,22 @@ def test_a_blob_that_rotted_in_the_backup_is_found_and_replaced_when_asked_to_ve
 
     assert back_up(owner, settings, tmp_path, verify=True).new_blobs == 1
     assert rotten.read_bytes() == good
+
+
+def test_a_blob_that_rotted_in_the_backup_stays_until_a_good_one_lies_in_its_place(
+    hospital: Hospital, settings: Settings, owner: Database, tmp_path: Path
+) -> None:
+    """Where the hospital's own copy is damaged as well, what is left of it may be all there is."""
+    hospital.images(hospital.project())
+    back_up(owner, settings, tmp_path)
+    rotten, *_ = (tmp_path / "blobs").glob("??/*")
+    rotten.write_bytes(b"rotten")
+    Blobs(settings.blobs_folder).path(rotten.name).write_bytes(b"damaged")
+
+    with pytest.raises(CorruptBlob, match="fsck"):
+        back_up(owner, settings, tmp_path, verify=True)
+
+    assert rotten.read_bytes() == b"rotten"
 
 
 def test_a_restore_that_meets_a_damaged_blob_leaves_no_half_hospital(
