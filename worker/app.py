@@ -1,7 +1,9 @@
 """A worker process: `python -m worker.app interactive` or `python -m worker.app training`.
 
 Celery carries the doorbell and nothing else: its one task tells the desk to look. Who claims, renews, runs and ends a
-job is the desk and PostgreSQL, so a lost, doubled or late message changes nothing but the moment.
+job is the desk and PostgreSQL, so a lost, doubled or late message changes nothing but the moment. Nor does a broken bell: Celery ends
+by itself at a message it cannot read (kombu's filesystem transport shows one before it is written), and is begun again
+beside the desk, whose networks stay warm and whose other bell goes on.
 The training worker never imports torch: its children do, hence the imports inside functions here.
 """
 
@@ -15,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from celery.signals import worker_ready
+from celery.signals import worker_ready, worker_shutting_down
 from celery.worker import state
 
 from worker.desk import Desk, worker_name
@@ -24,6 +26,7 @@ from worker.gateway import Gateway, open_gateway, queue
 log = logging.getLogger(__name__)
 
 STOP_SECONDS: Final = 12.0
+MEND_SECONDS: Final = 1.0  # before a bell that broke is hung up again
 asked_to_stop: Final = threading.Event()
 
 
@@ -92,28 +95,46 @@ def leave(*_: object) -> None:
 
 
 def serve(gateway: Gateway, desk: Desk) -> None:
-    """Listen for the doorbell until a signal; then let go of what is in hand, in order."""
+    """Look for work until a signal; then let go of what is in hand, in order."""
     if asked_to_stop.is_set():
         return
-    celery = queue.make_celery(gateway)
-    queue.answer_bell(celery, desk.ring)
-    worker_ready.connect(stop_if_asked)
+    worker_ready.connect(take_over)
+    worker_shutting_down.connect(note_stop)
     desk.start()
     log.info("%s is ready", desk.name)
-    try:
+    while not asked_to_stop.is_set():
+        hear(gateway, desk)
+        if not asked_to_stop.is_set():
+            log.error("Celery ended without being asked to and is begun again; the database's bell goes on meanwhile.")
+            asked_to_stop.wait(MEND_SECONDS)
+    log.info("%s is stopping", desk.name)
+    desk.stop(STOP_SECONDS)
+
+
+def hear(gateway: Gateway, desk: Desk) -> None:
+    """Ring the desk at every message from the broker, until Celery ends."""
+    celery = queue.make_celery(gateway)
+    queue.answer_bell(celery, desk.ring)
+    with contextlib.suppress(SystemExit):
         celery.worker_main(
             ["--quiet", "worker", "--pool=threads", "--concurrency=1", f"--queues={desk.queue}", "--without-gossip"]
             + ["--without-mingle", "--without-heartbeat", "--loglevel=WARNING", f"--hostname={desk.name}"]
         )
-    except SystemExit:
-        log.info("%s is stopping", desk.name)
-    desk.stop(STOP_SECONDS)
 
 
-def stop_if_asked(**_: object) -> None:
-    """Celery's handler takes over from `leave` on its way up; what came before is heeded here."""
+def take_over(**_: object) -> None:
+    """Celery has put its handlers in place of `leave`: what came before is heeded, and a hang-up asks to stop.
+
+    Celery's own answer to SIGHUP starts another program of this name, in which `worker` cannot be imported.
+    """
+    signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
     if asked_to_stop.is_set():
         state.should_stop = 0
+
+
+def note_stop(**_: object) -> None:
+    """A signal reached Celery."""
+    asked_to_stop.set()
 
 
 if __name__ == "__main__":

@@ -113,9 +113,10 @@ class Desk:
                         break
                     with self._holding(held):
                         self._run(held)
-            except Exception as problem:  # noqa: BLE001 the job edge; the reaper rings again for whatever waits
+            except Exception as problem:  # noqa: BLE001 the job edge; what waits still does
                 log.warning("looking for work failed: %s", type(problem).__name__)
-                time.sleep(0.5)
+                self.stopping.wait(0.5)
+                self.ring()  # this bell was heard in vain
 
     def _take(self) -> Held | None:
         """The next job. The last free hand takes only what a person asked for: no batch of predictions keeps a prompt waiting."""
