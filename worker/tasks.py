@@ -1,8 +1,13 @@
 """What the interactive worker does with each kind of job: translators between the gateway and the resident device."""
 
+from uuid import UUID
+
 from worker import interact, online, opinions, propagation
 from worker.desk import Handler, Held
 from worker.gateway import Gateway, imports, memory, predictions
+from worker.gateway.memory import NoRoom
+from worker.gateway.predictions import PredictPlan
+from worker.gateway.queue import JobFailure
 from worker.inference import Inference
 
 QUEUE = "interactive"
@@ -15,16 +20,14 @@ def handlers(gateway: Gateway, inference: Inference) -> dict[str, Handler]:
     def predict(held: Held) -> None:
         plan = predictions.load_plan(gateway, held.job)
         urgent = held.job.owner_id is not None
-        labels = len(plan.label_values)
-        largest = max(plan.images, key=lambda image: memory.predicting(image, labels), default=None)
-        if largest is not None:
-            held.until_end.enter_context(memory.room(memory.predicting(largest, labels), largest, "Predicting"))
+        too_large = take_room(held, plan)
         waiting = {
             image.image_id: inference.predict(plan.version, plan.style.weights_sha256, image, is_urgent=urgent)
             for image in plan.images
+            if image.image_id not in too_large
         }
         drawn = {image_id: answer.result() for image_id, answer in waiting.items()}
-        predictions.publish(gateway, held.job, plan, drawn)
+        predictions.publish(gateway, held.job, plan, drawn, too_large)
 
     def take_in(held: Held) -> None:
         imports.run(gateway, held.job)
@@ -49,3 +52,19 @@ def handlers(gateway: Gateway, inference: Inference) -> dict[str, Handler]:
         "opinions": give_opinions,
         "update": learn,
     }
+
+
+def take_room(held: Held, plan: PredictPlan) -> dict[UUID, JobFailure]:
+    """Take the memory of the largest image that can be drawn; returns why those larger cannot. Raises NoRoom where none can."""
+    too_large: dict[UUID, JobFailure] = {}
+    needed = {image.image_id: memory.predicting(image, len(plan.label_values)) for image in plan.images}
+    for image in sorted(plan.images, key=lambda image: needed[image.image_id], reverse=True):
+        try:
+            held.until_end.enter_context(memory.room(needed[image.image_id], image, "Predicting"))
+        except NoRoom as problem:
+            too_large[image.image_id] = problem.failure
+            if len(too_large) == len(plan.images) and not plan.existing:
+                raise
+        else:
+            break
+    return too_large

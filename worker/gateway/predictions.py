@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from backend.jobs import rules
-from backend.jobs.rules import Claimed, ImageFacts, PredictPlan, VersionFacts
+from backend.jobs.rules import Claimed, ImageFacts, JobFailure, PredictPlan, VersionFacts
 from backend.segmentations import rules as segmentations
 from worker.gateway.connection import Gateway
 from worker.gateway.images import Volume, read_volume
@@ -35,8 +35,13 @@ def load_live_versions(gateway: Gateway, limit: int) -> list[VersionFacts]:
         return rules.live_versions(db, limit)
 
 
-def publish(gateway: Gateway, job: Claimed, plan: PredictPlan, drawn: Mapping[UUID, Drawing]) -> None:
-    """Keep the label maps with their uncertainty, then publish them and end the job, once. Raises LeaseLost, Invalid."""
+def publish(
+    gateway: Gateway, job: Claimed, plan: PredictPlan, drawn: Mapping[UUID, Drawing], failed: Mapping[UUID, JobFailure]
+) -> None:
+    """Keep the label maps with their uncertainty, then publish them and end the job, once; failed: why the others were not drawn.
+
+    Raises LeaseLost, Invalid.
+    """
     kept = {
         image_id: segmentations.keep_prediction(
             gateway.blobs, drawing.labels_DHW, drawing.uncertainty_DHW, plan.label_values
@@ -44,4 +49,4 @@ def publish(gateway: Gateway, job: Claimed, plan: PredictPlan, drawn: Mapping[UU
         for image_id, drawing in drawn.items()
     }
     with gateway.database.write() as db:
-        rules.publish_predictions(db, job, plan, kept)
+        rules.publish_predictions(db, job, plan, kept, failed)

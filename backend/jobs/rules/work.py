@@ -12,6 +12,7 @@ from uuid import UUID
 
 from backend.database import AnySession, WriteSession
 from backend.errors import Conflict, Invalid, NotFound
+from backend.jobs.rules.decisions import JobFailure
 from backend.jobs.rules.queue import Claimed, finish, hold
 from backend.jobs.store import learning
 from backend.jobs.store.learning import ReadingRow
@@ -242,9 +243,16 @@ def publish_personalised(
 
 
 def publish_predictions(
-    db: WriteSession, job: Claimed, plan: PredictPlan, drawn: Mapping[UUID, KeptLabels]
+    db: WriteSession,
+    job: Claimed,
+    plan: PredictPlan,
+    drawn: Mapping[UUID, KeptLabels],
+    failed: Mapping[UUID, JobFailure],
 ) -> dict[UUID, UUID]:
-    """Append a segmentation by the model for every image drawn, and end the job, once. Returns image → revision."""
+    """Append a segmentation by the model for every image drawn, say why others were not, and end the job, once.
+
+    Returns image → revision.
+    """
     hold(db, job)
     revisions = dict(plan.existing)
     for image_id, kept in drawn.items():
@@ -255,6 +263,7 @@ def publish_predictions(
         "revision_ids": {str(image_id): str(revision_id) for image_id, revision_id in revisions.items()},
         "style_id": str(plan.style.style_id),
         "withheld_image_ids": [str(image_id) for image_id in plan.withheld],
+        "failed_images": {str(image_id): failure.as_dict() for image_id, failure in failed.items()},
     }
     finish(db, job, result)
     return revisions
