@@ -136,6 +136,9 @@ def test_finished_cases_are_a_stream_that_its_owner_sees_and_no_other_reader(
     assert one["prequential"] == one["live"], "before its first label the branch was the live style"
     assert two["prequential"] is not None and two["after"] is not None
     assert one["forgetting"] is None and two["forgetting"] is not None
+    assert set(one) == {"number", "prequential", "live", "after", "forgetting"}, (
+        "when it was finished is nobody's to see"
+    )
     assert people[1].get("/streams", project_id=project).json() == {"items": []}
     assert hospital.admin.get("/streams", project_id=project).json()["items"] == [stream]
     with database.write() as db:

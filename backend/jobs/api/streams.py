@@ -1,7 +1,6 @@
 """Streams on the wire: how well an expert's branch drew each case before it learnt from it, and what it has forgotten."""
 
 from dataclasses import asdict
-from datetime import datetime
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -22,7 +21,6 @@ class StreamCaseOut(BaseModel):
     """
 
     number: int
-    created_at: datetime
     prequential: float | None
     live: float | None
     after: float | None

@@ -9,7 +9,6 @@ are measured against what was submitted.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -96,11 +95,11 @@ class UpdatePlan:
 class CaseView:
     """One case of a stream, Dice points: of the branch and of the live style before its labels were used, of the branch after.
 
+    Not when it was finished: who runs a blinded project sees how well it goes, not how a reading goes on.
     forgetting: how much worse the branch draws the first cases than right after each was learnt; None before there is one to ask.
     """
 
     number: int
-    created_at: datetime
     prequential: float | None
     live: float | None
     after: float | None
@@ -318,7 +317,6 @@ def _views(cases: Sequence[StreamCase]) -> list[CaseView]:
     return [
         CaseView(
             number,
-            case.created_at,
             case.figures.get("prequential"),
             case.figures.get("live"),
             case.figures.get("after"),

@@ -3881,11 +3881,6 @@ export interface components {
         StreamCaseOut: {
             /** Number */
             number: number;
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
             /** Prequential */
             prequential: number | null;
             /** Live */

@@ -34,7 +34,6 @@ describe("a style's curve", () => {
 describe("a stream of cases", () => {
   const one = (number: number, prequential: number | null, forgetting: number | null) => ({
     number,
-    created_at: "2026-11-21T12:00:00Z",
     prequential,
     live: prequential,
     after: 90,
