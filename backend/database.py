@@ -8,6 +8,7 @@ Sessions are lazy: no connection is taken before the first statement.
 
 import contextlib
 import logging
+import select
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Annotated, Any, NewType
 
 import psycopg
 from fastapi import Depends, Request
-from sqlalchemy import MetaData, create_engine, exc, text
+from sqlalchemy import MetaData, create_engine, event, exc, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 
@@ -82,13 +83,14 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=pool_wait_seconds,
-            pool_pre_ping=True,
             pool_recycle=1800,
             hide_parameters=True,
             connect_args={"options": f"{options} -c timezone=UTC", "connect_timeout": 3, "prepare_threshold": 3},
         )
+        event.listen(self.engine, "checkout", _refuse_ended)
         self._write = sessionmaker(self.engine, expire_on_commit=False)
         self._read = sessionmaker(self.engine.execution_options(postgresql_readonly=True), expire_on_commit=False)
+        self._ask = sessionmaker(self.engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False)
 
     @contextlib.contextmanager
     def read(self) -> Iterator[ReadSession]:
@@ -100,6 +102,12 @@ class Database:
         with self._read() as session:
             yield ReadSession(session)
             session.commit()
+
+    @contextlib.contextmanager
+    def ask(self) -> Iterator[ReadSession]:
+        """For one question that stands alone: no transaction around it, so no BEGIN and COMMIT on their way, which are two thirds of its time."""
+        with self._ask() as session:
+            yield ReadSession(session)
 
     @contextlib.contextmanager
     def write(self) -> Iterator[WriteSession]:
@@ -176,6 +184,17 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _refuse_ended(connection: psycopg.Connection[Any], *_: object) -> None:
+    """Have the pool connect anew where PostgreSQL has ended an idle connection.
+
+    It hears nothing else while it is idle, so looking costs no journey as `pool_pre_ping` does, twice a request.
+    """
+    listening = select.poll()
+    listening.register(connection.fileno(), select.POLLIN)
+    if listening.poll(0):
+        raise exc.InvalidatePoolError
 
 
 def after_commit(db: WriteSession, callback: Callable[[], None]) -> None:

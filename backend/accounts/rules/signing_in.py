@@ -140,7 +140,7 @@ def identify_session(
     database: Database, settings: Settings, secret: str, caller: Caller, *, gesture: bool
 ) -> Actor | None:
     """Who a cookie belongs to, or None. `gesture`: the request was made by a person's act, so idleness starts anew."""
-    with database.read() as db:
+    with database.ask() as db:
         found = store.find_session(db, credentials.keep(secret), settings.session_idle_minutes)
         if found is None:
             return None

@@ -225,16 +225,16 @@ def _begin(db: WriteSession, actor: Actor, blobs: Blobs, row: store.AssignmentRo
     segmentation = store.add_segmentation(
         db, project_id=project_id, image_id=image.id, author="expert", expert_id=row.expert.id
     )
-    revision = store.add_revision(
+    store.add_revision(
         db,
-        segmentation_id=segmentation.id,
+        segmentation,
+        "draft",
         **kept.columns,
         origin="blank",
         assisted=False,
         folded_seq=0,
         created_by=actor.user_id,
     )
-    store.move_head(db, segmentation.id, revision.id, "draft")
     store.set_assignment_state(db, row.assignment.id, "opened", segmentation.id)
     event = {"project_id": project_id, "expert_id": row.expert.id}
     notify(db, {"type": "assignment", "id": row.assignment.id, **event})

@@ -128,9 +128,9 @@ def _journal(
     segmentation = writing.segmentation
     store.add_edit(
         db,
-        segmentation_id=segmentation.id,
+        segmentation,
+        seq,
         id=edit.edit_id,
-        seq=seq,
         base_revision_id=writing.head.id,
         tool=edit.tool,
         source_revision_id=edit.source_revision_id,
@@ -139,7 +139,6 @@ def _journal(
         voxels=int(runs.values.size),
         created_by=actor.user_id,
     )
-    store.set_edit_seq(db, segmentation.id, seq)
     if seq == writing.head.folded_seq + 1:
         move_assignment(db, segmentation, "drafting")
     else:

@@ -104,7 +104,8 @@ def put_imported_reading(
     )
     revision = store.add_revision(
         db,
-        segmentation_id=segmentation.id,
+        segmentation,
+        "submitted",
         **kept.columns,
         origin="import",
         assisted=False,
@@ -112,7 +113,6 @@ def put_imported_reading(
         created_by=actor.user_id,
         submitted_at=store.NOW,
     )
-    store.move_head(db, segmentation.id, revision.id, "submitted")
     store.set_assignment_state(db, assignment.id, "submitted", segmentation.id)
     audit.record(
         db,
@@ -139,14 +139,14 @@ def put_prediction(
     )
     revision = store.add_revision(
         db,
-        segmentation_id=segmentation.id,
+        segmentation,
+        "submitted",
         **kept.columns,
         origin="predict",
         assisted=True,
         style_id=style_id,
         folded_seq=0,
     )
-    store.move_head(db, segmentation.id, revision.id, "submitted")
     audit.record(db, None, "C", "segmentation", segmentation.id, project_id=project_id, new={"style": style_id})
     notify(db, {"type": "segmentation", "id": segmentation.id, "project_id": project_id, "expert_id": expert_id})
     return revision.id
@@ -172,14 +172,14 @@ def put_proxy(db: WriteSession, reading: store.Segmentation, kept: KeptLabels, r
         )
     revision = store.add_revision(
         db,
-        segmentation_id=proxy.id,
+        proxy,
+        "draft",
         parent_id=proxy.head_revision_id,
         **kept.columns,
         origin="propagate",
         assisted=True,
         folded_seq=edit_seq,
     )
-    store.move_head(db, proxy.id, revision.id, "draft")
     audit.record(db, None, "C", "segmentation", proxy.id, project_id=reading.project_id, new={"proxy_of": reading.id})
     return revision.id
 

@@ -49,7 +49,6 @@ def submit(
         return made_view(head, segmentation.edit_seq)
     check_writable(writing, if_match)
     revision = fold(db, actor, blobs, writing, checksums, submitted=True)
-    store.move_head(db, segmentation.id, revision.id, "submitted")
     move_assignment(db, segmentation, "submitted")
     new = {"revision": revision.id, "labels": revision.labels_sha256, "state": "submitted"}
     note(db, actor, segmentation, new, old={"revision": head.id})
@@ -142,9 +141,8 @@ def _set_head(db: WriteSession, actor: Actor, writing: Writing, how: Mapping[str
     """Append a revision made of `values` that was not folded from the journal, and let drawing go on from it."""
     segmentation = writing.segmentation
     revision = store.add_revision(
-        db, segmentation_id=segmentation.id, folded_seq=segmentation.edit_seq, created_by=actor.user_id, **values
+        db, segmentation, "draft", folded_seq=segmentation.edit_seq, created_by=actor.user_id, **values
     )
-    store.move_head(db, segmentation.id, revision.id, "draft")
     move_assignment(db, segmentation, "drafting")
     note(db, actor, segmentation, {"revision": revision.id, **how}, old={"revision": writing.head.id})
     return made_view(revision, segmentation.edit_seq)

@@ -20,11 +20,9 @@ from backend.errors import ChecksumMismatch, Conflict, Invalid, NotFound, Precon
 from backend.events import notify
 from backend.imaging import labels as label_codec
 from backend.imaging.labels import BadEdit, BadLabels, LabelArray, Runs
-from backend.projects import rules as projects
 from backend.segmentations import store
 from backend.segmentations.rules.keeping import keep_labels, read_labels
 from backend.segmentations.rules.sight import load_seen, make_etag, visible
-from backend.studies.rules import find_image
 from backend.studies.store import Image
 
 MAX_RUNS_BYTES = 8 * 1024 * 1024
@@ -63,14 +61,12 @@ def lock(db: WriteSession, actor: Actor, action: str, segmentation_id: UUID) -> 
     """Check the right to write, then lock: whoever comes second sees what the first one did."""
     load_seen(db, actor, action, segmentation_id)
     segmentation = store.lock_segmentation(db, segmentation_id)
-    image = find_image(db, segmentation.image_id) if segmentation else None
-    if segmentation is None or image is None:
+    ground = store.ground_of(db, segmentation) if segmentation else None
+    if segmentation is None or ground is None:
         raise NotFound
     if segmentation.author != "expert":
         raise Conflict("What a model drew is never changed; accept it in your own reading and correct it there.")
-    allowed = frozenset(label.value for label in projects.load_labels(db, segmentation.project_id))
-    head, withdrawn = store.head_to_write(db, segmentation)
-    return Writing(segmentation, head, image.image, allowed, withdrawn)
+    return Writing(segmentation, ground.head, ground.image, ground.values, ground.withdrawn)
 
 
 def same_etag(given: str, etag: str) -> bool:
@@ -158,7 +154,7 @@ def check_checksums(labels_zyx: LabelArray, checksums: Mapping[int, int]) -> Non
 def fold(
     db: WriteSession, actor: Actor, blobs: Blobs, writing: Writing, checksums: Mapping[int, int], submitted: bool
 ) -> store.Revision:
-    """Append the revision that head and journal make together. The blob lies safe before the row is written."""
+    """Append the revision that head and journal make together, the new head. The blob lies safe before the row is written."""
     labels_zyx = current_labels(db, blobs, writing)
     check_checksums(labels_zyx, checksums)
     kept = keep_labels(blobs, labels_zyx, writing.allowed)
@@ -166,7 +162,8 @@ def fold(
     styles = [source.style_id for source in sources if source.style_id is not None]
     return store.add_revision(
         db,
-        segmentation_id=writing.segmentation.id,
+        writing.segmentation,
+        "submitted" if submitted else "draft",
         parent_id=writing.head.id,
         **kept.columns,
         origin="fold",

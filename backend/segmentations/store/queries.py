@@ -4,15 +4,16 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import Select, and_, exists, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm.attributes import set_committed_value
 
 from backend.accounts.store import ExpertRow
 from backend.database import AnySession, WriteSession
 from backend.models.store import Style, StyleLineage
-from backend.projects.store import Assignment
+from backend.projects.store import Assignment, Label
 from backend.segmentations.store.opinions import OPINION_TOOL, newest_opinions
 from backend.segmentations.store.prompts import Prompt, Proposal
 from backend.segmentations.store.sight import Sight
@@ -151,26 +152,27 @@ def set_state(db: WriteSession, segmentation_id: UUID, state: str) -> None:
     db.execute(update(Segmentation).where(Segmentation.id == segmentation_id).values(state=state))
 
 
-def set_edit_seq(db: WriteSession, segmentation_id: UUID, seq: int) -> None:
-    db.execute(update(Segmentation).where(Segmentation.id == segmentation_id).values(edit_seq=seq))
-
-
-def move_head(db: WriteSession, segmentation_id: UUID, revision_id: UUID, state: str) -> None:
-    """Make this revision the one edits build on."""
-    changes = {"head_revision_id": revision_id, "state": state}
-    db.execute(update(Segmentation).where(Segmentation.id == segmentation_id).values(changes))
-
-
 # Revisions
 
 
-def add_revision(db: WriteSession, **values: Any) -> Revision:
-    """Append a revision under the segmentation's next number. Call with the segmentation locked or new.
+def add_revision(db: WriteSession, segmentation: Segmentation, state: str, **values: Any) -> Revision:
+    """Append a revision under the segmentation's next number and make it the one edits build on. Call with that locked or new.
 
-    Its time is that of this moment, not of the transaction's beginning, which may have waited for the lock.
+    values: the other columns of `revisions`. Its time is that of this moment, not of the transaction's beginning, which may
+    have waited for the lock.
     """
-    row = {"number": count_of_revisions(db, values["segmentation_id"]), "created_at": func.clock_timestamp(), **values}
-    return db.scalars(insert(Revision).values(row).returning(Revision)).one()
+    head = {"head_revision_id": uuid4(), "state": state}
+    moved = update(Segmentation).where(Segmentation.id == segmentation.id).values(head).cte("moved")
+    row = {
+        "id": head["head_revision_id"],
+        "segmentation_id": segmentation.id,
+        "number": _count_of(segmentation.id).scalar_subquery(),
+        "created_at": func.clock_timestamp(),
+    }
+    revision = db.scalars(insert(Revision).values({**row, **values}).add_cte(moved).returning(Revision)).one()
+    for column, value in head.items():
+        set_committed_value(segmentation, column, value)
+    return revision
 
 
 def newest_set_back(db: AnySession, segmentation_id: UUID) -> Revision | None:
@@ -183,7 +185,11 @@ def newest_set_back(db: AnySession, segmentation_id: UUID) -> Revision | None:
 
 def count_of_revisions(db: AnySession, segmentation_id: UUID) -> int:
     """How many revisions there are; they are numbered from 0 without gaps."""
-    return db.scalar(select(func.count()).where(Revision.segmentation_id == segmentation_id)) or 0
+    return db.scalar(_count_of(segmentation_id)) or 0
+
+
+def _count_of(segmentation_id: UUID) -> Select[int]:
+    return select(func.count()).where(Revision.segmentation_id == segmentation_id)
 
 
 def head_of(db: AnySession, segmentation: Segmentation) -> Revision:
@@ -191,15 +197,28 @@ def head_of(db: AnySession, segmentation: Segmentation) -> Revision:
     return db.scalars(select(Revision).where(Revision.id == segmentation.head_revision_id)).one()
 
 
-def head_to_write(db: AnySession, segmentation: Segmentation) -> tuple[Revision, bool]:
-    """The revision edits build on, and whether its reader is no longer asked for it."""
+@dataclass(frozen=True)
+class Ground:
+    """What an edit is judged against. values: the project's labels; withdrawn: its reader is no longer asked for it."""
+
+    head: Revision
+    image: Image
+    values: frozenset[int]
+    withdrawn: bool
+
+
+def ground_of(db: AnySession, segmentation: Segmentation) -> Ground | None:
+    """What edits build on, asked in one question: every stroke asks it. Call with the segmentation locked."""
+    values = select(func.array_agg(Label.value)).where(Label.project_id == segmentation.project_id).scalar_subquery()
     query = (
-        select(Revision, Assignment.state)
+        select(Revision, Image, values, Assignment.state)
+        .select_from(Revision)
+        .join(Image, Image.id == segmentation.image_id)
         .outerjoin(Assignment, Assignment.segmentation_id == Revision.segmentation_id)
         .where(Revision.id == segmentation.head_revision_id)
     )
-    head, state = db.execute(query).one()
-    return head, state == "withdrawn"
+    row = db.execute(query).one_or_none()
+    return Ground(row[0], row[1], frozenset(row[2] or ()), row[3] == "withdrawn") if row else None
 
 
 def find_revision(db: AnySession, revision_id: UUID, sight: Sight | None) -> RevisionRow | None:
@@ -256,9 +275,11 @@ def find_edit(db: AnySession, segmentation_id: UUID, edit_id: UUID) -> Edit | No
     return db.get(Edit, (segmentation_id, edit_id))
 
 
-def add_edit(db: WriteSession, **values: Any) -> None:
-    """Journal an edit. values: columns of `edits`."""
-    db.execute(insert(Edit).values(values))
+def add_edit(db: WriteSession, segmentation: Segmentation, seq: int, **values: Any) -> None:
+    """Journal an edit under this number, and count it. Call with the segmentation locked. values: the other columns of `edits`."""
+    counted = update(Segmentation).where(Segmentation.id == segmentation.id).values(edit_seq=seq).cte("counted")
+    db.execute(insert(Edit).values(segmentation_id=segmentation.id, seq=seq, **values).add_cte(counted))
+    set_committed_value(segmentation, "edit_seq", seq)
 
 
 def edits_after(db: AnySession, segmentation_id: UUID, after: int, limit: int) -> list[Edit]:
