@@ -1,5 +1,6 @@
 """The door to PostgreSQL: what its transactions keep from one to the next."""
 
+import psycopg
 import pytest
 from sqlalchemy import exc, text
 
@@ -20,3 +21,24 @@ def test_a_statement_read_often_is_planned_no_more(database: Database) -> None:
 def test_a_read_can_write_nothing(database: Database) -> None:
     with pytest.raises(exc.InternalError, match="read-only"), database.read() as db:
         db.execute(text("UPDATE users SET name = name"))
+
+
+def test_a_connection_that_ended_while_idle_is_not_used(database: Database) -> None:
+    """PostgreSQL was restarted, or an administrator ended its sessions: nobody's request fails for it."""
+    ours = "pid <> pg_backend_pid() AND datname = current_database() AND backend_type = 'client backend'"
+    with database.read() as first, database.read() as second, database.write() as third:
+        [db.execute(text("SELECT 1")) for db in (first, second, third)]
+    with psycopg.connect(database.url.set(drivername="postgresql").render_as_string(hide_password=False)) as other:
+        other.execute(f"SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE {ours}".encode())
+
+    for enter in (database.read, database.ask, database.write):
+        with enter() as db:
+            assert db.scalar(text("SELECT 1")) == 1
+
+
+def test_one_question_is_asked_without_a_transaction(database: Database) -> None:
+    with database.ask() as db:
+        began, now = db.execute(text("SELECT transaction_timestamp(), statement_timestamp()")).one()
+        later = db.scalar(text("SELECT transaction_timestamp()"))
+
+    assert began == now < later
