@@ -17,6 +17,8 @@ export interface Screen {
   merge(edit: EditOut, pending: readonly OutgoingEdit[]): RemoteMerge;
   /** The map was replaced elsewhere (a revision restored or forked): load it anew, mine on top, and say so by `noteLoaded`. */
   replace(): Promise<void>;
+  /** Do this before whatever the screen loads meanwhile. */
+  goAhead<Result>(work: () => Promise<Result>): Promise<Result>;
   /** Told after a merge: how many strokes came in, how many voxels both had changed (mine stay), and where to look. */
   merged(strokes: number, kept: number, at: RemoteMerge["at"]): void;
 }
@@ -48,7 +50,8 @@ export class SegmentationPort implements OutboxPort {
 
   async post(edit: OutgoingEdit, position: Position): Promise<PostAnswer> {
     try {
-      const saved = await appendEdit(this.segmentationId, edit, position);
+      const send = () => appendEdit(this.segmentationId, edit, position);
+      const saved = await (this.screen ? this.screen.goAhead(send) : send());
       this.#knownSeq = Math.max(this.#knownSeq, saved.seq);
       return { kind: "saved", seq: saved.seq, etag: saved.etag };
     } catch (error) {

@@ -7,3 +7,4 @@ export { makeUuid } from "./render/uuid";
 export { Viewer } from "./render/Viewer";
 export { isDrawingTool } from "./tools/Toolbox";
 export type * from "./types";
+export { slabLanes } from "./volume/lanes";

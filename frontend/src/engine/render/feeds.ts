@@ -4,7 +4,7 @@ import type { RowRunSlab, RowRuns } from "../labels/RowRuns";
 import type { ShareSlab, ShareVolume } from "../labels/ShareVolume";
 import type { FetchSlab, LabelType } from "../types";
 import type { ImageVolume } from "../volume/ImageVolume";
-import { Lanes } from "../volume/lanes";
+import { slabLanes } from "../volume/lanes";
 import { SlabLoader } from "../volume/slabLoader";
 import type { SlabDecoder } from "../workers/SlabDecoder";
 
@@ -19,9 +19,6 @@ export interface FeedListener {
   arrived(): void;
   failed(sentence: string): void;
 }
-
-/** For all feeds of this page together: the other three of the browser's connections are for strokes, events and answers. */
-const lanes = new Lanes(3);
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -43,7 +40,7 @@ function startFeed<Decoded>(feeding: Feeding<Decoded>, listener: FeedListener): 
   };
   const loader = new SlabLoader<Decoded>(
     {
-      fetch: (slab) => lanes.run(() => feeding.fetchSlab(slab, stopping.signal)),
+      fetch: (slab) => slabLanes.run(() => feeding.fetchSlab(slab, stopping.signal)),
       decode: feeding.decode,
       wait,
     },

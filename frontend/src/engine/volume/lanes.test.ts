@@ -17,6 +17,28 @@ describe("lanes", () => {
     expect(order).toEqual(["a", "b", "c"]);
   });
 
+  it("begin nothing while a stroke is on its way, and go on when it has arrived or failed", async () => {
+    const lanes = new Lanes(1);
+    const order: string[] = [];
+    const slab = (name: string) => lanes.run(async () => void order.push(name));
+    let arrive: () => void = () => undefined;
+    const stroke = lanes.goAhead(
+      () =>
+        new Promise<void>((resolve) => {
+          arrive = resolve;
+        }),
+    );
+    const failing = lanes.goAhead(() => Promise.reject(new Error("no route to host")));
+
+    const slabs = [slab("a"), slab("b")];
+    await expect(failing).rejects.toThrow("no route to host");
+    expect(order).toEqual([]);
+    arrive();
+    await Promise.all([stroke, ...slabs]);
+
+    expect(order).toEqual(["a", "b"]);
+  });
+
   it("are shared by all readings that load at once, so that a stroke finds a connection", async () => {
     let [underway, most] = [0, 0];
     const fetchSlab = async () => {

@@ -28,7 +28,15 @@ import {
   type ServerEvent,
   trackOutbox,
 } from "../../api";
-import { type Edit, encodeRuns, type JournalEdit, type Point3, type RemoteMerge, type Viewer } from "../../engine";
+import {
+  type Edit,
+  encodeRuns,
+  type JournalEdit,
+  type Point3,
+  type RemoteMerge,
+  slabLanes,
+  type Viewer,
+} from "../../engine";
 import { say, t } from "../../ui";
 import { revisionSlabs } from "./slabs";
 import { type ReadState, useRead } from "./store";
@@ -146,6 +154,10 @@ export class Reading implements Screen {
     const all = { strokes: before.strokes + strokes, kept: before.kept + kept, at: kept > 0 ? at : (before.at ?? at) };
     this.show({ note: { text: t.read.merged(all.strokes, all.kept), at: all.at, merged: all } });
     this.onChange();
+  }
+
+  goAhead<Result>(work: () => Promise<Result>): Promise<Result> {
+    return slabLanes.goAhead(work);
   }
 
   async replace(): Promise<void> {
