@@ -55,7 +55,7 @@ class Blobs:
             if not mends and self._same_size(target, temporary):
                 os.utime(target)  # young again, so that no sweeper takes it before the caller's row is committed
             else:
-                self._make_folder(target.parent)
+                self._make_folders(target.parent)
                 temporary.rename(target)
                 _fsync_folder(target.parent)
             return target.name
@@ -100,9 +100,11 @@ class Blobs:
         finally:
             probe.unlink(missing_ok=True)
 
-    def _make_folder(self, folder: Path) -> None:
-        if not folder.is_dir():
-            folder.mkdir(mode=0o700, exist_ok=True)
+    def _make_folders(self, wanted: Path) -> None:
+        """All of them where one is missing: the disk is waited for once, not at 256 first blobs while somebody waits for each."""
+        if not wanted.is_dir():
+            for number in range(256):
+                (self.root / f"{number:02x}").mkdir(mode=0o700, exist_ok=True)
             _fsync_folder(self.root)
 
     @staticmethod

@@ -226,6 +226,13 @@ def test_restoring_an_old_revision_keeps_the_edits_it_replaces(hospital: Hospita
     assert revisions[1]["label_volumes"] == {"1": 1}
     assert not hospital.labels_of(reading.person, revisions[2]["id"]).any()
 
+    taken_back = reading.person.post(
+        f"/segmentations/{reading.segmentation_id}/restore",
+        {"revision_id": revisions[1]["id"]},
+        If_Match=answer.headers["etag"],
+    )
+    assert taken_back.json()["label_volumes"] == {"1": 1}
+
 
 def test_two_doctors_write_their_own_readings_of_one_image(hospital: Hospital) -> None:
     project = hospital.project(blinding="open")

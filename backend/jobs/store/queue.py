@@ -33,11 +33,7 @@ def fence(job_id: UUID, attempt: int) -> ColumnElement[bool]:
 
 def add(db: WriteSession, values: Mapping[str, Any]) -> Job:
     """Append a queued job."""
-    job = Job(**values)
-    db.add(job)
-    db.flush()
-    db.refresh(job)
-    return job
+    return db.scalars(insert(Job).values(dict(values)).returning(Job)).one()
 
 
 def claim_next(

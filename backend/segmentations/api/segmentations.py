@@ -242,7 +242,7 @@ def restore_revision(
     response: Response,
     if_match: IfMatch = None,
 ) -> rules.RevisionView:
-    """Make an earlier revision the newest one; unfolded edits are folded into a revision of their own first."""
+    """Make an earlier revision the newest one; unfolded edits are folded into a revision first, and restoring that takes it back."""
     view = rules.restore(db, actor, request.app.state.blobs, segmentation_id, body.revision_id, if_match)
     response.headers["ETag"] = view.etag
     return view

@@ -1238,7 +1238,7 @@ export interface paths {
         put?: never;
         /**
          * Restore Revision
-         * @description Make an earlier revision the newest one; unfolded edits are folded into a revision of their own first.
+         * @description Make an earlier revision the newest one; unfolded edits are folded into a revision first, and restoring that takes it back.
          */
         post: operations["restore_revision"];
         delete?: never;
