@@ -189,12 +189,18 @@ class Database:
 def _refuse_ended(connection: psycopg.Connection[Any], *_: object) -> None:
     """Have the pool connect anew where PostgreSQL has ended an idle connection.
 
-    It hears nothing else while it is idle, so looking costs no journey as `pool_pre_ping` does, twice a request.
+    That is nearly all that can be heard while it is idle (another is TLS, of itself), so only then it is asked:
+    `pool_pre_ping` asks each time, twice a request.
     """
     listening = select.poll()
     listening.register(connection.fileno(), select.POLLIN)
-    if listening.poll(0):
-        raise exc.InvalidatePoolError
+    if not listening.poll(0):
+        return
+    try:
+        connection.execute("SELECT 1")
+        connection.rollback()
+    except psycopg.Error as problem:
+        raise exc.InvalidatePoolError from problem
 
 
 def after_commit(db: WriteSession, callback: Callable[[], None]) -> None:
