@@ -18,10 +18,11 @@ import torch
 from torch import Tensor
 
 from benchmarks.figures import Figure, report, say
-from worker.learning import Case, Predictor, paper_config, save_safetensors
+from worker.learning import Case, Predictor, paper_config, save_safetensors, save_style
 from worker.learning.acceleration import Accelerated, pays
 from worker.learning.architectures import build
 from worker.learning.compiled_code import compiled_code_in
+from worker.learning.files import halved
 from worker.learning.losses import segmentation_loss
 from worker.learning.network import StyledNetwork, initialise
 from worker.learning.precision import autocast
@@ -128,17 +129,18 @@ def experts(bench: Bench) -> list[Figure]:
     medians = [float(np.median(times[count])) for count in EXPERTS]
     exponent = float(np.polyfit(np.log(EXPERTS), np.log(medians), 1)[0])
     network = len(save_safetensors(bench.network.state_dict(), {}))
-    row = len(save_safetensors({"row": bench.network.neutral_row()}, {}))
-    adapter = bench.network.adapter_length * 4
+    row = len(save_safetensors({"row": table[1][0]}, {}))
+    adapter = bench.network.neutral_adapter(torch.Generator().manual_seed(3))
+    trained = len(save_style(halved(table[1][0]), halved(adapter), {}))
     found = [Figure(f"prediction among {n} experts, median", m, "ms") for n, m in zip(EXPERTS, medians, strict=True)]
     return [
         *found,
         Figure("S5 growth exponent", exponent, "power", 0.05),
         Figure("network", network / 1e6, "MB"),
         Figure("style row", row / 1e3, "kB"),
-        Figure("style row with adapter", (row + adapter) / 1e3, "kB"),
+        Figure("trained style (row and adapter, halves)", trained / 1e3, "kB"),
         Figure("S5 style row / network", row / network, "fraction", 0.001),
-        Figure("style row with adapter / network", (row + adapter) / network, "fraction"),
+        Figure("S5 trained style / network", trained / network, "fraction", 0.001),
     ]
 
 

@@ -52,9 +52,9 @@ def read_style(content: bytes) -> StyleFile:
     if set(tensors) not in ({"row"}, {"row", "adapter"}):
         raise Invalid(f"A style holds a row and perhaps an adapter, not {', '.join(sorted(tensors)) or 'nothing'}.")
     for name, tensor in tensors.items():
-        if tensor.dtype != np.float32 or tensor.ndim != 1:
+        if tensor.dtype not in (np.float16, np.float32) or tensor.ndim != 1:
             raise Invalid(
-                f"The style's {name} must be one line of float32 numbers, not {tensor.dtype} {list(tensor.shape)}."
+                f"The style's {name} must be one line of float16 or float32 numbers, not {tensor.dtype} {list(tensor.shape)}."
             )
         if not np.isfinite(tensor).all():
             raise Invalid(f"The style's {name} holds values that are not finite; export the style again.")

@@ -77,6 +77,16 @@ def test_a_style_comes_back_as_another_expert_s_candidate(
     assert load(blobs.read(row.style.weights_sha256))["row"].tolist() == ROW.tolist()
 
 
+def test_a_style_kept_in_half_precision_comes_back_as_it_is(
+    database: Database, blobs: Blobs, world: World, style_id: UUID
+) -> None:
+    halves = ROW.astype(np.float16)
+
+    row = take_in(database, blobs, world, changed(exported(database, blobs, style_id), {"row": halves}))
+
+    assert load(blobs.read(row.style.weights_sha256))["row"].tolist() == halves.tolist()
+
+
 def test_an_imported_style_draws_once_a_person_promotes_it(
     database: Database, blobs: Blobs, world: World, style_id: UUID
 ) -> None:

@@ -25,6 +25,7 @@ from worker.learning import (
     load_safetensors,
     methods,
     save_safetensors,
+    save_style,
 )
 
 DEFAULT_METHOD = "expert_adaptive"
@@ -185,7 +186,6 @@ def publish_personalised(
 ) -> None:
     """Keep the style's file, then publish it with its gate figures and end the job. Raises LeaseLost, Conflict."""
     names = {str(expert_id): name for expert_id, name in work.plan.expert_names.items()}
-    tensors = {"row": made.row} if made.adapter is None else {"row": made.row, "adapter": made.adapter}
     # An adapter has also learnt from the replayed readings; a row or a blend has only been measured on the corrections.
     judged = {case.revision for case in made.gate.cases} if made.gate.held_out == "patients" else set()
     behind = [*work.corrections, *(work.replay if made.adapter is not None else ())]
@@ -193,7 +193,9 @@ def publish_personalised(
     new = NewStyle(
         _expert_of(job),
         made.origin,
-        gateway.blobs.put(save_safetensors(tensors, _card(job, work.plan.version.method, work.config, seconds))),
+        gateway.blobs.put(
+            save_style(made.row, made.adapter, _card(job, work.plan.version.method, work.config, seconds))
+        ),
         {
             **made.metrics,
             "closest": max(blend, key=lambda name: blend[name]) if blend else None,

@@ -12,7 +12,7 @@ from worker.learning.config import (
     dpersona_config,
     paper_config,
 )
-from worker.learning.files import load_safetensors, save_safetensors
+from worker.learning.files import load_safetensors, save_safetensors, save_style
 from worker.learning.prediction import Predictor
 from worker.learning.readings import (
     Case,
@@ -55,4 +55,5 @@ __all__ = [
     "methods",
     "paper_config",
     "save_safetensors",
+    "save_style",
 ]

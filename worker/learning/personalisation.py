@@ -21,6 +21,7 @@ from worker.learning import gate
 from worker.learning.architectures import build
 from worker.learning.augment import augment
 from worker.learning.config import ExpertAdaptiveConfig
+from worker.learning.files import halved
 from worker.learning.network import initialise, load_weights
 from worker.learning.prediction import Predictor
 from worker.learning.readings import Case, GateCase, GateReport, Personalised, Progress, Reading, ShouldStop, Trained
@@ -49,6 +50,10 @@ class _Style(NamedTuple):
 
     row: Tensor
     adapter: Tensor | None = None
+
+    def halved(self) -> _Style:
+        """What a trained style is kept as: its file has half the bytes, and the gate judges the very numbers that ship."""
+        return _Style(halved(self.row), None if self.adapter is None else halved(self.adapter))
 
 
 @dataclass
@@ -274,7 +279,7 @@ class Personalisation:
         """Half-way between a start and what was trained from it. Fine-tuned weights averaged with those they began from err less on
         what they have not seen (WiSE-FT, Wortsman et al., CVPR 2022)."""
         adapter = None if style.adapter is None else torch.lerp(self.neutral, style.adapter, HALF)
-        return _Style(torch.lerp(start, style.row, HALF), adapter)
+        return _Style(torch.lerp(start, style.row, HALF), adapter).halved()
 
     # The recipes that retrain the shared network
 
@@ -364,12 +369,12 @@ def _row_optimiser(config: ExpertAdaptiveConfig) -> Literal["adamw", "radam"]:
 
 
 def _style(styles: Mapping[str, Tensor], at: int) -> _Style:
-    return _Style(styles["rows"][at], styles["adapters"][at] if "adapters" in styles else None)
+    return _Style(styles["rows"][at], styles["adapters"][at] if "adapters" in styles else None).halved()
 
 
 def _mean_style(styles: Mapping[str, Tensor]) -> _Style:
     """The mean of all styles of one training: they began alike and differ by what each left out, so noise goes and the hand stays."""
-    return _Style(styles["rows"].mean(0), styles["adapters"].mean(0) if "adapters" in styles else None)
+    return _Style(styles["rows"].mean(0), styles["adapters"].mean(0) if "adapters" in styles else None).halved()
 
 
 def _as_candidate(case: GateCase, name: str) -> GateCase:

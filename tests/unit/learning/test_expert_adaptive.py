@@ -10,7 +10,15 @@ import pytest
 import torch
 
 from tests.unit.learning.conftest import EXPERTS, disc, reading, tiny
-from worker.learning import Case, ExpertAdaptiveConfig, InvalidReading, Trained, methods
+from worker.learning import (
+    Case,
+    ExpertAdaptiveConfig,
+    InvalidReading,
+    Trained,
+    load_safetensors,
+    methods,
+    save_style,
+)
 from worker.learning.metrics import mean_dice
 from worker.learning.prediction import uncertainty
 
@@ -119,6 +127,18 @@ def test_five_corrections_teach_a_new_hand_and_change_nobody_elses(trained: Trai
     assert all(torch.equal(trained.weights[name], tensor) for name, tensor in before.items())
     assert all(torch.equal(trained.rows[name], row) for name, row in rows.items())
     assert seen[-1] == (40, 40, "checking")
+    file = save_style(style.row, style.adapter, {})
+    kept, _ = load_safetensors(file)
+    assert torch.equal(kept["row"], style.row) and torch.equal(
+        kept["adapter"], style.adapter
+    )  # what was judged is what draws
+    assert len(file) < 2.2 * (style.row.numel() + style.adapter.numel()) + 200  # two bytes a number
+
+
+def test_a_row_that_was_not_trained_is_kept_to_the_last_bit(trained: Trained) -> None:
+    row = trained.rows["plain"]
+
+    assert torch.equal(load_safetensors(save_style(row, None, {}))[0]["row"], row)
 
 
 def test_scrambled_corrections_are_kept_back_with_a_reason(trained: Trained) -> None:
