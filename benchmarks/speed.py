@@ -1,35 +1,43 @@
 """How fast the network learns and predicts, and what an expert costs: S1, S2 and S5 of LEARNING section 10.
 
 `python -m benchmarks.speed [--small | --full]`: the paper's network (ResNet-18, 192 x 192, batch 8) on one thread in processor seconds,
-every ratio within this run. --small leaves out compiling, which on two cores takes about a minute. The fast path is what a job would
-use on this machine: bfloat16 where the processor multiplies it, compiled where `acceleration.pays` says so; the compiled step
-is printed beside it, whether it pays or not.
+every ratio within this run. --small leaves out compiling, which on two cores takes about a minute, and what bfloat16 does to Dice, which
+takes five. The fast path is what a job would use on this machine: bfloat16 where the processor multiplies it, compiled where
+`acceleration.pays` says so; the compiled step is printed beside it, whether it pays or not. Beside S1 stands its ceiling: the network's
+multiplications at the fastest this processor was seen to convolve in bfloat16, with everything else for nothing.
 """
 
 import argparse
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.expert_adaptive import packs
 from benchmarks.figures import Figure, report, say
-from worker.learning import Case, Predictor, paper_config, save_safetensors, save_style
+from worker.learning import Case, Predictor, methods, paper_config, save_safetensors, save_style
 from worker.learning.acceleration import Accelerated, pays
 from worker.learning.architectures import build
 from worker.learning.compiled_code import compiled_code_in
 from worker.learning.files import halved
 from worker.learning.losses import segmentation_loss
+from worker.learning.metrics import mean_dice
 from worker.learning.network import StyledNetwork, initialise
 from worker.learning.precision import autocast
 
 EDGE, BATCH, USERS = 192, 8, 8
 EXPERTS = (1, 10, 100, 1_000, 10_000)
 REPEATS = 4
+STEPS = 150  # of the training behind `rounding`
+METHOD = methods.load("expert_adaptive")
 Forward = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -93,9 +101,55 @@ def steps(bench: Bench, with_compiler: bool) -> list[Figure]:
         if pays(bench.config, torch.device("cpu"), bench.config.steps):
             fast = compiled
     limits = {"training": 4.0, "inference": 5.0}
-    return found + [
+    found += [
         Figure(f"S1 {name}: eager fp32 / fast path", plain[name] / fast[name], "ratio", limits[name], "at least")
         for name in limits
+    ]
+    return found + ceilings(bench, plain)
+
+
+def ceilings(bench: Bench, plain: Mapping[str, float]) -> list[Figure]:
+    """How far S1 can go on this processor: a step of nothing but convolutions at its fastest rate in bfloat16."""
+    rates = {name: convolving(kind) for name, kind in (("fp32", torch.float32), ("bf16", torch.bfloat16))}
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        bench.network(bench.image, bench.rows)
+    billions = {"inference": counter.get_total_flops() / 1e9}
+    billions["training"] = (
+        3 * billions["inference"]
+    )  # forward, and as much again for the inputs' and the weights' gradient
+    return [
+        *(Figure(f"convolutions in {name}, fastest", rate, "GFLOP/s") for name, rate in rates.items()),
+        *(
+            Figure(f"S1 {name}: ceiling of this processor", plain[name] * rates["bf16"] / work / 1000, "ratio")
+            for name, work in billions.items()
+        ),
+    ]
+
+
+def convolving(kind: torch.dtype) -> float:
+    """Billions of operations a second in a convolution that suits the processor: 256 channels on 12 x 12."""
+    x, weight = torch.randn(BATCH, 256, 12, 12).to(kind), torch.randn(256, 256, 3, 3).to(kind)
+    work = 2 * BATCH * 256 * 256 * 9 * 12 * 12
+    return work / milliseconds(lambda: functional.conv2d(x, weight, padding=1), 5 * REPEATS) / 1e6
+
+
+def rounding() -> list[Figure]:
+    """What bfloat16 costs a trained network in Dice: QUBIQ's first 14 cases teach it for STEPS, the others are predicted both ways."""
+    pack = packs.load(packs.NAMES[0])
+    half = len(pack.cases) // 2
+    config = paper_config(steps=STEPS, batch=BATCH, held_out_every=0)
+    trained = METHOD.pretrain([pack.reading(case, expert) for case in range(half) for expert in pack.pool], config)
+    shown = [pack.reading(case, expert) for case in range(half, len(pack.cases)) for expert in pack.pool]
+    cases = [Case(reading.image_CDHW, packs.UNIT, trained.rows[reading.expert]) for reading in shown]
+    dice = {}
+    for precision in ("fp32", "bf16"):
+        predicted = METHOD.predictor(trained.weights, replace(trained.config, precision=precision)).predict(cases)
+        dice[precision] = [100 * mean_dice(p, r.labels_DHW, [1]) for p, r in zip(predicted, shown, strict=True)]
+    change = np.subtract(dice["bf16"], dice["fp32"])
+    return [
+        Figure(f"Dice of {len(cases)} predictions in fp32", float(np.mean(dice["fp32"])), "points"),
+        Figure("change of Dice in bf16, mean", abs(float(change.mean())), "points", 0.05),
+        Figure("change of Dice in bf16, largest", float(np.abs(change).max()), "points"),
     ]
 
 
@@ -148,13 +202,19 @@ def main() -> int:
     """Measure and print the closing JSON line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--small", action="store_true", help="without compiling (the default)")
-    parser.add_argument("--full", action="store_true", help="compiled as well")
+    parser.add_argument("--full", action="store_true", help="compiled as well, and what bfloat16 does to Dice")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     bench = Bench()
     with tempfile.TemporaryDirectory(prefix="consilium-inductor-") as folder, compiled_code_in(Path(folder)):
         figures = steps(bench, asked.full)
-    return report("speed", [*figures, *mixed(bench), *experts(bench)], threads=1)
+    figures += [*mixed(bench), *experts(bench)]
+    if asked.full:
+        try:
+            figures += rounding()
+        except packs.PackAbsent as absent:
+            say(f"skipped: {absent}")
+    return report("speed", figures, threads=1)
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ class ExpertAdaptiveConfig:
     adapter: bool = True
     replay: bool = False  # a third of every batch of an adapter's training is other experts' readings
     adapter_after: int = 5  # corrections (distinct patients) from which a row is trained together with an adapter
-    adapter_rank: int = 4
+    adapter_rank: int = 2  # of 4 no more was learnt, and every expert has one
     adapter_learning_rate: float = 3e-3
     checkpoint_every: int = 100
 

@@ -1,7 +1,7 @@
 """One expert's new style, from nearest row to trained row with an adapter, and its verdict (LEARNING 2.3 and 3).
 
 0 corrections: the consensus row. Fewer than `row_after` patients: the nearest row or a blend, by forward passes. From there: a row
-trained from it and, from `adapter_after`, a rank-4 adapter trained with it, while the shared weights stay; stopped where
+trained from it and, from `adapter_after`, a low-rank adapter trained with it, while the shared weights stay; stopped where
 cross-validation on the support set says so. All styles of a training (one per fold and the one that ships) share each batch:
 nothing couples samples, so this is the same as training them one by one. There are no checkpoints: a hundred steps of a style are a
 minute on a small network, and a job that was killed begins again with the same seed and ends with the same style.
