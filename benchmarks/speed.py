@@ -1,8 +1,8 @@
 """How fast the network learns and predicts, and what an expert costs: S1, S2 and S5 of LEARNING section 10.
 
-`python -m benchmarks.speed [--small | --full]`: the paper's network (ResNet-18, 192 x 192, batch 8) on one thread in processor seconds,
-every ratio within this run. --small leaves out compiling, which on two cores takes about a minute, and what bfloat16 does to Dice, which
-takes five. The fast path is what a job would use on this machine: bfloat16 where the processor multiplies it, compiled where
+`python -m benchmarks.speed [--small | --full | --dice]`: the paper's network (ResNet-18, 192 x 192, batch 8) on one thread in processor seconds,
+every ratio within this run. --small leaves out compiling, which on two cores takes about a minute. --dice is what bfloat16 does to the Dice
+of a trained network, and nothing else. The fast path is what a job would use on this machine: bfloat16 where the processor multiplies it, compiled where
 `acceleration.pays` says so; the compiled step is printed beside it, whether it pays or not. Beside S1 stands its ceiling: the network's
 multiplications at the fastest this processor was seen to convolve in bfloat16, with everything else for nothing.
 """
@@ -36,7 +36,7 @@ from worker.learning.precision import autocast
 EDGE, BATCH, USERS = 192, 8, 8
 EXPERTS = (1, 10, 100, 1_000, 10_000)
 REPEATS = 4
-STEPS = 150  # of the training behind `rounding`
+STEPS = 100  # of the training behind `rounding`
 METHOD = methods.load("expert_adaptive")
 Forward = Callable[[Tensor, Tensor], Tensor]
 
@@ -202,19 +202,19 @@ def main() -> int:
     """Measure and print the closing JSON line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--small", action="store_true", help="without compiling (the default)")
-    parser.add_argument("--full", action="store_true", help="compiled as well, and what bfloat16 does to Dice")
+    parser.add_argument("--full", action="store_true", help="compiled as well")
+    parser.add_argument("--dice", action="store_true", help="only what bfloat16 does to Dice")
     asked = parser.parse_args()
     torch.set_num_threads(1)
+    if asked.dice:
+        try:
+            return report("speed", rounding(), threads=1)
+        except packs.PackAbsent as absent:
+            return report("speed", [], skipped=str(absent))
     bench = Bench()
     with tempfile.TemporaryDirectory(prefix="consilium-inductor-") as folder, compiled_code_in(Path(folder)):
         figures = steps(bench, asked.full)
-    figures += [*mixed(bench), *experts(bench)]
-    if asked.full:
-        try:
-            figures += rounding()
-        except packs.PackAbsent as absent:
-            say(f"skipped: {absent}")
-    return report("speed", figures, threads=1)
+    return report("speed", [*figures, *mixed(bench), *experts(bench)], threads=1)
 
 
 if __name__ == "__main__":
