@@ -1,12 +1,13 @@
 """One small volume that one doctor is asked to read, and the doctor's browser: where tests of strokes begin."""
 
 import base64
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from backend.imaging import labels as codec
 from benchmarks.workload import nifti
@@ -59,15 +60,16 @@ class OneCase:
 def make_case(
     server: Running, admin: Client, name: str, *, blinding: str = "open", others: Mapping[str, np.ndarray] | None = None
 ) -> OneCase:
-    """A project with one image for one new doctor, who has a password. others: readings [z, y, x] of it by expert."""
+    """A project with one image for one new doctor, who has a password. others: readings [z, y, x] of it by expert, which also give its size."""
     others = others or {}
+    shape_zyx = next((labels.shape for labels in others.values()), SHAPE_ZYX)
     project = admin.post("/projects", {
         "name": f"project of {name}", "description": "", "labels": LABELS,
         "policy": {
             "blinding": blinding, "prefill": "never", "reads_per_image": 1 + len(others), "personalise": False
         },
     })  # fmt: skip
-    zz, yy, xx = np.indices(SHAPE_ZYX)
+    zz, yy, xx = np.indices(shape_zyx, sparse=True)
     volume = (300 * np.exp(-((yy - 24) ** 2 + (xx - 24) ** 2) / 200.0) + 10 * zz).astype(np.int16)
     files = {"images/scan-of-somebody.nii": nifti(volume, (1.0, 1.0, 2.0))}
     for expert_name, labels in others.items():
@@ -106,6 +108,23 @@ def open_case(page: Page, url: str, case: OneCase) -> None:
     brush.fill("0.6")
     brush.press("Enter")
     brush.blur()
+
+
+def predict(page: Page, case: OneCase) -> None:
+    """The reading of the expert Exp1 comes to this browser as the prediction of the case."""
+    readings = case.admin.get("/segmentations", image_id=case.image["id"], project_id=case.assignment["project_id"])
+    revision = next(one["head_revision_id"] for one in readings["items"] if one["expert_name"] == "Exp1")
+
+    def answer(route: Route) -> None:
+        response = route.fetch()
+        if response.headers.get("content-type") != "application/json":
+            return route.fulfill(response=response)
+        told = response.json()
+        told["prediction"] = {"revision_id": revision, "style_label": "base 1"}
+        return route.fulfill(response=response, body=json.dumps(told))
+
+    page.route(f"**/assignments/{case.assignment['id']}", answer)
+    page.route(f"**/assignments/{case.assignment['id']}/open", answer)
 
 
 def dot(page: Page, number: int) -> None:

@@ -1,7 +1,8 @@
-"""The reading screen where something is missing (VIEWER section 15): WebGL (check 1), or the right to see other readers (check 7)."""
+"""The reading screen where something is missing (VIEWER section 15): WebGL (check 1), the right to see other readers (check 7), memory for the whole image (section 10)."""
 
 import io
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.acceptance.conftest import SANDBOX, Complaints, chromium_path
-from tests.acceptance.one_case import SHAPE_ZYX, OneCase, dot, expect_depth, make_case, open_case
+from tests.acceptance.one_case import SHAPE_ZYX, OneCase, dot, expect_depth, make_case, open_case, predict, sign_in
 from tests.acceptance.screens import wait_saved
 from tests.running import Client, Running, running
 
@@ -131,3 +132,84 @@ def test_a_blinded_readers_network_log_names_no_other_reader(
     assert len(secrets) == 2 and len(heard) > 10
     assert found == (secrets if blinding == "open" else []), heard
     assert complaints.none(), complaints
+
+
+TALL_ZYX = (400, 128, 128)  # with its drawing 19.7 MB
+LEAST_MB = "16"
+
+
+def test_an_image_larger_than_the_memory_allowed_is_drawn_on_plane_by_plane(
+    server: Running, admin: Client, page: Page, complaints: Complaints
+) -> None:
+    """First, middle and last slice lie further apart than what is held; 20 MB of voxels stand for a gigabyte."""
+    others = np.zeros(TALL_ZYX, np.uint8)
+    others[[3, 200, 399], 100:110, 20:40] = 1
+    case = make_case(server, admin, "tall", others={"Exp1": others})
+    fetched: list[str] = []
+    page.on("request", lambda request: fetched.append(request.url) if "/slabs/" in request.url else None)
+    predict(page, case)
+    sign_in(page, server.url, case.name)
+    page.goto(f"{server.url}/account")
+    with page.expect_response(lambda answer: answer.request.method == "PATCH" and answer.ok):
+        page.get_by_label("Memory for one case").fill(LEAST_MB)
+        page.keyboard.press("Enter")
+    open_case(page, server.url, case)
+
+    expect(page.get_by_test_id("view-axial")).to_be_visible()
+    assert page.get_by_test_id("view-sagittal").count() == page.get_by_test_id("view-coronal").count() == 0
+    page.get_by_test_id("partly-held").hover()
+    expect(page.get_by_role("tooltip")).to_contain_text("Missing: the other planes")
+    if folder := os.environ.get("CONSILIUM_PICTURES"):
+        page.screenshot(path=Path(folder) / "partly-held.png")
+    page.get_by_label("3D view").hover()
+    expect(page.get_by_role("tooltip")).to_contain_text("Needs the whole image")
+    page.get_by_label("3D view").click()
+    assert page.get_by_role("dialog").count() == 0
+
+    expected = np.zeros(TALL_ZYX, np.uint8)
+    for key, k in (("Home", 0), ("End", TALL_ZYX[0] - 1)):
+        page.get_by_test_id("view-axial").focus()
+        page.keyboard.press(key)
+        dot(page, 5 * 18 + 5)
+        expect(page.get_by_test_id("cursor")).to_contain_text(f", {k}]")
+        expect(page.get_by_test_id("cursor")).not_to_contain_text("…")
+        value, i, j = read_voxel(page)
+        assert value == int(300 * np.exp(-((j - 24) ** 2 + (i - 24) ** 2) / 200.0) + 10 * k)
+        expected[k, j, i] = 1
+    wait_saved(page)
+    assert np.array_equal(case.labels(), expected)
+    page.get_by_test_id("view-axial").focus()
+    page.keyboard.press("Shift+Enter")
+    page.get_by_role("dialog", name="Replace what you drew?").get_by_role(
+        "button", name="Accept the prediction"
+    ).click()
+    expect_depth(page, 3)
+    wait_saved(page)
+    assert np.array_equal(case.labels(), others)
+
+    open_case(page, server.url, case)
+    for depth in (2, 1, 0):
+        page.keyboard.press("Control+z")
+        expect_depth(page, depth)
+    wait_saved(page)
+    assert not case.labels().any()
+    for depth in (1, 2, 3):
+        page.keyboard.press("Control+y")
+        expect_depth(page, depth)
+    page.keyboard.press("Control+Enter")
+    expect(page).not_to_have_url(re.compile(case.assignment["id"]), timeout=30_000)
+    page.unroute_all(behavior="ignoreErrors")
+
+    revision = admin.get("/segmentations", image_id=case.image["id"], project_id=case.assignment["project_id"])["items"]
+    mine = next(one for one in revision if one["expert_name"] == "Dr tall")
+    assert np.array_equal(case.doctor.labels(mine["head_revision_id"], case.image), others)
+    assert len({url for url in fetched if "/images/" in url}) < case.image["slab_count"]
+    assert complaints.none(), complaints
+
+
+def read_voxel(page: Page) -> tuple[int, int, int]:
+    """Value, i and j under the pointer, as the cursor line says them."""
+    found = re.match(r"(\d+) · .*\[(\d+), (\d+), \d+\]", page.get_by_test_id("cursor").text_content() or "")
+    assert found, page.get_by_test_id("cursor").text_content()
+    value, i, j = map(int, found.groups())
+    return value, i, j

@@ -256,6 +256,8 @@ export interface ViewerState {
   readonly redoDepth: number;
   readonly slabsLoaded: number;
   readonly slabCount: number;
+  /** false: the tab has no room for the whole image, so only its acquisition plane is shown and nothing works in 3D */
+  readonly isWhole: boolean;
   /** false until `loadActive` has finished: tools change nothing before */
   readonly canDraw: boolean;
   /** degrees between grid and patient axes, 0 where there is no orientation; above 5 the views wear a badge */
@@ -298,6 +300,8 @@ export interface ViewerOptions {
   readonly fetchSlab: FetchSlab;
   /** where the same bytes lie on our own origin: given, a worker fetches them, and `fetchSlab` only when that failed */
   readonly slabAddress?: (slab: number) => string;
+  /** what image and drawing may take together; more is held in part (`ViewerState.isWhole`). Absent: all that can be allocated */
+  readonly memoryBytes?: number;
   /** voxel to start at; the middle of the volume when absent */
   readonly startIjk?: Point3;
   /** every change of the active map, undo and redo included, after it was applied */

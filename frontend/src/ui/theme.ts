@@ -92,10 +92,15 @@ export const schemeVariables: CSSVariablesResolver = () => ({
 export const theme = createTheme({
   components: {
     Anchor: { defaultProps: { underline: "always" } },
-    // A dialog's head is no second banner of the page.
+    // A dialog's head is no second banner of the page. One that fades away would swallow the keys pressed meanwhile.
     Modal: {
-      defaultProps: { closeButtonProps: { "aria-label": t.shell.close }, attributes: { header: { role: "none" } } },
+      defaultProps: {
+        closeButtonProps: { "aria-label": t.shell.close },
+        attributes: { header: { role: "none" } },
+        transitionProps: { duration: 0 },
+      },
     },
+    Menu: { defaultProps: { transitionProps: { duration: 0 } } },
     Paper: { vars: () => ({ root: { "--paper-border-color": "var(--ui-line)" } }) },
     Select: { defaultProps: { clearButtonProps: { "aria-label": t.shell.clear } } },
     PasswordInput: { defaultProps: { visibilityToggleButtonProps: { "aria-label": t.login.showPassword } } },

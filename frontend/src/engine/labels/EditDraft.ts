@@ -26,7 +26,7 @@ export class EditDraft {
   }
 
   write(index: number, i: number, j: number, k: number, value: number): void {
-    const before = this.labels.voxels[index] as number;
+    const before = this.labels.read(index);
     if (before === value) return;
     this.labels.write(index, i, j, k, value);
     this.dirty.add(i, j, k);
@@ -62,7 +62,7 @@ export class EditDraft {
       const index = Math.floor((keys[n] as number) / KEY_SCALE);
       if (index === previous) throw new Error(`The tool ${tool} wrote voxel ${index} twice in one gesture.`);
       before[n] = (keys[n] as number) - index * KEY_SCALE;
-      values[n] = this.labels.voxels[index] as number;
+      values[n] = this.labels.read(index);
       if (index === previous + 1) lengths[lengths.length - 1] = (lengths[lengths.length - 1] as number) + 1;
       else {
         starts.push(index);

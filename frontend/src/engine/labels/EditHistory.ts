@@ -108,9 +108,9 @@ export class EditHistory {
 
   /** What takes an edit back, where its voxels still show what it wrote; null when none does. */
   private invert(edit: Edit): Runs | null {
-    const { voxels } = this.labels;
+    const { labels } = this;
     const after = edit.runs.values;
-    const stillMine = (index: number, at: number): boolean => voxels[index] === after[at];
+    const stillMine = (index: number, at: number): boolean => labels.read(index) === after[at];
     if (everyVoxel(edit.runs, stillMine)) return { ...edit.runs, values: edit.before };
     const runs = selectVoxels(edit.runs, edit.before, stillMine);
     return runs.starts.length === 0 ? null : runs;

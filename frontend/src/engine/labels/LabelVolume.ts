@@ -1,5 +1,5 @@
 /**
- * The label map being drawn: dense, x fastest, on exactly the image's grid.
+ * The label map being drawn, x fastest, on exactly the image's grid.
  *
  * Only edits change it (`applyRuns`, and `EditDraft` while a gesture is under way). Beside the voxels it keeps what the
  * page shows at every moment and a full scan would be too slow for: voxels per label, non-empty voxels per slice along
@@ -8,12 +8,13 @@
 import type { LabelArray, LabelType, Point3, Runs, SliceChecksum } from "../types";
 import { crc32 } from "./checksum";
 import { makeLabelArray } from "./editCodec";
+import { type LabelStore, makeLabelStore } from "./LabelStore";
 
 export class LabelVolume {
-  readonly voxels: LabelArray;
   /** voxels of the grid */
   readonly size: number;
   readonly dims: Point3;
+  readonly bytesPerVoxel: 1 | 2;
   private readonly perLabel: Float64Array;
   private readonly perSlice: readonly [Uint32Array, Uint32Array, Uint32Array];
   private readonly touched: Uint8Array;
@@ -23,10 +24,11 @@ export class LabelVolume {
     readonly ny: number,
     readonly nz: number,
     readonly dtype: LabelType,
+    private readonly store: LabelStore = makeLabelStore({ nx, ny, nz }, dtype, true),
   ) {
     this.size = nx * ny * nz;
     this.dims = [nx, ny, nz];
-    this.voxels = makeLabelArray(dtype, this.size);
+    this.bytesPerVoxel = dtype === "uint8" ? 1 : 2;
     this.perLabel = new Float64Array(dtype === "uint8" ? 256 : 65536);
     this.perLabel[0] = this.size;
     this.touched = new Uint8Array(nz);
@@ -35,27 +37,36 @@ export class LabelVolume {
 
   /** Loads slices from `firstSlice` on, over empty ones. Throws RangeError when the bytes are no whole slices of the grid. */
   putSlices(firstSlice: number, bytes: ArrayBuffer): void {
-    const itemsize = this.voxels.BYTES_PER_ELEMENT;
     const slice = this.nx * this.ny;
-    const slices = bytes.byteLength / itemsize / slice;
+    const slices = bytes.byteLength / this.bytesPerVoxel / slice;
     if (!Number.isInteger(slices) || firstSlice + slices > this.nz) {
       throw new RangeError(`${bytes.byteLength} label bytes do not fit the grid from slice ${firstSlice} on.`);
     }
     const start = firstSlice * slice;
-    this.voxels.set(itemsize === 1 ? new Uint8Array(bytes) : new Uint16Array(bytes), start);
+    const loaded = this.bytesPerVoxel === 1 ? new Uint8Array(bytes) : new Uint16Array(bytes);
     for (let index = start; index < start + slices * slice; index++) {
-      const value = this.voxels[index] as number;
+      const value = loaded[index - start] as number;
       if (value === 0) continue;
+      this.store.write(index, value);
       const row = Math.floor(index / this.nx);
       this.count(index - row * this.nx, row % this.ny, Math.floor(row / this.ny), 0, value);
     }
   }
 
+  read(index: number): number {
+    return this.store.read(index);
+  }
+
+  /** Slices first … end − 1, to be read at once and not written to. */
+  readSlices(first = 0, end = this.nz): LabelArray {
+    return this.store.readSlices(first, end);
+  }
+
   /** Writes one voxel and keeps the counts. `index` must be i + nx · (j + ny · k). */
   write(index: number, i: number, j: number, k: number, value: number): void {
-    const before = this.voxels[index] as number;
+    const before = this.store.read(index);
     if (before === value) return;
-    this.voxels[index] = value;
+    this.store.write(index, value);
     this.count(i, j, k, before, value);
     this.touched[k] = 1;
   }
@@ -83,7 +94,7 @@ export class LabelVolume {
       let j = row % this.ny;
       let k = Math.floor(row / this.ny);
       for (; index < end; index++, at++) {
-        before[at] = this.voxels[index] as number;
+        before[at] = this.store.read(index);
         this.write(index, i, j, k, runs.values[at] as number);
         if (++i < this.nx) continue;
         i = 0;
@@ -101,9 +112,9 @@ export class LabelVolume {
     const lengths: number[] = [];
     let count = 0;
     for (let index = 0; index < this.size; index++) {
-      if (this.voxels[index] === 0) continue;
+      if (this.store.read(index) === 0) continue;
       const start = index;
-      while (index < this.size && this.voxels[index] !== 0) index++;
+      while (index < this.size && this.store.read(index) !== 0) index++;
       starts.push(start);
       lengths.push(index - start);
       count += index - start;
@@ -112,8 +123,7 @@ export class LabelVolume {
     let at = 0;
     starts.forEach((start, run) => {
       const end = start + (lengths[run] as number);
-      values.set(this.voxels.subarray(start, end), at);
-      at += end - start;
+      for (let index = start; index < end; index++) values[at++] = this.store.read(index);
     });
     return { starts: Float64Array.from(starts), lengths: Float64Array.from(lengths), values };
   }
@@ -152,7 +162,7 @@ export class LabelVolume {
   }
 
   private checksum(z: number): number {
-    const slice = this.nx * this.ny * this.voxels.BYTES_PER_ELEMENT;
-    return crc32(new Uint8Array(this.voxels.buffer, z * slice, slice));
+    const { buffer, byteOffset, byteLength } = this.readSlices(z, z + 1);
+    return crc32(new Uint8Array(buffer, byteOffset, byteLength));
   }
 }

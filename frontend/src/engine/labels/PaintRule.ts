@@ -52,10 +52,10 @@ export function compileRange(range: ValueRange, image: ImageVolume): (index: num
   if (image.info.channels === 3) return () => true;
   const { min, max } = toStoredRange(range.low, range.high, image.info);
   const slice = image.info.nx * image.info.ny;
-  const isHere = (index: number): boolean =>
-    image.slabsLoaded === image.slabCount || image.hasSlice(Math.floor(index / slice));
+  const isHere = (index: number): boolean => image.isComplete || image.hasSlice(Math.floor(index / slice));
   return (index) => {
+    if (!isHere(index)) return false;
     const stored = image.readStored(index);
-    return stored >= min && stored <= max && isHere(index);
+    return stored >= min && stored <= max;
   };
 }

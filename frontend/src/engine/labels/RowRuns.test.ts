@@ -50,7 +50,13 @@ describe("row runs", () => {
         const box = { left: 0, top: 0, right: axes.columns - 1, bottom: axes.rows - 1 };
         for (let slice = 0; slice < axes.slices; slice++) {
           const expected = makeLabelArray(dtype, axes.columns * axes.rows);
-          readDenseSlice(dense, computeSteps(axes, slice, NX, NY), axes.columns, box, expected);
+          readDenseSlice(
+            { read: (index) => dense[index] as number },
+            computeSteps(axes, slice, NX, NY),
+            axes.columns,
+            box,
+            expected,
+          );
           const cells = makeLabelArray(dtype, axes.columns * axes.rows);
           runs.readSlice(axes, slice, cells);
           expect(cells).toEqual(expected);

@@ -47,6 +47,19 @@ export function buildRowRuns(bytes: ArrayBuffer, nx: number, dtype: LabelType): 
   return { rowEnds, starts: Uint16Array.from(starts), ends: Uint16Array.from(ends), values: packed };
 }
 
+/** The inverse: writes a slab's rows, and background between them; null = an empty slab. */
+export function fillRows(voxels: LabelArray, slab: RowRunSlab | null, nx: number): void {
+  voxels.fill(0);
+  if (slab === null) return;
+  const { rowEnds, starts, ends, values } = slab;
+  for (let row = 0; row < rowEnds.length - 1; row++) {
+    const last = rowEnds[row + 1] as number;
+    for (let run = rowEnds[row] as number; run < last; run++) {
+      voxels.fill(values[run] as number, row * nx + (starts[run] as number), row * nx + (ends[run] as number));
+    }
+  }
+}
+
 export class RowRuns implements LabelSlices {
   private readonly slabs: (RowRunSlab | null)[];
   private loaded = 0;

@@ -1,10 +1,11 @@
-/** A displayed slice of a dense label map, whole or a part of it, into cells (columns × rows). */
+/** A displayed slice of the map being drawn, whole or a part of it, into cells (columns × rows). */
 import type { CellBox } from "../geometry/box";
 import type { SliceSteps } from "../geometry/planes";
 import type { LabelArray } from "../types";
+import type { LabelVolume } from "./LabelVolume";
 
 export function readDenseSlice(
-  voxels: LabelArray,
+  labels: Pick<LabelVolume, "read">,
   steps: SliceSteps,
   columns: number,
   box: CellBox,
@@ -14,6 +15,6 @@ export function readDenseSlice(
   for (let row = box.top; row <= box.bottom; row++) {
     let from = base + row * rowStep + box.left * columnStep;
     const last = row * columns + box.right;
-    for (let to = row * columns + box.left; to <= last; to++, from += columnStep) cells[to] = voxels[from] as number;
+    for (let to = row * columns + box.left; to <= last; to++, from += columnStep) cells[to] = labels.read(from);
   }
 }

@@ -20,18 +20,19 @@ export interface AcceptChoice {
 }
 
 export function acceptProposal(draft: EditDraft, proposal: RowRuns, choice: AcceptChoice): void {
-  const { nx, ny, voxels } = draft.labels;
+  const { labels } = draft;
+  const { nx, ny } = labels;
   const [iMin, jMin, kMin] = choice.range.min;
   const [iMax, jMax, kMax] = choice.range.max;
   const row = makeRow(nx);
   for (let k = kMin; k <= kMax; k++) {
-    const mineIsEmpty = draft.labels.isSliceEmpty(k);
+    const mineIsEmpty = labels.isSliceEmpty(k);
     for (let j = jMin; j <= jMax; j++) {
       const filled = row.read(proposal, j, k);
       if (!filled && mineIsEmpty) continue;
       const base = nx * (j + ny * k);
       for (let i = iMin; i <= iMax; i++) {
-        const present = voxels[base + i] as number;
+        const present = labels.read(base + i);
         const next = row.labels[i] as number;
         if (next === present) continue;
         const takes = choice.adds && next !== 0 && choice.isChosen(next);

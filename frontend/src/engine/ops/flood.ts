@@ -23,12 +23,13 @@ export function findConnected(
   mayEnter: (index: number) => boolean,
   limit: number,
 ): readonly Span[] | null {
-  const { nx, ny, voxels } = labels;
+  const { nx, ny } = labels;
   const rowStart = (j: number, k: number): number => nx * (j + ny * k);
-  const value = voxels[seed[0] + rowStart(seed[1], seed[2])];
+  const value = labels.read(seed[0] + rowStart(seed[1], seed[2]));
   const base = range.min[0] + rowStart(range.min[1], range.min[2]);
   const visited = new Bits(range.max[0] + rowStart(range.max[1], range.max[2]) - base + 1);
-  const isOpen = (index: number): boolean => voxels[index] === value && !visited.has(index - base) && mayEnter(index);
+  const isOpen = (index: number): boolean =>
+    labels.read(index) === value && !visited.has(index - base) && mayEnter(index);
   const found: Span[] = [];
   const waiting: Point3[] = [seed];
   let count = 0;

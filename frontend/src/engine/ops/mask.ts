@@ -39,10 +39,9 @@ export function forEachRow(
 /** 1 where the map has this label. */
 export function cutMask(labels: LabelVolume, box: VoxelBox, label: number): Mask {
   const mask = makeMask(box);
-  const { voxels } = labels;
   const width = mask.size[0];
   forEachRow(mask, labels, (first, index) => {
-    for (let x = 0; x < width; x++) mask.cells[first + x] = voxels[index + x] === label ? 1 : 0;
+    for (let x = 0; x < width; x++) mask.cells[first + x] = labels.read(index + x) === label ? 1 : 0;
   });
   return mask;
 }
@@ -51,16 +50,16 @@ export function cutMask(labels: LabelVolume, box: VoxelBox, label: number): Mask
 export function boundLabel(labels: LabelVolume, label: number, within: VoxelBox): VoxelBox | null {
   const min: [number, number, number] = [Infinity, Infinity, Infinity];
   const max: [number, number, number] = [-1, -1, -1];
-  const { nx, ny, voxels } = labels;
+  const { nx, ny } = labels;
   for (let k = within.min[2]; k <= within.max[2]; k++) {
     if (label !== 0 && labels.isSliceEmpty(k)) continue;
     for (let j = within.min[1]; j <= within.max[1]; j++) {
       const row = nx * (j + ny * k);
       let first = within.min[0];
-      while (first <= within.max[0] && voxels[row + first] !== label) first++;
+      while (first <= within.max[0] && labels.read(row + first) !== label) first++;
       if (first > within.max[0]) continue;
       let last = within.max[0];
-      while (voxels[row + last] !== label) last--;
+      while (labels.read(row + last) !== label) last--;
       min[0] = Math.min(min[0], first);
       max[0] = Math.max(max[0], last);
       min[1] = Math.min(min[1], j);

@@ -45,7 +45,7 @@ export type MutableScene = { -readonly [Key in keyof Scene]: Scene[Key] };
 export function makeScene(volume: ImageVolume, crosshairIjk: Point3, windowTable: Uint32Array): MutableScene {
   return {
     volume,
-    orientation: computeOrientation(volume.info),
+    orientation: orient(volume),
     metric: computeMetric(volume.info.affine),
     crosshairIjk,
     hasCrosshairLines: false,
@@ -64,6 +64,12 @@ export function makeScene(volume: ImageVolume, crosshairIjk: Point3, windowTable
     sketch: null,
     prompts: [],
   };
+}
+
+/** Of a volume that is not held as a whole only slices as they were acquired can be shown. */
+function orient(volume: ImageVolume): Orientation {
+  const orientation = computeOrientation(volume.info);
+  return volume.isWhole ? orientation : { ...orientation, shown: orientation.shown.slice(0, 1) };
 }
 
 export function findSlice(scene: Scene, axes: PlaneAxes): number {

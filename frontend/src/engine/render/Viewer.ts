@@ -32,7 +32,7 @@ import type {
   ViewerState,
   ViewHandle,
 } from "../types";
-import { ImageVolume } from "../volume/ImageVolume";
+import { openVolume } from "../volume/openVolume";
 import type { Window } from "../volume/windowTable";
 import { SlabDecoder } from "../workers/SlabDecoder";
 import { DisplayWindow } from "./DisplayWindow";
@@ -71,7 +71,7 @@ export class Viewer extends LayerViewer implements ViewerDoor {
   constructor(private readonly options: ViewerOptions) {
     super();
     const { image, startIjk } = options;
-    const volume = new ImageVolume(image);
+    const volume = openVolume(image, options.memoryBytes ?? Number.POSITIVE_INFINITY);
     this.size = [image.nx, image.ny, image.nz];
     this.window = new DisplayWindow(image, () => this.windowChanged());
     this.toldCrosshair = clampToGrid(
@@ -95,6 +95,7 @@ export class Viewer extends LayerViewer implements ViewerDoor {
     this.imageFeed = feedImage(volume, options.fetchSlab, options.slabAddress, this.toldCrosshair[2], this.decoder, {
       arrived: () => this.noteSlab(),
       failed: (sentence) => options.onProblem?.(sentence),
+      late: (sentence) => options.onProblem?.(sentence),
     });
   }
 
@@ -346,7 +347,7 @@ export class Viewer extends LayerViewer implements ViewerDoor {
       await feed.finished;
       if (this.activeFeed !== feed) return;
     }
-    if (problems.length > 0) throw new Error(`${problems[0]} Reload the page to try again.`);
+    if (problems.length > 0) throw new Error(problems[0]);
     board.history.replay(source.edits);
     this.toolbox.board = board;
     this.scene.labels = board.labels;

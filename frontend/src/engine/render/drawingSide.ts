@@ -12,22 +12,22 @@ export class DrawingSlices implements LabelSlices {
   constructor(private readonly labels: LabelVolume) {}
 
   readSlice(axes: PlaneAxes, slice: number, cells: LabelArray): void {
-    const { voxels, nx, ny } = this.labels;
+    const { nx, ny } = this.labels;
     const box = { left: 0, top: 0, right: axes.columns - 1, bottom: axes.rows - 1 };
-    readDenseSlice(voxels, computeSteps(axes, slice, nx, ny), axes.columns, box, cells);
+    readDenseSlice(this.labels, computeSteps(axes, slice, nx, ny), axes.columns, box, cells);
   }
 }
 
 /** Slabs without a drawn slice are not looked at, which is most of them. */
 export function packDrawing(labels: LabelVolume, slabDepth: number): readonly RowRunSlab[] {
-  const { nx, ny, nz, dtype, voxels } = labels;
+  const { nx, ny, nz, dtype } = labels;
   return Array.from({ length: Math.ceil(nz / slabDepth) }, (_, slab) => {
     const first = slab * slabDepth;
     const end = Math.min(nz, first + slabDepth);
     let isEmpty = true;
     for (let k = first; k < end; k++) isEmpty &&= labels.isSliceEmpty(k);
     if (isEmpty) return buildEmptySlab(ny * (end - first), dtype);
-    return buildRowRuns(voxels.slice(first * nx * ny, end * nx * ny).buffer, nx, dtype);
+    return buildRowRuns(labels.readSlices(first, end).slice().buffer, nx, dtype);
   });
 }
 

@@ -9,13 +9,14 @@ export function measureSlice(scene: Scene, axes: PlaneAxes, label: number): Slic
   const { labels, volume, metric } = scene;
   if (labels === null || label === 0) return null;
   const { info } = volume;
-  const { base, columnStep, rowStep } = computeSteps(axes, findSlice(scene, axes), info.nx, info.ny);
-  const isGrey = info.channels === 1 && volume.slabsLoaded === volume.slabCount;
+  const slice = findSlice(scene, axes);
+  const { base, columnStep, rowStep } = computeSteps(axes, slice, info.nx, info.ny);
+  const isGrey = info.channels === 1 && volume.hasAllOf(slice, axes.sliceAxis);
   let [cells, sum, squares, low, high] = [0, 0, 0, Infinity, -Infinity];
   for (let row = 0; row < axes.rows; row++) {
     let index = base + row * rowStep;
     for (let column = 0; column < axes.columns; column++, index += columnStep) {
-      if (labels.voxels[index] !== label) continue;
+      if (labels.read(index) !== label) continue;
       cells += 1;
       if (!isGrey) continue;
       const value = volume.readStored(index);

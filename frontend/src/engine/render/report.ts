@@ -31,6 +31,7 @@ export function makeState(scene: Scene, toolbox: Toolbox, window: Window): Viewe
     redoDepth: board?.history.redoDepth ?? 0,
     slabsLoaded: scene.volume.slabsLoaded,
     slabCount: scene.volume.slabCount,
+    isWhole: scene.volume.isWhole,
     canDraw: board !== null,
     tiltDegrees,
   };
@@ -48,7 +49,7 @@ export function describeCursor(scene: Scene, sample: Sample): CursorInfo | null 
     ijk,
     mm: toMm(affine, sample.ijk),
     values: scene.volume.readDisplayed(i, j, k),
-    label: scene.labels?.voxels[i + nx * (j + ny * k)] ?? 0,
+    label: scene.labels?.read(i + nx * (j + ny * k)) ?? 0,
     share: scene.heat === null ? null : scene.heat.shares.readShare(i, j, k) / 255,
   };
 }

@@ -56,15 +56,35 @@ export class Bench {
   }
 
   /** Uneven slices and images without millimetres have no third dimension to measure in. */
-  get canBe3D(): boolean {
+  get hasDepth(): boolean {
     const { geometry } = this.image.info;
     return geometry !== "irregular" && geometry !== "uncalibrated";
   }
 
+  /** Shapes in 3D need room for the whole volume besides. */
+  get canBe3D(): boolean {
+    return this.hasDepth && this.image.isWhole;
+  }
+
   /** Throws ToolRefusal where a gesture needs the third dimension and the image has none. */
-  require3D(): void {
-    if (this.canBe3D) return;
+  requireDepth(): void {
+    if (this.hasDepth) return;
     throw new ToolRefusal("This image's slices are uneven or without millimetres: work slice by slice.");
+  }
+
+  /** Throws ToolRefusal where a gesture works on shapes in 3D and the image is not here as a whole. */
+  require3D(): void {
+    this.requireDepth();
+    if (this.image.isWhole) return;
+    throw new ToolRefusal("Only a part of this image fits in this browser's memory: work slice by slice.");
+  }
+
+  /** Throws ToolRefusal where a gesture across slices would ask for values of slices that may not be here. */
+  requireValues(): void {
+    if (this.image.isWhole || this.settings.limits.range === null) return;
+    throw new ToolRefusal(
+      "Only a part of this image fits in this browser's memory, and the intensity range needs all of it: switch the range off, or work slice by slice.",
+    );
   }
 
   /** Throws ToolRefusal for the background, which has no shape of its own to work on. */

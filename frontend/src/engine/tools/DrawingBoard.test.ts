@@ -15,12 +15,12 @@ describe("undo", () => {
 
     for (let n = 199; n >= 0; n--) {
       expect(board.history.undo()).not.toBeNull();
-      expect(isSame(board.labels.voxels, states[n])).toBe(true);
+      expect(isSame(board.labels.readSlices(), states[n])).toBe(true);
     }
     expect(board.history.undo()).toBeNull();
     for (let n = 1; n <= 200; n++) {
       board.history.redo();
-      expect(isSame(board.labels.voxels, states[n])).toBe(true);
+      expect(isSame(board.labels.readSlices(), states[n])).toBe(true);
     }
     expect(board.history.redo()).toBeNull();
   });
@@ -37,14 +37,33 @@ describe("undo", () => {
       else keep(gesture(board, random));
       if (step % 25 !== 24) continue;
       const reloaded = replay(journal, `after-${step}`);
-      expect(isSame(reloaded.labels.voxels, board.labels.voxels)).toBe(true);
+      expect(isSame(reloaded.labels.readSlices(), board.labels.readSlices())).toBe(true);
       expect(reloaded.history.undoDepth).toBe(board.history.undoDepth);
       expect(reloaded.history.redoDepth).toBe(board.history.redoDepth);
       board = reloaded;
     }
     while (board.history.undoDepth > 0) keep(board.history.undo());
-    expect(isSame(board.labels.voxels, makeBoard().labels.voxels)).toBe(true);
-    expect(isSame(replay(journal).labels.voxels, board.labels.voxels)).toBe(true);
+    expect(isSame(board.labels.readSlices(), makeBoard().labels.readSlices())).toBe(true);
+    expect(isSame(replay(journal).labels.readSlices(), board.labels.readSlices())).toBe(true);
+  });
+
+  it("takes back and brings again what was drawn on an image of which only a part is here", () => {
+    const board = makeBoard("edit", { ...IMAGE, nz: 90 }, 2);
+    const random = makeRandom(6);
+    const journal: JournalEdit[] = [];
+    while (journal.length < 60) {
+      const edit = gesture(board, random);
+      if (edit !== null) journal.push(toJournal(edit));
+    }
+    const whole = makeBoard("edit", { ...IMAGE, nz: 90 });
+    whole.history.replay(journal);
+
+    expect(isSame(board.labels.readSlices(), whole.labels.readSlices())).toBe(true);
+    expect(board.labels.takeChecksums()).toEqual(whole.labels.takeChecksums());
+    while (board.history.undo() !== null);
+    expect(board.labels.countVoxels().size).toBe(0);
+    while (board.history.redo() !== null);
+    expect(isSame(board.labels.readSlices(), whole.labels.readSlices())).toBe(true);
   });
 
   it("leaves voxels alone that somebody else changed after me", () => {
@@ -64,7 +83,7 @@ describe("undo", () => {
     const inverse = board.history.undo();
 
     expect(inverse?.voxels).toBe(3);
-    expect(board.labels.voxels[6 + 18 * (5 + 15 * 3)]).toBe(3);
+    expect(board.labels.readSlices()[6 + 18 * (5 + 15 * 3)]).toBe(3);
     expect([...board.labels.countVoxels()]).toEqual([
       [1, 1],
       [3, 1],
@@ -114,7 +133,7 @@ describe("undo", () => {
     expect(now.labels.countVoxels().size).toBe(0);
     expect(now.history.redoDepth).toBe(10);
     expect(now.history.redo()).not.toBeNull();
-    expect(now.labels.voxels.indexOf(1)).toBe(0);
+    expect(now.labels.readSlices().indexOf(1)).toBe(0);
   });
 });
 
@@ -150,7 +169,7 @@ describe("somebody else's edit", () => {
       mine.applyRemote(toJournal(arriving), pending);
 
       const server = replay([...journal, toJournal(arriving), ...pending]);
-      expect(isSame(mine.labels.voxels, server.labels.voxels)).toBe(true);
+      expect(isSame(mine.labels.readSlices(), server.labels.readSlices())).toBe(true);
     }
   });
 
@@ -165,10 +184,10 @@ describe("somebody else's edit", () => {
 
       mine.history.undo();
 
-      expect(isSame(mine.labels.voxels, theirs.labels.voxels)).toBe(true);
+      expect(isSame(mine.labels.readSlices(), theirs.labels.readSlices())).toBe(true);
       const reloaded = replay([toJournal(arriving), toJournal(own)]);
       reloaded.history.undo();
-      expect(isSame(reloaded.labels.voxels, theirs.labels.voxels)).toBe(true);
+      expect(isSame(reloaded.labels.readSlices(), theirs.labels.readSlices())).toBe(true);
     }
   });
 
@@ -260,9 +279,9 @@ describe("a cancelled stroke", () => {
     const before = copy(board);
     const running = begin(board, "eraser", sampleAt([8, 7, 4]));
     running.move([sampleAt([2, 2, 4])]);
-    expect(board.labels.voxels).not.toEqual(before);
+    expect(board.labels.readSlices()).not.toEqual(before);
     running.cancel();
-    expect(board.labels.voxels).toEqual(before);
+    expect(board.labels.readSlices()).toEqual(before);
     expect(board.finish(running)).toBeNull();
   });
 });

@@ -10,6 +10,7 @@ import type { PlaneAxes } from "../geometry/planes";
 import { EditDraft } from "../labels/EditDraft";
 import { EditHistory, type RemoteVoxels } from "../labels/EditHistory";
 import { countHandDrawn, countValues } from "../labels/handDrawn";
+import { makeLabelStore } from "../labels/LabelStore";
 import { LabelVolume } from "../labels/LabelVolume";
 import type { RowRuns } from "../labels/RowRuns";
 import { acceptProposal } from "../ops/accept";
@@ -58,7 +59,7 @@ export class DrawingBoard {
     private readonly makeId: () => string,
   ) {
     const { nx, ny, nz, affine } = image.info;
-    this.labels = new LabelVolume(nx, ny, nz, dtype);
+    this.labels = new LabelVolume(nx, ny, nz, dtype, makeLabelStore(image.info, dtype, image.isWhole));
     this.history = new EditHistory(this.labels, makeId);
     this.metric = computeMetric(affine);
   }
@@ -167,7 +168,7 @@ export class DrawingBoard {
     runs.starts.forEach((start, n) => {
       for (let index = start; index < start + (runs.lengths[n] as number); index++) {
         const next = runs.values[read++] as number;
-        const present = this.labels.voxels[index] as number;
+        const present = this.labels.read(index);
         const isMeant = next === 0 ? present === label : present !== next;
         if (!isMeant || locked.has(present) || locked.has(next)) continue;
         const row = Math.floor(index / nx);

@@ -159,14 +159,14 @@ describe("an interpolation", () => {
     desk.toolbox.setTool("interpolate", "axial");
     desk.toolbox.confirm("axial");
     draw(desk, 4, 2);
-    const corrected = desk.labels.voxels.slice(400 * 4, 400 * 5);
-    const neighbour = desk.labels.voxels.slice(400 * 3, 400 * 4);
+    const corrected = desk.labels.readSlices().slice(400 * 4, 400 * 5);
+    const neighbour = desk.labels.readSlices().slice(400 * 3, 400 * 4);
 
     desk.toolbox.setTool("interpolate", "axial");
     desk.toolbox.confirm("axial");
 
-    expect(desk.labels.voxels.slice(400 * 4, 400 * 5)).toEqual(corrected);
-    expect(desk.labels.voxels.slice(400 * 3, 400 * 4)).not.toEqual(neighbour);
+    expect(desk.labels.readSlices().slice(400 * 4, 400 * 5)).toEqual(corrected);
+    expect(desk.labels.readSlices().slice(400 * 3, 400 * 4)).not.toEqual(neighbour);
   });
 
   it("says what to draw when there is no gap", () => {

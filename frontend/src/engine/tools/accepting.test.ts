@@ -29,7 +29,7 @@ describe("accepting a proposal", () => {
     });
     const edit = board.accept(proposal, "revision-7", { labels, mode }, WHOLE);
     expect(edit?.sourceRevisionId).toBe("revision-7");
-    return [...board.labels.voxels.subarray(0, 8)];
+    return [...board.labels.readSlices().subarray(0, 8)];
   };
 
   it("replaces the chosen labels with what it says", () => {
@@ -60,10 +60,10 @@ describe("accepting a proposal", () => {
     board.settings.radiusMm = 0.1;
     click(board, "brush", [3, 0, 0]);
     click(board, "brush", [8, 7, 4]);
-    const before = [...board.labels.voxels];
+    const before = [...board.labels.readSlices()];
     expect(board.countOverdrawn(proposal, all, WHOLE)).toEqual(new Map([[2, 2]]));
     expect(board.countOverdrawn(proposal, { labels: [1], mode: "replace" }, WHOLE)).toEqual(new Map([[2, 1]]));
-    expect([...board.labels.voxels]).toEqual(before);
+    expect([...board.labels.readSlices()]).toEqual(before);
 
     board.history.undo();
     board.history.undo();
@@ -83,12 +83,12 @@ describe("accepting a proposal", () => {
     board.settings.radiusMm = 0.1;
     click(board, "brush", [3, 0, 0]);
     const answer = { starts: Float64Array.of(2), lengths: Float64Array.of(4), values: Uint8Array.of(1, 1, 1, 1) };
-    const before = [...board.labels.voxels];
+    const before = [...board.labels.readSlices()];
 
     expect(board.countOverdrawnByRuns(answer, 1)).toEqual(new Map([[2, 1]]));
-    expect([...board.labels.voxels]).toEqual(before);
+    expect([...board.labels.readSlices()]).toEqual(before);
     board.acceptRuns(answer, 1, "round");
-    expect([...board.labels.voxels.subarray(0, 7)]).toEqual([0, 0, 1, 1, 1, 1, 0]);
+    expect([...board.labels.readSlices().subarray(0, 7)]).toEqual([0, 0, 1, 1, 1, 1, 0]);
   });
 
   it("is bounded by its slices, for painting too", () => {

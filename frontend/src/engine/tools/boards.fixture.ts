@@ -34,9 +34,9 @@ export function makeRandom(seed: number): (below: number) => number {
   };
 }
 
-/** `prefix` keeps edit ids apart before and after a reload. */
-export function makeBoard(prefix = "edit", image = IMAGE): DrawingBoard {
-  const volume = new ImageVolume(image);
+/** `prefix` keeps edit ids apart before and after a reload; `places`: slabs of the image that are held at once. */
+export function makeBoard(prefix = "edit", image = IMAGE, places = Number.POSITIVE_INFINITY): DrawingBoard {
+  const volume = new ImageVolume(image, places);
   for (let slab = 0; slab < volume.slabCount; slab++) {
     const voxels = Int16Array.from({ length: volume.slabVoxels(slab) }, (_, n) => (n * 37) % 101);
     volume.putSlab(slab, voxels.buffer);
@@ -148,7 +148,7 @@ function makeOptions(random: (below: number) => number): ToolOptions {
 export const isSame = (a: LabelArray, b: LabelArray | undefined): boolean =>
   b !== undefined && Buffer.compare(Buffer.from(a.buffer), Buffer.from(b.buffer)) === 0;
 
-export const copy = (board: DrawingBoard): LabelArray => board.labels.voxels.slice();
+export const copy = (board: DrawingBoard): LabelArray => board.labels.readSlices().slice();
 
 /** What the server would hold: the journal applied in order to an empty map. */
 export function replay(journal: readonly JournalEdit[], prefix = "edit"): DrawingBoard {

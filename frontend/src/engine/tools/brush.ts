@@ -25,7 +25,7 @@ export function startBrush(bench: Bench, tool: "brush" | "eraser" | "threshold",
     const range = boundGrid(labels.dims, sample.axes.sliceAxis, isBall ? null : sample.slice);
     visitCapsule(from.ijk, sample.ijk, settings.radiusMm, metric, range, (i, j, k) => {
       const index = i + labels.nx * (j + labels.ny * k);
-      if (rule.mayChange(index, labels.voxels[index] as number) && qualifies(index)) draft.write(index, i, j, k, value);
+      if (rule.mayChange(index, labels.read(index)) && qualifies(index)) draft.write(index, i, j, k, value);
     });
     previous = sample;
   };

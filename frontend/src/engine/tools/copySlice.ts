@@ -18,7 +18,7 @@ export function copySlice(bench: Bench, axes: PlaneAxes, from: number, to: numbe
   const draft = new EditDraft(labels);
   for (let cell = 0; cell < source.length; cell++) {
     const index = grid.indexOf(cell, to);
-    const present = labels.voxels[index] as number;
+    const present = labels.read(index);
     const isIn = source[cell] === 1;
     if (isIn === (present === activeLabel)) continue;
     if ((isIn ? paint : take).mayChange(index, present)) draft.writeAt(index, isIn ? activeLabel : 0);

@@ -21,7 +21,7 @@ export function startFill(bench: Bench, tool: "fill" | "fill3d", sample: Sample,
   const [i, j, k] = nearestVoxel(sample.ijk);
   if (!isInside([i, j, k], labels.dims)) return makeInstant(draft, bench.editId, tool);
   const seed = i + labels.nx * (j + labels.ny * k);
-  const present = labels.voxels[seed] as number;
+  const present = labels.read(seed);
   if (present === value) return makeInstant(draft, bench.editId, tool);
   const range = boundGrid(labels.dims, sample.axes.sliceAxis, tool === "fill3d" ? null : sample.slice);
   const isSimilar = compileTolerance(bench, seed);

@@ -20,7 +20,7 @@ export function startHoles(bench: Bench, tool: "holes" | "holes3d", sample: Samp
     const holes = findHoles(cutMask(labels, box, activeLabel), [hasBorder(0), hasBorder(1), hasBorder(2)]);
     forEachRow(holes, labels, (first, index, j, k) => {
       for (let x = 0; x < holes.size[0]; x++) {
-        const isHole = holes.cells[first + x] === 1 && labels.voxels[index + x] === 0;
+        const isHole = holes.cells[first + x] === 1 && labels.read(index + x) === 0;
         if (isHole && rule.mayChange(index + x, 0)) draft.write(index + x, box.min[0] + x, j, k, activeLabel);
       }
     });

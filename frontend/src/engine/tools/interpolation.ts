@@ -22,7 +22,8 @@ const HOW_IT_ENDS = "Enter accepts the interpolated slices, Esc discards them.";
 export function startInterpolation(bench: Bench, sample: Sample): Gesture {
   const { labels, activeLabel } = bench;
   bench.requireLabel();
-  bench.require3D();
+  bench.requireDepth();
+  bench.requireValues();
   const paint = bench.rule("paint", activeLabel);
   const take = bench.rule("take", 0);
   const grid = new SliceCells(labels, sample.axes.sliceAxis as 0 | 1 | 2);
@@ -49,7 +50,7 @@ export function startInterpolation(bench: Bench, sample: Sample): Gesture {
       let cell = left + grid.width * v;
       let index = grid.indexOf(cell, slice);
       for (let u = left; u <= right; u++, cell++, index += grid.uStep) {
-        const present = labels.voxels[index] as number;
+        const present = labels.read(index);
         const isIn = cells[cell] === 1;
         if (isIn === (present === activeLabel) || !(isIn ? paint : take).mayChange(index, present)) continue;
         const value = isIn ? activeLabel : 0;
@@ -89,14 +90,14 @@ function listGaps(bench: Bench, grid: SliceCells, shown: number): readonly (read
 function listDrawn({ labels, history, activeLabel }: Bench, grid: SliceCells): readonly number[] {
   const made = markInterpolated(labels, history.standing, activeLabel);
   const isDrawn = new Uint8Array(grid.slices);
-  const { nx, ny, nz, voxels } = labels;
+  const { nx, ny, nz } = labels;
   const { axis } = grid;
   for (let k = 0; k < nz; k++) {
     if (labels.isSliceEmpty(k)) continue;
     for (let j = 0; j < ny; j++) {
       const row = nx * (j + ny * k);
       for (let i = 0; i < nx; i++) {
-        if (voxels[row + i] !== activeLabel) continue;
+        if (labels.read(row + i) !== activeLabel) continue;
         if (made?.has(row + i)) continue;
         isDrawn[axis === 0 ? i : axis === 1 ? j : k] = 1;
       }

@@ -43,7 +43,7 @@ export function startIslands(bench: Bench, sample: Sample): Gesture {
 function chooseIslands(bench: Bench, islands: Components, mask: Mask, clicked: Point3): (island: number) => boolean {
   const { act, belowMm3 } = bench.settings.options.islands;
   if (act === "drop-small") {
-    if (!bench.canBe3D) throw new ToolRefusal("This image has no trusted millimetres, so islands have no mm³.");
+    if (!bench.hasDepth) throw new ToolRefusal("This image has no trusted millimetres, so islands have no mm³.");
     const voxelMm3 = computeVoxelMm3(bench.image.info.affine);
     return (island) => (islands.voxels[island] as number) * voxelMm3 < belowMm3;
   }

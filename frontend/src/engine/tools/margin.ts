@@ -30,7 +30,7 @@ export function startMargin(bench: Bench, tool: "grow" | "shrink", sample: Sampl
     forEachRow(mask, labels, (first, index, j, k) => {
       for (let x = 0; x < mask.size[0]; x++) {
         const isReached = near.cells[first + x] === 1 && (mask.cells[first + x] === 1) !== isGrowing;
-        if (!isReached || !rule.mayChange(index + x, labels.voxels[index + x] as number)) continue;
+        if (!isReached || !rule.mayChange(index + x, labels.read(index + x))) continue;
         draft.write(index + x, mask.box.min[0] + x, j, k, value);
       }
     });

@@ -117,8 +117,9 @@ function planCut(
   const value = paints ? activeLabel : 0;
   const rule = bench.rule(paints ? "paint" : "erase", value);
   const grid = new SliceCells(labels, axes.sliceAxis as 0 | 1 | 2);
-  const isFlat = tool !== "scissors" || !bench.canBe3D;
+  const isFlat = tool !== "scissors" || !bench.hasDepth;
   const [from, to] = isFlat ? [slice, slice] : findReach(reach, slice, grid.slices);
+  if (from !== to) bench.requireValues();
   const cutsInside = tool !== "scissors" || act !== "erase-outside";
 
   return (corners) => {
@@ -142,7 +143,7 @@ function planCut(
       const base = grid.indexOf(0, at);
       for (const offset of offsets) {
         const index = base + offset;
-        if (rule.mayChange(index, labels.voxels[index] as number)) draft.writeAt(index, value);
+        if (rule.mayChange(index, labels.read(index))) draft.writeAt(index, value);
       }
     }
     return draft.finish(bench.editId, tool, null);

@@ -41,12 +41,12 @@ export class SliceCells {
   cut(slice: number, label: number): Uint8Array {
     const cells = new Uint8Array(this.width * this.height);
     const { steps } = this;
-    const { voxels } = this.labels;
+    const { labels } = this;
     const [uStep, vStep] = [steps[this.uAxis], steps[this.vAxis]];
     let at = 0;
     for (let v = 0; v < this.height; v++) {
       let from = slice * steps[this.axis] + v * vStep;
-      for (let u = 0; u < this.width; u++, at++, from += uStep) cells[at] = voxels[from] === label ? 1 : 0;
+      for (let u = 0; u < this.width; u++, at++, from += uStep) cells[at] = labels.read(from) === label ? 1 : 0;
     }
     return cells;
   }

@@ -27,7 +27,7 @@ export function startSmooth(bench: Bench, sample: Sample): Gesture {
         const isIn = smooth.cells[first + x] === 1;
         if (isIn === (mask.cells[first + x] === 1)) continue;
         const rule = isIn ? paint : take;
-        if (!rule.mayChange(index + x, labels.voxels[index + x] as number)) continue;
+        if (!rule.mayChange(index + x, labels.read(index + x))) continue;
         draft.write(index + x, mask.box.min[0] + x, j, k, isIn ? activeLabel : 0);
       }
     });

@@ -2,11 +2,13 @@
  * Brings an image's slabs in, nearest to where the reader looks first (middle-out), a few at a time.
  *
  * Knows neither network nor threads: its port fetches, decodes and waits. Fails open per slab: one that stays away
- * after three attempts is reported once and left black; the others go on.
+ * after three attempts is reported once and left black until the reader looks at it again; the others go on.
+ * Where not all of them can be held (`cache`), only those near the reader are fetched, again when they have gone.
  */
 
 export interface SlabPort<Decoded> {
-  fetch(slab: number): Promise<ArrayBuffer>;
+  /** `attempt` counts from 1 */
+  fetch(slab: number, attempt: number): Promise<ArrayBuffer>;
   decode(bytes: ArrayBuffer): Promise<Decoded>;
   wait(ms: number): Promise<void>;
 }
@@ -16,26 +18,44 @@ export interface SlabListener<Decoded> {
   failed(slab: number, reason: string): void;
 }
 
+/** Holds some of the slabs. */
+export interface SlabCache {
+  /** slabs to each side of the focus that are wanted */
+  readonly reach: number;
+  has(slab: number): boolean;
+  /** the last to be let go */
+  use(slab: number): void;
+}
+
 const PARALLEL = 3;
 const ATTEMPTS = 3;
 const RETRY_WAIT_MS = 400;
 
 export class SlabLoader<Decoded> {
-  private readonly waiting: Set<number>;
+  private readonly waiting = new Set<number>();
+  private readonly underway = new Set<number>();
+  private readonly missed = new Set<number>();
   private stopped = false;
 
   constructor(
     private readonly port: SlabPort<Decoded>,
     private readonly listener: SlabListener<Decoded>,
-    slabCount: number,
+    private readonly slabCount: number,
     private focusSlab: number,
+    private readonly cache: SlabCache | null = null,
   ) {
-    this.waiting = new Set(Array.from({ length: slabCount }, (_, slab) => slab));
+    if (cache === null) for (let slab = 0; slab < slabCount; slab++) this.waiting.add(slab);
+    else this.wantNear(cache);
   }
 
-  /** Fetch what lies nearest to this slab next. */
+  /** Fetch what lies nearest to this slab next; once more what lies here and stayed away. */
   focus(slab: number): void {
+    if (slab === this.focusSlab || this.stopped) return;
     this.focusSlab = slab;
+    const isAskedAgain = this.missed.delete(slab);
+    if (this.cache !== null) this.wantNear(this.cache);
+    else if (isAskedAgain) this.waiting.add(slab);
+    void this.run();
   }
 
   stop(): void {
@@ -43,13 +63,34 @@ export class SlabLoader<Decoded> {
     this.waiting.clear();
   }
 
-  /** Resolves when every slab has arrived or failed, or after `stop`. */
+  /** Resolves when every slab wanted now has arrived or failed, or after `stop`. */
   async run(): Promise<void> {
-    await Promise.all(Array.from({ length: PARALLEL }, () => this.work()));
+    const idle = Math.max(0, PARALLEL - this.underway.size);
+    await Promise.all(Array.from({ length: idle }, () => this.work()));
+  }
+
+  /** The nearest is used last, so it is the last to be let go. */
+  private wantNear(cache: SlabCache): void {
+    this.waiting.clear();
+    for (let away = cache.reach; away >= 0; away--) {
+      for (const slab of new Set([this.focusSlab - away, this.focusSlab + away])) {
+        if (slab < 0 || slab >= this.slabCount) continue;
+        if (cache.has(slab)) cache.use(slab);
+        else if (!this.underway.has(slab) && !this.missed.has(slab)) this.waiting.add(slab);
+      }
+    }
+  }
+
+  private isWanted(slab: number): boolean {
+    return this.cache === null || Math.abs(slab - this.focusSlab) <= this.cache.reach;
   }
 
   private async work(): Promise<void> {
-    for (let slab = this.takeNearest(); slab !== null; slab = this.takeNearest()) await this.bring(slab);
+    for (let slab = this.takeNearest(); slab !== null; slab = this.takeNearest()) {
+      this.underway.add(slab);
+      await this.bring(slab);
+      this.underway.delete(slab);
+    }
   }
 
   private takeNearest(): number | null {
@@ -62,14 +103,15 @@ export class SlabLoader<Decoded> {
   }
 
   private async bring(slab: number): Promise<void> {
-    for (let attempt = 1; !this.stopped; attempt++) {
+    for (let attempt = 1; !this.stopped && this.isWanted(slab); attempt++) {
       try {
-        const decoded = await this.port.decode(await this.port.fetch(slab));
-        if (!this.stopped) this.listener.arrived(slab, decoded);
+        const decoded = await this.port.decode(await this.port.fetch(slab, attempt));
+        if (!this.stopped && this.isWanted(slab)) this.listener.arrived(slab, decoded);
         return;
       } catch (error) {
         if (this.stopped) return;
         if (attempt === ATTEMPTS) {
+          this.missed.add(slab);
           this.listener.failed(slab, error instanceof Error ? error.message : String(error));
           return;
         }

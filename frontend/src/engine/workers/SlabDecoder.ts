@@ -44,13 +44,18 @@ export class SlabDecoder {
    * int16 voxels of a grey slab that the worker fetches itself, so that its bytes never pass through the drawing
    * thread. Null where that did not work: whoever asked then fetches it and learns why.
    */
-  async fetchJoined(address: string): Promise<ArrayBuffer | null> {
+  async fetchJoined(address: string, signal: AbortSignal): Promise<ArrayBuffer | null> {
     if (this.worker === null) return null;
+    const id = this.nextId++;
+    const giveUp = (): void => this.worker?.postMessage({ id, kind: "giveUp" } satisfies SlabOrder);
+    signal.addEventListener("abort", giveUp, { once: true });
     try {
-      const answer = await this.ask({ id: this.nextId++, kind: "fetchJoined", address });
+      const answer = await this.ask({ id, kind: "fetchJoined", address });
       return answer.kind === "join" ? answer.joined : null;
     } catch {
       return null;
+    } finally {
+      signal.removeEventListener("abort", giveUp);
     }
   }
 

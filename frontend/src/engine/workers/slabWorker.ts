@@ -7,6 +7,7 @@ import { joinBytePlanes } from "../volume/bytePlanes";
 export type SlabOrder =
   | { readonly id: number; readonly kind: "join"; readonly bytes: ArrayBuffer }
   | { readonly id: number; readonly kind: "fetchJoined"; readonly address: string }
+  | { readonly id: number; readonly kind: "giveUp" }
   | {
       readonly id: number;
       readonly kind: "rowRuns";
@@ -28,14 +29,16 @@ interface WorkerScope {
   postMessage(message: SlabAnswer, transfer: Transferable[]): void;
 }
 
+/** What is being fetched, by its order's number, so that an order can be taken back and its connection gets free. */
+const underway = new Map<number, AbortController>();
+
 const scope = self as unknown as WorkerScope;
 
 scope.onmessage = async ({ data: order }) => {
   try {
-    if (order.kind === "fetchJoined") {
-      const response = await fetch(order.address, { credentials: "same-origin" });
-      if (!response.ok) throw new Error(`Status ${response.status}.`);
-      const joined = joinBytePlanes(await response.arrayBuffer());
+    if (order.kind === "giveUp") underway.get(order.id)?.abort();
+    else if (order.kind === "fetchJoined") {
+      const joined = joinBytePlanes(await fetchBytes(order.id, order.address));
       scope.postMessage({ id: order.id, kind: "join", joined }, [joined]);
     } else if (order.kind === "join") {
       const joined = joinBytePlanes(order.bytes);
@@ -59,3 +62,15 @@ scope.onmessage = async ({ data: order }) => {
     scope.postMessage({ id: order.id, kind: "failed", reason: error instanceof Error ? error.message : "" }, []);
   }
 };
+
+async function fetchBytes(id: number, address: string): Promise<ArrayBuffer> {
+  const giveUp = new AbortController();
+  underway.set(id, giveUp);
+  try {
+    const response = await fetch(address, { credentials: "same-origin", signal: giveUp.signal });
+    if (!response.ok) throw new Error(`Status ${response.status}.`);
+    return await response.arrayBuffer();
+  } finally {
+    underway.delete(id);
+  }
+}

@@ -5,6 +5,7 @@ import { useSearchParams } from "react-router";
 import { preferencesQuery, sessionQuery, useSavePreferences } from "../../api";
 import { Page, t, Waiting } from "../../ui";
 import { ChangePassword } from "./ChangePassword";
+import { ImageMemory } from "./ImageMemory";
 import { KeyboardTab } from "./KeyboardTab";
 import { TokensTab } from "./TokensTab";
 
@@ -54,6 +55,7 @@ function AboutMe() {
         )}
       </Stack>
       <ThemeChoice />
+      <ImageMemory />
       <ChangePassword name={user.name} />
     </Stack>
   );

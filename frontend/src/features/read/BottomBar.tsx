@@ -80,5 +80,6 @@ function cursorWords({ ijk, mm, values, label, share }: CursorInfo): string {
 function LoadingShare() {
   const loaded = useRead((state) => state.view?.slabsLoaded ?? 0);
   const count = useRead((state) => state.view?.slabCount ?? 0);
-  return loaded < count ? <span>{t.read.loadingImage(loaded, count)}</span> : null;
+  const isWhole = useRead((state) => state.view?.isWhole ?? true);
+  return isWhole && loaded < count ? <span>{t.read.loadingImage(loaded, count)}</span> : null;
 }

@@ -10,6 +10,7 @@ import { helpWords } from "../worklist";
 import { AboutImage } from "./AboutImage";
 import { BottomBar } from "./BottomBar";
 import { HistoryDrawer } from "./HistoryDrawer";
+import { budgetBytes } from "./imageMemory";
 import { LargeFill } from "./LargeFill";
 import { MergeNote } from "./Notes";
 import { OpinionStrip } from "./OpinionStrip";
@@ -98,7 +99,8 @@ function useOpenRead({ assignment, project = "", image = "" }: Address, attempt:
     const fail = (error: unknown) => !left && useRead.setState({ phase: "failed", problem: asProblem(error) });
     // The tool must not change in the hand later on; without the preferences the case opens with the defaults.
     const habits = queries.ensureQueryData(preferencesQuery).catch(() => null);
-    Promise.all([assignment ? ReadSession.open(assignment) : ReadSession.look(project, image), habits])
+    const room = habits.then((kept) => budgetBytes(kept?.habits ?? {}));
+    Promise.all([assignment ? ReadSession.open(assignment, room) : ReadSession.look(project, image, room), habits])
       .then(([next]) => {
         if (left) return next.leave();
         opened = next;

@@ -52,14 +52,14 @@ function useSliceMeasure(): SliceMeasure | null {
   const plane = useRead((state) => state.activePlane);
   const label = useRead((state) => state.view?.activeLabel ?? 0);
   const slice = useRead((state) => state.view?.slices[state.activePlane].index);
-  const isLoaded = useRead((state) => state.view?.slabsLoaded === state.view?.slabCount);
+  const arrived = useRead(({ view }) => (view?.isWhole ? view.slabsLoaded === view.slabCount : view?.slabsLoaded));
   const voxels = useRead((state) => state.voxels);
   const [measure, setMeasure] = useState<SliceMeasure | null>(null);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: slice, voxels and isLoaded say when to look again
+  // biome-ignore lint/correctness/useExhaustiveDependencies: slice, voxels and arrived say when to look again
   useEffect(() => {
     const due = setTimeout(() => setMeasure(viewer.measureSlice(plane, label)), settle_ms);
     return () => clearTimeout(due);
-  }, [viewer, plane, label, slice, voxels, isLoaded]);
+  }, [viewer, plane, label, slice, voxels, arrived]);
   return measure;
 }
 

@@ -98,13 +98,21 @@ function useIs3D(): boolean {
   return useRead(({ facts }) => facts !== null && allows3D(facts.image));
 }
 
+/** A tool's form in 3D; nothing for an image that has no depth, and off where only a part of the image is here. */
+function In3D({ label = words.in3D, on, onChange }: { label?: string; on: boolean; onChange: (on: boolean) => void }) {
+  const is3D = useIs3D();
+  const isWhole = useRead(({ view }) => view?.isWhole ?? true);
+  if (!is3D) return null;
+  if (isWhole) return <Switch label={label} on={on} onChange={onChange} />;
+  return <Switch label={label} on={false} onChange={onChange} why={t.read.partly.no3D} />;
+}
+
 // --- what several tools share ---------------------------------------------------------------------------------------
 
 function BrushSize() {
   const session = useSession();
   const radius = useRead((state) => state.view?.brushRadiusMm ?? 1);
   const ball = useRead((state) => state.view?.brushIsBall ?? false);
-  const is3D = useIs3D();
   return (
     <>
       <Figure
@@ -117,9 +125,7 @@ function BrushSize() {
         value={radius}
         onChange={(value) => session.viewer.setBrush(value, { ball })}
       />
-      {is3D && (
-        <Switch label={t.read.ball} on={ball} onChange={(on) => session.viewer.setBrush(radius, { ball: on })} />
-      )}
+      <In3D label={t.read.ball} on={ball} onChange={(on) => session.viewer.setBrush(radius, { ball: on })} />
     </>
   );
 }
@@ -288,17 +294,10 @@ function FillOptions() {
   const [options, set] = useOptions();
   const tool = useRead((state) => state.view?.tool);
   const image = useRead((state) => state.facts?.image);
-  const is3D = useIs3D();
   const tolerance = options?.fillTolerance ?? null;
   return (
     <>
-      {is3D && (
-        <Switch
-          label={words.in3D}
-          on={tool === "fill3d"}
-          onChange={(on) => session.viewer.setTool(on ? "fill3d" : "fill")}
-        />
-      )}
+      <In3D on={tool === "fill3d"} onChange={(on) => session.viewer.setTool(on ? "fill3d" : "fill")} />
       {image?.channels !== 3 && (
         <Switch
           label={words.tolerance}
@@ -322,16 +321,9 @@ function FillOptions() {
 function HolesOptions() {
   const session = useSession();
   const tool = useRead((state) => state.view?.tool);
-  const is3D = useIs3D();
   return (
     <>
-      {is3D && (
-        <Switch
-          label={words.in3D}
-          on={tool === "holes3d"}
-          onChange={(on) => session.viewer.setTool(on ? "holes3d" : "holes")}
-        />
-      )}
+      <In3D on={tool === "holes3d"} onChange={(on) => session.viewer.setTool(on ? "holes3d" : "holes")} />
       <Apply label={t.read.tool.holes} />
     </>
   );
@@ -340,7 +332,6 @@ function HolesOptions() {
 function IslandsOptions() {
   const [options, set] = useOptions();
   const labels = useRead((state) => state.labels);
-  const is3D = useIs3D();
   if (!options) return null;
   const { islands } = options;
   const change = (part: Partial<Options["islands"]>) => set({ islands: { ...islands, ...part } });
@@ -365,7 +356,7 @@ function IslandsOptions() {
           onChange={(value) => change({ toLabel: Number(value) })}
         />
       )}
-      {is3D && <Switch label={words.in3D} on={islands.is3D} onChange={(on) => change({ is3D: on })} />}
+      <In3D on={islands.is3D} onChange={(on) => change({ is3D: on })} />
       {!needsClick && <Apply label={words.apply} />}
     </>
   );
@@ -373,7 +364,6 @@ function IslandsOptions() {
 
 function SmoothOptions() {
   const [options, set] = useOptions();
-  const is3D = useIs3D();
   if (!options) return null;
   const { smooth } = options;
   return (
@@ -387,9 +377,7 @@ function SmoothOptions() {
         value={smooth.radiusMm}
         onChange={(radiusMm) => set({ smooth: { ...smooth, radiusMm } })}
       />
-      {is3D && (
-        <Switch label={words.in3D} on={smooth.is3D} onChange={(on) => set({ smooth: { ...smooth, is3D: on } })} />
-      )}
+      <In3D on={smooth.is3D} onChange={(on) => set({ smooth: { ...smooth, is3D: on } })} />
       <Apply label={t.read.tool.smooth} />
     </>
   );
@@ -397,7 +385,6 @@ function SmoothOptions() {
 
 function MarginOptions({ label }: { label: string }) {
   const [options, set] = useOptions();
-  const is3D = useIs3D();
   if (!options) return null;
   const { margin } = options;
   return (
@@ -411,9 +398,7 @@ function MarginOptions({ label }: { label: string }) {
         value={margin.mm}
         onChange={(mm) => set({ margin: { ...margin, mm } })}
       />
-      {is3D && (
-        <Switch label={words.in3D} on={margin.is3D} onChange={(on) => set({ margin: { ...margin, is3D: on } })} />
-      )}
+      <In3D on={margin.is3D} onChange={(on) => set({ margin: { ...margin, is3D: on } })} />
       <Apply label={label} />
     </>
   );

@@ -5,6 +5,7 @@ import { useState } from "react";
 import type { CompareSide } from "../../engine";
 import { t } from "../../ui";
 import { type Surface, Volume3d } from "../volume3d";
+import { allows3D } from "./looks";
 import { useSession } from "./SessionContext";
 import type { ReadSession } from "./session";
 import { useRead } from "./store";
@@ -12,12 +13,21 @@ import { useRead } from "./store";
 export function View3dButton() {
   const session = useSession();
   const [opened, setOpened] = useState(false);
-  const possible = useRead((state) => (state.facts?.image.nz ?? 1) > 1 && state.view?.planes.length === 3);
+  const possible = useRead(({ facts }) => facts !== null && allows3D(facts.image));
+  const isWhole = useRead(({ view }) => view?.isWhole ?? true);
   if (!possible) return null;
   return (
     <>
-      <Tooltip label={t.volume3d.open}>
-        <ActionIcon variant="subtle" color="gray" aria-label={t.volume3d.open} onClick={() => setOpened(true)}>
+      <Tooltip label={isWhole ? t.volume3d.open : t.read.partly.no3D} multiline maw={280}>
+        <ActionIcon
+          variant="subtle"
+          color="gray"
+          aria-label={t.volume3d.open}
+          // Not `disabled`: that would take away the pointer, and with it the words that say why.
+          data-disabled={!isWhole}
+          aria-disabled={!isWhole}
+          onClick={() => isWhole && setOpened(true)}
+        >
           <Box size={18} />
         </ActionIcon>
       </Tooltip>

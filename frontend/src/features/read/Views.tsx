@@ -1,5 +1,5 @@
 /** One large and two small views, or a single one; each canvas stays mounted and is handed to the engine once. */
-import { ActionIcon } from "@mantine/core";
+import { ActionIcon, Tooltip } from "@mantine/core";
 import { Maximize2, Minimize2 } from "lucide-react";
 import { useEffect, useRef } from "react";
 import { useShallow } from "zustand/react/shallow";
@@ -73,7 +73,7 @@ function PlaneView({ plane, alone }: { plane: Plane; alone: boolean }) {
         <div className={classes.viewTitle} aria-hidden>
           {alone ? "" : t.read.planes[plane]} {hasSlices && position && `${position.index + 1} / ${position.count}`}
         </div>
-        {large && <GridBadge />}
+        {large && <GridBadges />}
         {large && <HeatLegend />}
         {!alone && (
           <ActionIcon
@@ -103,16 +103,24 @@ function viewLabel(plane: Plane, position: { index: number; count: number } | un
   return t.read.sliceOf(t.read.planes[plane], (position?.index ?? 0) + 1, position?.count ?? 1);
 }
 
-/** Says when the image is not what a doctor assumes: sides nobody wrote down, a grid tilted, sheared, uneven or without millimetres. */
-function GridBadge() {
+/** Says when the image is not what a doctor assumes: only partly here, sides nobody wrote down, a grid tilted, sheared, uneven or without millimetres. */
+function GridBadges() {
   const tilt = useRead((state) => state.view?.tiltDegrees ?? 0);
   const geometry = useRead((state) => state.facts?.image.geometry);
   const sides = useRead((state) => state.facts?.image.sides ?? "known");
   const words =
     geometry && geometry !== "regular" ? t.read.geometry[geometry] : tilt > 5 ? t.read.tilted(Math.round(tilt)) : null;
-  if (!words && sides === "known") return null;
+  const isWhole = useRead((state) => state.view?.isWhole ?? true);
+  if (!words && sides === "known" && isWhole) return null;
   return (
     <div className={classes.viewBadges}>
+      {!isWhole && (
+        <Tooltip label={t.read.partly.why} multiline w={340}>
+          <button type="button" className={classes.viewBadge} data-testid="partly-held">
+            {t.read.partly.badge}
+          </button>
+        </Tooltip>
+      )}
       {sides !== "known" && <strong className={classes.viewBadge}>{t.read.sides[sides]}</strong>}
       {words && <span className={classes.viewBadge}>{words}</span>}
     </div>

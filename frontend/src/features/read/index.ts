@@ -1,5 +1,6 @@
 /** The reading screen's door, and its keyboard for the page where people change it. */
 export { type CommandId, commands } from "./commands";
+export { budgetMib, deviceGib, leastMib, memoryHabit } from "./imageMemory";
 export {
   chordOf,
   isSingleKey,

@@ -1,5 +1,5 @@
 /** The few controls that tools' options are made of; each gives the focus back, so that keys mean tools again. */
-import { Button, Checkbox, Group, NativeSelect, NumberInput, Text } from "@mantine/core";
+import { Button, Checkbox, Group, NativeSelect, NumberInput, Text, Tooltip } from "@mantine/core";
 import type { CommandId } from "./commands";
 import { useSession } from "./SessionContext";
 import { useRead } from "./store";
@@ -70,8 +70,26 @@ export function Choice<Value extends string>({ label, value, values, onChange }:
   );
 }
 
-export function Switch({ label, on, onChange }: { label: string; on: boolean; onChange: (on: boolean) => void }) {
-  return <Checkbox size="xs" label={label} checked={on} onChange={(event) => onChange(event.currentTarget.checked)} />;
+type SwitchProps = {
+  label: string;
+  on: boolean;
+  onChange: (on: boolean) => void;
+  /** why it cannot be switched; absent: it can */
+  why?: string;
+};
+
+export function Switch({ label, on, onChange, why }: SwitchProps) {
+  return (
+    <Tooltip label={why} disabled={why === undefined} multiline maw={280}>
+      <Checkbox
+        size="xs"
+        label={label}
+        checked={on}
+        disabled={why !== undefined}
+        onChange={(event) => onChange(event.currentTarget.checked)}
+      />
+    </Tooltip>
+  );
 }
 
 type ActProps = { label: string; command: CommandId; onClick: () => void; isMain?: boolean };

@@ -58,10 +58,14 @@ export class ReadSession {
   /** Told where the pointer is without a render (VIEWER.md, section 1). */
   onCursor: ConstructorParameters<typeof Viewer>[0]["onCursor"];
 
-  private constructor(readonly facts: ReadFacts) {
+  private constructor(
+    readonly facts: ReadFacts,
+    memoryBytes: number,
+  ) {
     const { image } = facts;
     this.viewer = new Viewer({
       image: imageInfo(image),
+      memoryBytes,
       fetchSlab: (slab, signal) => bytes(slabPath(image, slab), signal),
       slabAddress: (slab) => addressOf(slabPath(image, slab)),
       onEdit: (edit) => this.#send(edit),
@@ -73,24 +77,25 @@ export class ReadSession {
     });
   }
 
-  /** Open a read; resolves when its image is on the way and its facts are known. Throws an `ApiProblem`. */
-  static async open(assignmentId: string): Promise<ReadSession> {
+  /** Open a read; resolves when its image is on the way and its facts are known. `room`: bytes that the case may take. Throws an `ApiProblem`. */
+  static async open(assignmentId: string, room: Promise<number>): Promise<ReadSession> {
     const [known, me] = await Promise.all([getAssignment(assignmentId), getSession()]);
     // Who runs an unblinded project may look at another's reading; only its reader draws.
     const isMine = known.expert_id === me.expert_id;
     const readOnly = !isMine || known.state === "submitted" || known.state === "withdrawn";
-    const [image, project, assignment] = await Promise.all([
+    const [image, project, assignment, memoryBytes] = await Promise.all([
       getImage(known.image_id),
       getProject(known.project_id),
       readOnly ? known : openAssignment(assignmentId),
+      room,
     ]);
-    return new ReadSession({ assignment, image, project, readOnly });
+    return new ReadSession({ assignment, image, project, readOnly }, memoryBytes);
   }
 
   /** Look at an image of a project without a read of it, with whatever readings this person may see. Throws an `ApiProblem`. */
-  static async look(projectId: string, imageId: string): Promise<ReadSession> {
-    const [image, project] = await Promise.all([getImage(imageId), getProject(projectId)]);
-    return new ReadSession({ assignment: null, image, project, readOnly: true });
+  static async look(projectId: string, imageId: string, room: Promise<number>): Promise<ReadSession> {
+    const [image, project, memoryBytes] = await Promise.all([getImage(imageId), getProject(projectId), room]);
+    return new ReadSession({ assignment: null, image, project, readOnly: true }, memoryBytes);
   }
 
   /** Load the reading and the layers, and follow the server's events. */

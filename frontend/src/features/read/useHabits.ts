@@ -57,7 +57,7 @@ function giveBack(session: ReadSession, habits: Habits): void {
 function handIn({ view, facts, fillOpacity, overlayOpacity }: ReadState): Hand | null {
   if (view === null || facts === null) return null;
   const { tool, brushRadiusMm, brushIsBall, toolOptions } = view;
-  const is3D = allows3D(facts.image);
+  const is3D = view.isWhole && allows3D(facts.image);
   return { tool, brushRadiusMm, brushIsBall, toolOptions, fillOpacity, overlayOpacity, allows3D: is3D };
 }
 

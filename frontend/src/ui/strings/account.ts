@@ -4,6 +4,10 @@ export const account = {
   theme: "Look of the pages",
   themeHint: "The reading screen is always dark: a bright frame around a dark image tires the eye.",
   themes: { dark: "Dark", light: "Light", auto: "As my system says" },
+  imageMemory: "Memory for one case",
+  imageMemoryAuto: "As my browser says",
+  imageMemoryHint: (mib: number) =>
+    `What an image and your drawing on it may take of this computer's memory. Left empty it is ${mib} MB here. A larger image opens in the plane it was acquired in alone, a few slices at a time.`,
   sessionUntil: (until: string) => `This session ends at the latest ${until}.`,
   password: {
     title: "Password",

@@ -181,6 +181,12 @@ export const read = {
     unknown: "Sides unknown: left may be right",
     doubtful: "Sides doubtful: the file names two orientations",
   },
+  /** Of an image too large for this browser's memory. */
+  partly: {
+    badge: "One plane only: not enough memory",
+    why: "This image and its drawing need more memory than this browser may use for them, so only the plane it was acquired in is shown, a few slices at a time. You can draw, undo, accept and save as always. Missing: the other planes, the 3D view and the 3D forms of tools. For all of it, open the case on a computer with more memory, or allow more under My account.",
+    no3D: "Needs the whole image, and only a part of it fits in this browser's memory. Work slice by slice, open the case on a computer with more memory, or allow more under My account.",
+  },
   panel: "Labels, experts and prediction",
   labels: "Labels",
   noLabels: "This project has no labels yet. Its manager adds them under Labels.",

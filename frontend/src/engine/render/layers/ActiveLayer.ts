@@ -56,7 +56,7 @@ export class ActiveLayer {
     const { left, top, right, bottom } = this.dirty;
     const { columns } = this.axes;
     const steps = computeSteps(this.axes, slice, this.labels.nx, this.labels.ny);
-    readDenseSlice(this.labels.voxels, steps, columns, this.dirty, this.cells);
+    readDenseSlice(this.labels, steps, columns, this.dirty, this.cells);
     for (let row = top; row <= bottom; row++) {
       for (let cell = row * columns + left; cell <= row * columns + right; cell++) {
         this.pixels[cell] = colours.pixels[this.cells[cell] as number] as number;

@@ -2,7 +2,7 @@
  * The grey (or RGB) slice at one pixel per voxel, in display orientation; painted again only when the slice, the window
  * or the arrived slabs change. Voxels whose slab is not here stay transparent.
  */
-import { computeSteps, type PlaneAxes } from "../../geometry/planes";
+import { computeSteps, type PlaneAxes, type SliceSteps } from "../../geometry/planes";
 import type { ImageVolume } from "../../volume/ImageVolume";
 import { makeCanvas } from "../canvas";
 
@@ -33,7 +33,7 @@ export class ImageLayer {
 
   /** `windowVersion` counts window changes; `table` is the window table of that version. */
   update(slice: number, table: Uint32Array, windowVersion: number): void {
-    const isWhole = this.axes.sliceAxis === 2 ? this.volume.hasSlice(slice) : this.volume.isComplete;
+    const isWhole = this.volume.hasAllOf(slice, this.axes.sliceAxis);
     const key = `${slice} ${windowVersion} ${isWhole || this.volume.slabsLoaded}`;
     if (key === this.key) return;
     this.key = key;
@@ -46,7 +46,7 @@ export class ImageLayer {
   private paintGrey(slice: number, table: Uint32Array): void {
     const { pixels, axes, volume } = this;
     const { columns, rows } = axes;
-    const { base, columnStep, rowStep } = computeSteps(axes, slice, volume.info.nx, volume.info.ny);
+    const { base, columnStep, rowStep } = this.findSteps(slice);
     const grey = volume.grey;
     let to = 0;
     for (let row = 0; row < rows; row++) {
@@ -64,18 +64,25 @@ export class ImageLayer {
 
   private paintColour(slice: number): void {
     const { pixels, axes, volume } = this;
-    const { base, columnStep, rowStep } = computeSteps(axes, slice, volume.info.nx, volume.info.ny);
-    const { rgb, voxelCount } = volume;
+    const { base, columnStep, rowStep } = this.findSteps(slice);
+    const { rgb, voxelsHeld } = volume;
     let to = 0;
     for (let row = 0; row < axes.rows; row++) {
       let from = base + row * rowStep;
       const here = this.hasRow(slice, row);
       for (let column = 0; column < axes.columns; column++, to++, from += columnStep) {
-        const [red, green, blue] = [rgb[from], rgb[voxelCount + from], rgb[2 * voxelCount + from]];
+        const [red, green, blue] = [rgb[from], rgb[voxelsHeld + from], rgb[2 * voxelsHeld + from]];
         const colour = 0xff000000 | ((blue as number) << 16) | ((green as number) << 8) | (red as number);
         pixels[to] = here ? colour >>> 0 : 0;
       }
     }
+  }
+
+  /** Where the slice's cells lie in the volume's arrays. */
+  private findSteps(slice: number): SliceSteps {
+    const { axes, volume } = this;
+    const steps = computeSteps(axes, slice, volume.info.nx, volume.info.ny);
+    return axes.sliceAxis === 2 ? { ...steps, base: steps.base + volume.shiftOf(slice) } : steps;
   }
 
   /** Slabs divide k. Where k runs along the columns a row is shown once all its slabs are here. */
@@ -83,6 +90,6 @@ export class ImageLayer {
     const { axes, volume } = this;
     if (axes.sliceAxis === 2) return volume.hasSlice(slice);
     if (axes.rowAxis === 2) return volume.hasSlice(axes.rowFlip ? axes.rows - 1 - row : row);
-    return volume.slabsLoaded === volume.slabCount;
+    return volume.isComplete;
   }
 }
