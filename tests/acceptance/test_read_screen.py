@@ -178,22 +178,30 @@ def test_an_image_larger_than_the_memory_allowed_is_drawn_on_plane_by_plane(
         expected[k, j, i] = 1
     wait_saved(page)
     assert np.array_equal(case.labels(), expected)
+    page.get_by_label("Slices to accept").select_option("This axial slice")
+    page.get_by_label("What accepting may do").select_option("Only add")
+    page.get_by_test_id("accept-all").click()
+    expect_depth(page, 3)
+    wait_saved(page)
+    assert np.array_equal(case.labels(), expected | (others * (np.arange(400) == 399)[:, None, None]).astype(np.uint8))
+    page.get_by_label("Slices to accept").select_option("All slices")
+    page.get_by_label("What accepting may do").select_option("Add and remove")
     page.get_by_test_id("view-axial").focus()
     page.keyboard.press("Shift+Enter")
     page.get_by_role("dialog", name="Replace what you drew?").get_by_role(
         "button", name="Accept the prediction"
     ).click()
-    expect_depth(page, 3)
+    expect_depth(page, 4)
     wait_saved(page)
     assert np.array_equal(case.labels(), others)
 
     open_case(page, server.url, case)
-    for depth in (2, 1, 0):
+    for depth in (3, 2, 1, 0):
         page.keyboard.press("Control+z")
         expect_depth(page, depth)
     wait_saved(page)
     assert not case.labels().any()
-    for depth in (1, 2, 3):
+    for depth in (1, 2, 3, 4):
         page.keyboard.press("Control+y")
         expect_depth(page, depth)
     page.keyboard.press("Control+Enter")

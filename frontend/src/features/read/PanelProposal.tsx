@@ -5,6 +5,7 @@ import { asProblem, isProblem } from "../../api";
 import { say, t } from "../../ui";
 import { toggleHeat } from "./layers";
 import { OpinionsButton } from "./OpinionStrip";
+import { Pick } from "./optionParts";
 import { EyeButton, HeatSwatch, KeyHint, OpacitySlider, Section } from "./panelParts";
 import classes from "./read.module.css";
 import { useSession } from "./SessionContext";
@@ -60,6 +61,7 @@ export function ProposalSection() {
             {t.read.acceptActive}
           </Button>
         </Group>
+        <AcceptPart />
         <Text size="xs" c="dimmed">
           {t.read.acceptKeys}
         </Text>
@@ -76,6 +78,28 @@ export function ProposalSection() {
         )}
       </Stack>
     </Section>
+  );
+}
+
+/** Which slices are taken over, and whether that may add, remove or both; for the buttons and for Enter. */
+function AcceptPart() {
+  const part = useRead((state) => state.acceptPart);
+  const plane = useRead((state) => state.largePlane);
+  const isFlat = useRead((state) => (state.facts?.image.nz ?? 1) === 1);
+  const set = (change: Partial<typeof part>) => useRead.setState({ acceptPart: { ...part, ...change } });
+  const { part: words, reaches, modes } = t.read.accepting;
+  return (
+    <Group gap={8} grow preventGrowOverflow={false} wrap="nowrap">
+      {!isFlat && (
+        <Pick
+          label={words.slices}
+          value={part.reach}
+          values={reaches(t.read.planes[plane])}
+          onChange={(reach) => set({ reach })}
+        />
+      )}
+      <Pick label={words.mode} value={part.mode} values={modes} onChange={(mode) => set({ mode })} />
+    </Group>
   );
 }
 

@@ -3,6 +3,7 @@ import { Button } from "@mantine/core";
 import type { LabelInfo } from "../../engine";
 import { Question, t } from "../../ui";
 import { useSession } from "./SessionContext";
+import { wholeProposal } from "./session";
 import { useRead } from "./store";
 
 const close = () => useRead.setState({ asked: null });
@@ -22,7 +23,7 @@ function EmptySubmit({ onSubmit }: { onSubmit: () => void }) {
   const isBroken = useRead(({ proposal }) => proposal?.problem !== null);
   const submit = (accepts: boolean) => {
     close();
-    if (accepts) session.takeProposal("all");
+    if (accepts) session.takeProposal(wholeProposal);
     onSubmit();
   };
   const { title, words, back, empty, accept } = t.read.emptySubmit;

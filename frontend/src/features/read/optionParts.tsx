@@ -49,24 +49,31 @@ type ChoiceProps<Value extends string> = {
   onChange: (value: Value) => void;
 };
 
-export function Choice<Value extends string>({ label, value, values, onChange }: ChoiceProps<Value>) {
+export function Choice<Value extends string>(props: ChoiceProps<Value>) {
   return (
     <Group gap={6} wrap="nowrap">
       <Text size="xs" c="dimmed" aria-hidden>
-        {label}
+        {props.label}
       </Text>
-      <NativeSelect
-        size="xs"
-        aria-label={label}
-        data={values.map(([each, words]) => ({ value: each, label: words }))}
-        value={value}
-        onChange={(event) => {
-          const next = values.find(([each]) => each === event.currentTarget.value);
-          event.currentTarget.blur();
-          if (next) onChange(next[0]);
-        }}
-      />
+      <Pick {...props} />
     </Group>
+  );
+}
+
+/** A choice whose values say by themselves what is chosen. */
+export function Pick<Value extends string>({ label, value, values, onChange }: ChoiceProps<Value>) {
+  return (
+    <NativeSelect
+      size="xs"
+      aria-label={label}
+      data={values.map(([each, words]) => ({ value: each, label: words }))}
+      value={value}
+      onChange={(event) => {
+        const next = values.find(([each]) => each === event.currentTarget.value);
+        event.currentTarget.blur();
+        if (next) onChange(next[0]);
+      }}
+    />
   );
 }
 

@@ -155,7 +155,7 @@ export class ReadSession {
     }
     if (this.facts.readOnly || !useRead.getState().proposal) return;
     const voxels = this.viewer.countOverdrawn(proposalId, this.#scopeOf(scope));
-    this.#takeOver({ kind: "prediction" }, voxels, () => this.takeProposal(scope));
+    this.#takeOver({ kind: "prediction" }, voxels, () => this.takeProposal(this.#scopeOf(scope)));
   }
 
   /** At once, or after a question where voxels drawn by hand would change. */
@@ -165,14 +165,20 @@ export class ReadSession {
   };
 
   /** The proposal over whatever is drawn: an ordinary edit, so undoable. */
-  takeProposal(scope: "active" | "all"): void {
-    if (this.viewer.acceptLayer(proposalId, this.#scopeOf(scope)) === null) say(t.read.nothingToAccept);
+  takeProposal(scope: AcceptScope): void {
+    if (this.viewer.acceptLayer(proposalId, scope) === null) say(t.read.nothingToAccept);
     // What was accepted is now mine; the hatching would only hide the corrections that follow.
-    else if (scope === "all") this.setLayerLook(proposalId, { visible: false });
+    else if (isWhole(scope)) this.setLayerLook(proposalId, { visible: false });
   }
 
   #scopeOf(scope: "active" | "all"): AcceptScope {
-    return { labels: scope === "all" ? "all" : [this.viewer.state.activeLabel], mode: "replace" };
+    const { acceptPart, largePlane: plane } = useRead.getState();
+    const { index, count } = this.viewer.state.slices[plane];
+    const labels = scope === "all" ? "all" : [this.viewer.state.activeLabel];
+    if (acceptPart.reach === "all") return { labels, mode: acceptPart.mode };
+    const from = acceptPart.reach === "to-here" ? 0 : index;
+    const to = acceptPart.reach === "from-here" ? count - 1 : index;
+    return { labels, mode: acceptPart.mode, slices: { plane, from, to } };
   }
 
   /** A prediction waits, and nothing was ever drawn or accepted in this reading. */
@@ -470,6 +476,11 @@ export class ReadSession {
     }
   }
 }
+
+/** Everything the prediction has, where it has it. */
+export const wholeProposal: AcceptScope = { labels: "all", mode: "replace" };
+
+const isWhole = ({ labels, mode, slices }: AcceptScope) => labels === "all" && mode === "replace" && !slices;
 
 /** What is shown elsewhere: a prediction as the proposal, a proxy by propagation. */
 const privateAuthors: readonly SegmentationOut["author"][] = ["model", "proxy"];

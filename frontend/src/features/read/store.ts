@@ -9,7 +9,7 @@ import type {
   SaveState,
   SegmentationOut,
 } from "../../api";
-import type { LabelInfo, LayerLook, Plane, Point3, Question, ViewerState } from "../../engine";
+import type { AcceptScope, LabelInfo, LayerLook, Plane, Point3, Question, ViewerState } from "../../engine";
 
 /** One read-only map over the image: another expert's reading, or the model's proposal. */
 export type Layer = {
@@ -34,6 +34,12 @@ export type ReadFacts = {
   project: ProjectOut;
   /** Submitted: shown, but not to be drawn on until it is reopened. */
   readOnly: boolean;
+};
+
+/** Which part of the prediction is taken over: of the large view's slices, and which way voxels may change. */
+export type AcceptPart = {
+  mode: AcceptScope["mode"];
+  reach: "all" | "this" | "from-here" | "to-here";
 };
 
 export type AskState = {
@@ -137,6 +143,7 @@ export type ReadState = {
   unsureSlices: Readonly<Record<Plane, readonly number[]>>;
   /** The majority of the readings as an outline of its own. */
   majority: boolean;
+  acceptPart: AcceptPart;
   /** A revision the server computed after drawing began; offered, never swapped in. */
   newerProposal: AssignmentOut["prediction"];
   /** The view under the pointer or the focus: where keys act. */
@@ -197,6 +204,7 @@ export const emptyRead: ReadState = {
   heat: null,
   unsureSlices: noPlanes,
   majority: false,
+  acceptPart: { mode: "replace", reach: "all" },
   newerProposal: null,
   activePlane: "axial",
   largePlane: "axial",

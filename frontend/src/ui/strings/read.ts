@@ -217,6 +217,22 @@ export const read = {
   notPretrained:
     "There is no model for your predictions yet. The project's manager starts pretraining on its page; you can draw meanwhile.",
   acceptAll: "Accept all",
+  /** Which part of a prediction is taken over. */
+  accepting: {
+    part: { slices: "Slices to accept", mode: "What accepting may do" },
+    reaches: (plane: string) =>
+      [
+        ["all", "All slices"],
+        ["this", `This ${plane.toLowerCase()} slice`],
+        ["from-here", "From here to the last"],
+        ["to-here", "From the first to here"],
+      ] as const,
+    modes: [
+      ["replace", "Add and remove"],
+      ["add", "Only add"],
+      ["remove", "Only remove"],
+    ] as const,
+  },
   acceptActive: "Accept label",
   acceptKeys: "Shift+Enter accepts all labels, Enter the active one. Then correct it with the brush.",
   nothingToAccept: "The prediction and your drawing are already the same here.",
