@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+# As long as a starved core needs: a page that is slow is not wrong.
+expect.set_options(timeout=30_000)
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # No WebGL of any kind: what works here works on a remote desktop (VIEWER 13.3).
