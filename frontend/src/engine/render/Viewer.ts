@@ -154,6 +154,7 @@ export class Viewer extends LayerViewer implements ViewerDoor {
   private noteSlab(): void {
     this.views.noteSlab();
     this.stateChanged();
+    this.point(this.pointed); // its value may be known by now
   }
 
   setWindow(low: number, high: number): void {
