@@ -65,6 +65,7 @@ export function Pick<Value extends string>({ label, value, values, onChange }: C
   return (
     <NativeSelect
       size="xs"
+      maw={240} // as wide as its longest label's name otherwise, over whatever stands beside it
       aria-label={label}
       data={values.map(([each, words]) => ({ value: each, label: words }))}
       value={value}
