@@ -1,6 +1,6 @@
 """`dpersona` on real experts: spread, identity and calibration against D-Persona as published and a probabilistic U-Net.
 
-`--small` (default): C2, C3 and X1 on qubiq-brain-growth at 48 pixels, three of seven folds; made for two cores in 40 minutes.
+`--small` (default): C2, C3 and X1 on qubiq-brain-growth, three of seven folds, for two cores in about 40 minutes.
 `--tiny`: one fold and a third of the steps: shows that it runs and which way things point, and is labelled so.
 `--full`: three folds of every pack with the ResNet networks at 128 pixels; for a GPU. Interrupt it at will: the same command goes on.
 """
@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.dpersona import cells, figure, tables
 from benchmarks.dpersona.cells import METHODS, PACKS, Cell
-from benchmarks.dpersona.measure import SAMPLES, SIZE, STEPS, Setting, measure
+from benchmarks.dpersona.measure import OUR_SIZE, PUBLISHED_SIZE, SAMPLES, STEPS, Setting, measure
 from benchmarks.expert_adaptive.packs import PackAbsent
 from benchmarks.figures import Figure, machine, report, say, write_table
 
@@ -80,7 +80,8 @@ def write(asked: argparse.Namespace, records: list[dict[str, Any]]) -> dict[str,
         "command": "python -m benchmarks.dpersona " + " ".join(sys.argv[1:]),
         "date": datetime.now(UTC).date().isoformat(),
         "scale": asked.scale,
-        "size": f"{SIZE[asked.scale]} px, {STEPS[asked.scale]} steps, {SAMPLES} samples, folds {asked.folds} of 7",
+        "size": f"{OUR_SIZE[asked.scale]} px folded 2x2, published networks {PUBLISHED_SIZE[asked.scale]} px, "
+        f"{STEPS[asked.scale]} steps, {SAMPLES} samples, folds {asked.folds} of 7",
         "machine": machine() | {"device": asked.device},
         "versions": {each: version(each) for each in ("torch", "monai", "numpy", "scipy", "SimpleITK")},
         "empty_masks": "two empty masks: IoU and Dice 1; one empty: 0; ged_released: two empty masks are 1 apart",

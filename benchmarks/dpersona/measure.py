@@ -22,9 +22,11 @@ COST_REPEATS = 101
 Scale = Literal["tiny", "small", "full"]
 # Equal steps and batches for every method; a published variant's second stage is a third of its steps.
 STEPS = {"tiny": 300, "small": 900, "full": 6000}
-SIZE = {"tiny": 48, "small": 48, "full": 128}
-# Below full scale the shared family works at the frame's own resolution, as the published network does: no folding of 2x2 voxels.
-OUR_NETWORK: dict[str, Any] = {"stem": 1, "channels": (16, 32, 64, 64)}
+# Working pixels. Below full scale the shared family is the product's own, which folds 2x2 of them: about as many processor seconds
+# at its size as the published network, which does not fold, takes at its smaller one.
+OUR_SIZE = {"tiny": 128, "small": 128, "full": 128}
+PUBLISHED_SIZE = {"tiny": 48, "small": 48, "full": 128}
+PUBLISHED = ("published", "probabilistic_unet")
 
 
 @dataclass(frozen=True)
@@ -38,18 +40,27 @@ class Setting:
     def config(self, method: str) -> ExpertAdaptiveConfig:
         """A method's config at this scale. Published variants learn at 1e-3 below full scale: 1e-4 needs far more steps."""
         steps = STEPS[self.scale]
-        common: dict[str, Any] = {"size": SIZE[self.scale], "batch": 8, "held_out_every": 0, "compiled": "never"}
+        common: dict[str, Any] = {
+            "size": size_of(method, self.scale),
+            "batch": 8,
+            "held_out_every": 0,
+            "compiled": "never",
+        }
         if self.scale == "full":
             common |= {"network": "resnet18", "batch": 12, "compiled": "auto"}
-        ours = common if self.scale == "full" else common | OUR_NETWORK
         if method == "unified":
-            return dpersona_config({**ours, "steps": steps})
-        if method in ("published", "probabilistic_unet"):
+            return dpersona_config({**common, "steps": steps})
+        if method in PUBLISHED:
             second = steps // 3 if method == "published" else 0
             rates = {} if self.scale == "full" else {"learning_rate": 1e-3, "second_learning_rate": 1e-3}
             chosen = {"variant": method, "steps": steps - second, "second_steps": max(1, second), **rates}
             return dpersona_config({**common, **chosen})
-        return ExpertAdaptiveConfig(**{**ours, "steps": steps})
+        return ExpertAdaptiveConfig(**{**common, "steps": steps})
+
+
+def size_of(method: str, scale: Scale) -> int:
+    """Longest edge of the frame that a method works on."""
+    return (PUBLISHED_SIZE if method in PUBLISHED else OUR_SIZE)[scale]
 
 
 def measure(setting: Setting, cell: Cell) -> dict[str, Any]:
@@ -58,7 +69,7 @@ def measure(setting: Setting, cell: Cell) -> dict[str, Any]:
     pack = load(cell.data)
     training, test = split(pack, cell.fold)
     config = setting.config(cell.method)
-    dpersona = cell.method in ("unified", "published", "probabilistic_unet")
+    dpersona = cell.method in ("unified", *PUBLISHED)
     method = methods.load("dpersona" if dpersona else "expert_adaptive")
     began = time.process_time()
     trained = method.pretrain(
@@ -68,7 +79,8 @@ def measure(setting: Setting, cell: Cell) -> dict[str, Any]:
     seconds = time.process_time() - began
     predictor = method.predictor(trained.weights, trained.config, setting.device)
     record: dict[str, Any] = {"cell": cell.as_dict(), "scale": setting.scale, "cpu_seconds": round(seconds, 1)}
-    record |= {"config_sha256": trained.config.sha256(), "steps": STEPS[setting.scale], "size": SIZE[setting.scale]}
+    record |= {"config_sha256": trained.config.sha256(), "steps": STEPS[setting.scale]}
+    record["size"] = size_of(cell.method, setting.scale)
     record["cases"] = {pack.cases[case]: _scores(pack, case, predictor, trained, cell) for case in test}
     if dpersona:
         record["cost"] = _cost(predictor, trained, pack, test[0])

@@ -17,6 +17,7 @@ from worker.learning.config import DPersonaConfig
 from worker.learning.network import StyleCursor, StyledNetwork, unfold
 
 NARROWEST = -4.0  # log deviation; below it a Gaussian is a point that no gradient widens again
+NEVER = 1e-6  # as improbable a point is not drawn: the sequence may hold 0 itself, which lies at infinity
 
 
 class OpinionNetwork(StyledNetwork):
@@ -72,13 +73,13 @@ class OpinionNetwork(StyledNetwork):
         return self.decode_many(features, z_BZ[None])[0]
 
     def decode_many(self, features: Tensor, z_NBZ: Tensor) -> Tensor:
-        """Logits [N, B, K, *S]: head and directions are computed once for all N, which then cost one product of matrices."""
-        base, directions = self.body.head(features), self.directions(features)
-        apart_BZX = directions.view(len(directions), self.latent, -1)
-        shift_BNX = torch.bmm(z_NBZ.transpose(0, 1).to(apart_BZX.dtype), apart_BZX)
-        moved = base[:, None] + shift_BNX.view(len(base), len(z_NBZ), *base.shape[1:])
-        spread = unfold(moved.flatten(0, 1), self.unfolds)
-        return spread.view(len(base), len(z_NBZ), *spread.shape[1:]).transpose(0, 1)
+        """Logits [N, B, K, *S] at full resolution: head and directions once for all N, which then cost one product of matrices."""
+        base = unfold(self.body.head(features), self.unfolds)
+        each = self.directions(features).unflatten(1, (self.latent, -1)).flatten(0, 1)
+        direction_BZX = unfold(each, self.unfolds).reshape(len(base), self.latent, -1)
+        z_BNZ = z_NBZ.transpose(0, 1).to(direction_BZX.dtype)
+        logits_BNX = torch.baddbmm(base.flatten(1)[:, None], z_BNZ, direction_BZX)
+        return logits_BNX.view(len(base), len(z_NBZ), *base.shape[1:]).transpose(0, 1)
 
     def consensus_features(self, image_BCS: Tensor, rows_KP: Tensor) -> Tensor:
         """Features in the mean of all rows, which belongs to nobody."""
@@ -88,17 +89,15 @@ class OpinionNetwork(StyledNetwork):
     def draw(self, rows_KP: Tensor, count: int, generator: torch.Generator) -> Tensor:
         """Points [count, Z]: experts in turn from a random first one, so that each has an equal share, and each one's Gaussian.
 
-        An expert's second point lies opposite their first, the fourth opposite the third: every point is still drawn from the Gaussian,
-        but few of them already have its mean (antithetic sampling, Hammersley and Morton, 1956). One draw serves every image, so
-        that an uneven one would make all of them too large or too small alike. The generator is on the CPU, so that a draw does not
+        One draw serves every image, so an uneven one makes all of them too large, or too much alike: the points are a scrambled
+        Sobol sequence, each still Gaussian, together spread evenly (Owen, 1998). The generator is on the CPU, so that a draw does not
         depend on the device.
         """
         mean, log_deviation = self.gaussian(rows_KP)
-        experts = len(rows_KP)
-        first = int(torch.randint(experts, (1,), generator=generator))
-        who = torch.tensor([(first + n) % experts for n in range(count)])
-        one = torch.randn(-(-count // (2 * experts)), experts, self.latent, generator=generator)
-        noise = torch.stack([one, -one], 1).flatten(0, 2)[:count].to(rows_KP.device)
+        first, seed = (int(torch.randint(below, (1,), generator=generator)) for below in (len(rows_KP), 2**31))
+        who = torch.tensor([(first + n) % len(rows_KP) for n in range(count)])
+        even = torch.quasirandom.SobolEngine(self.latent, scramble=True, seed=seed).draw(count, dtype=torch.float64)
+        noise = torch.special.ndtri(even.clamp(NEVER, 1 - NEVER)).to(rows_KP)
         return mean[who] + log_deviation[who].exp() * noise
 
     def plausible(self, image_BCS: Tensor, rows_KP: Tensor, count: int, generator: torch.Generator) -> Tensor:
