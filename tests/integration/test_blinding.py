@@ -4,6 +4,8 @@ Each test asks both ways: hidden before, and visible once the policy says so, be
 also pass on a server that shows nothing to anybody.
 """
 
+import json
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ import pytest
 
 from backend.models import store as models
 from backend.segmentations import rules as segmentations
+from tests.conftest import ROOT
 from tests.hospital import API, SHAPE_ZYX, Hospital, Person, Reading
 
 BLINDED = ["until_own_submitted", "until_all_submitted", "until_settled"]
@@ -49,6 +52,19 @@ def routes_to(reading: Reading, mine: Reading) -> Iterator[tuple[str, str, dict[
     yield "POST", f"/segmentations/{segmentation}/submit", {}
     yield "POST", f"/segmentations/{segmentation}/reopen", None
     yield "POST", f"/segmentations/{segmentation}/restore", {"revision_id": revision}
+    yield "POST", f"/segmentations/{segmentation}/forks", {"runs": mine.edit_body({1: 1})["runs"]}
+    prompt = {
+        "prompt_id": str(uuid.UUID(int=1)),
+        "round_id": str(uuid.UUID(int=2)),
+        "type": "point",
+        "points": [[1, 1, 1]],
+    }
+    yield "GET", f"/segmentations/{segmentation}/prompts", None
+    yield "POST", f"/segmentations/{segmentation}/prompts", {**prompt, "label": 1, "sign": "include", "slice_axis": "k"}
+    yield "DELETE", f"/segmentations/{segmentation}/prompts", None
+    yield "DELETE", f"/segmentations/{segmentation}/prompts/{prompt['prompt_id']}", None
+    yield "GET", f"/segmentations/{segmentation}/propagations", None
+    yield "POST", f"/segmentations/{segmentation}/propagations", {"axis": "k"}
     yield "GET", f"/segmentations/{segmentation}/opinions", None
     yield "POST", f"/segmentations/{segmentation}/opinions", None
     yield "GET", f"/revisions/{revision}", None
@@ -57,6 +73,24 @@ def routes_to(reading: Reading, mine: Reading) -> Iterator[tuple[str, str, dict[
     yield "GET", f"/revisions/{revision}/file", None
     yield "POST", "/comparisons", {"revision_a": revision, "revision_b": mine.head}
     yield "POST", "/comparisons", {"revision_a": mine.head, "revision_b": revision}
+
+
+def test_no_route_that_names_a_reading_is_left_out(hospital: Hospital) -> None:
+    scene = make_scene(hospital, BLINDED[0])
+    names = {"segmentations": "segmentation_id", "revisions": "revision_id"}
+    document = json.loads((ROOT / "openapi.json").read_text(encoding="utf-8"))["paths"]
+    offered = {
+        (method.upper(), re.sub(r"\{\w+\}", "*", path.removeprefix(API)))
+        for path, operations in document.items() for method in operations
+        if any(f"/{kind}/{{{name}}}" in path for kind, name in names.items())
+    }  # fmt: skip
+
+    asked = {
+        (method, re.sub(r"/([0-9a-f-]{36}|\d+)(?=/|$)", "/*", path))
+        for method, path, _ in routes_to(scene.other, scene.mine)
+    }
+
+    assert offered == {one for one in asked if one[1] != "/comparisons"}
 
 
 @pytest.mark.parametrize("blinding", BLINDED)
