@@ -96,8 +96,9 @@ class OpinionNetwork(StyledNetwork):
         mean, log_deviation = self.gaussian(rows_KP)
         first, seed = (int(torch.randint(below, (1,), generator=generator)) for below in (len(rows_KP), 2**31))
         who = torch.tensor([(first + n) % len(rows_KP) for n in range(count)])
-        even = torch.quasirandom.SobolEngine(self.latent, scramble=True, seed=seed).draw(count, dtype=torch.float64)
-        noise = torch.special.ndtri(even.clamp(NEVER, 1 - NEVER)).to(rows_KP)
+        sobol = torch.quasirandom.SobolEngine(self.latent, scramble=True, seed=seed)  # type: ignore[no-untyped-call]  # torch's own
+        even: Tensor = sobol.draw(count, dtype=torch.float64).clamp(NEVER, 1 - NEVER)
+        noise: Tensor = torch.special.ndtri(even).to(rows_KP)
         return mean[who] + log_deviation[who].exp() * noise
 
     def plausible(self, image_BCS: Tensor, rows_KP: Tensor, count: int, generator: torch.Generator) -> Tensor:
