@@ -7,6 +7,7 @@ import uuid
 import httpx
 import numpy as np
 import pytest
+from sqlalchemy import event
 
 from backend.imaging import labels as codec
 from backend.segmentations.store import Revision
@@ -210,6 +211,18 @@ def test_both_submissions_of_a_reopened_reading_stay_readable(hospital: Hospital
     assert hospital.labels_of(reading.person, first).reshape(-1)[:4].tolist() == [0, 1, 0, 0]
     assert hospital.labels_of(reading.person, second["id"]).reshape(-1)[:4].tolist() == [0, 1, 2, 0]
     assert second["parent_id"] == first
+
+
+def test_a_stroke_asks_the_database_eleven_questions(hospital: Hospital, reading: Reading) -> None:
+    """Each is a journey to PostgreSQL and back; twenty doctors' strokes share two cores with it."""
+    reading.draw({1: 1})  # the first one moves the worklist as well
+    asked: list[str] = []
+    engine = hospital.app.state.database.engine
+    event.listen(engine, "before_cursor_execute", lambda *facts: asked.append(facts[2]))
+
+    reading.draw({2: 1})
+
+    assert len(asked) == 11, "\n".join(asked)
 
 
 def test_restoring_an_old_revision_keeps_the_edits_it_replaces(hospital: Hospital, reading: Reading) -> None:
