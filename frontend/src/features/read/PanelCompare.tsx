@@ -102,10 +102,12 @@ function Figures({ agreement, label, onLabel }: FiguresProps) {
             const name = labels.find((one) => one.value === row.label)?.name ?? String(row.label);
             return (
               <Table.Tr key={row.label} data-chosen={row.label === label}>
-                <Table.Td>
+                <Table.Td w="50%" maw={0}>
                   <button
                     type="button"
                     className={classes.rowName}
+                    title={name}
+                    style={{ width: "100%" }}
                     aria-pressed={row.label === label}
                     onClick={() => onLabel(row.label === label ? null : row.label)}
                   >
