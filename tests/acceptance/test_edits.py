@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.acceptance.conftest import FLAGS, Complaints, chromium_path
 from tests.acceptance.one_case import (
@@ -141,6 +141,29 @@ def test_lost_answers_and_a_cut_cable_are_no_conflict(wire: Wire, case: OneCase,
     runs = [edit["runs"] for edit in case.edits()]
     assert len(runs) == len(set(runs)) == 8
     expect(page.get_by_test_id("merge-note")).to_have_count(0)
+
+
+def test_a_stroke_whose_answer_never_comes_is_sent_again(server: Running, case: OneCase, page: Page) -> None:
+    """A connection that is lost without a word: nothing refuses, nothing answers. The page's minute of patience is made 3 s."""
+    open_case(page, server.url, case)
+    unanswered: list[str] = []
+
+    def swallow_the_first(route: Route) -> None:
+        if route.request.method == "POST" and not unanswered:
+            unanswered.append(route.request.url)
+        else:
+            route.continue_()
+
+    page.route("**/edits", swallow_the_first)
+    page.evaluate(
+        "() => { const patient = AbortSignal.timeout; AbortSignal.timeout = () => patient.call(AbortSignal, 3000); }"
+    )
+    draw(page, range(2))
+
+    wait_saved(page)
+
+    assert len(unanswered) == 1
+    assert len(case.edits()) == 2
 
 
 def test_two_windows_merge_with_a_note_and_mine_stays(

@@ -37,7 +37,14 @@ async function reach(request: Request): Promise<Response> {
   return response;
 }
 
-export const api = createClient<paths>({ baseUrl: "", fetch: (request) => reach(request) });
+/** An answer that has not come by then never will: a network that lost the connection says nothing by itself for a quarter of an hour. */
+const answer_ms = 60_000;
+
+export const api = createClient<paths>({
+  baseUrl: "",
+  fetch: (request) =>
+    reach(new Request(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(answer_ms)]) })),
+});
 
 type Answer<T> = { data?: T; error?: unknown; response: Response };
 
