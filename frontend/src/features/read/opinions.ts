@@ -7,7 +7,7 @@ import { type AcceptScope, type Dash, decodeRuns, type LayerLook, type Runs, typ
 import { say, t } from "../../ui";
 import { askedLook } from "./looks";
 import { placeOf } from "./miniatures";
-import type { OpinionCard, OpinionsState, TakeOver } from "./store";
+import type { OpinionCard, OpinionsState, ReadFacts, TakeOver } from "./store";
 
 /** Should an event be missed, the answer is looked for this often while one is pending. */
 const lookAgain_ms = 1000;
@@ -26,6 +26,16 @@ const nothing: OpinionsState = {
   interval: {},
   contours: false,
 };
+
+/**
+ * Have a single slice's answer made beside its prediction, so that the strip opens with it; a volume's costs too much to make
+ * unasked. A refusal is lost here: the strip asks again, and says what the server said.
+ */
+export function prepareOpinions({ assignment, image, project, readOnly }: ReadFacts): void {
+  const isAllowed = !readOnly && project.policy.blinding === "open" && project.policy.prefill !== "never";
+  if (isAllowed && image.nz === 1 && assignment?.segmentation_id)
+    askOpinions(assignment.segmentation_id).catch(() => undefined);
+}
 
 export class Opinions {
   #state: OpinionsState | null = null;
@@ -49,14 +59,6 @@ export class Opinions {
   toggle(): void {
     if (this.isOpen) this.close();
     else void this.#open();
-  }
-
-  /**
-   * Have a single slice's answer made beside its prediction, so that the strip opens with it; a volume's costs too much to make
-   * unasked. A refusal is lost here: the strip asks again, and says what the server said.
-   */
-  prepare(): void {
-    if (this.viewer.dims.nz === 1) askOpinions(this.segmentationId).catch(() => undefined);
   }
 
   close(): void {

@@ -33,7 +33,7 @@ import { say, t } from "../../ui";
 import { Asking } from "./asking";
 import { byAuthorAndTitle, describeLayer, hideHeat } from "./layers";
 import { imageInfo, proposalLook } from "./looks";
-import { Opinions } from "./opinions";
+import { Opinions, prepareOpinions } from "./opinions";
 import { Propagating } from "./propagating";
 import { Reading } from "./Reading";
 import { revisionSlabs } from "./slabs";
@@ -110,6 +110,7 @@ export class ReadSession {
     if (first) this.viewer.setActiveLabel(first.value);
     this.viewer.setTool(this.facts.readOnly ? "crosshair" : "brush");
     this.#leavers.push(onServerEvent((event) => this.#hear(event)));
+    if (assignment?.prediction) prepareOpinions(this.facts);
     if (assignment?.segmentation_id) await this.#loadReading(assignment.segmentation_id);
     if (this.#left) return;
     await this.#loadProposal(assignment?.prediction ?? null);
@@ -329,6 +330,7 @@ export class ReadSession {
   async showNewerProposal(): Promise<void> {
     const { newerProposal } = useRead.getState();
     this.#show({ newerProposal: null });
+    prepareOpinions(this.facts);
     await this.#loadProposal(newerProposal);
   }
 
@@ -337,7 +339,6 @@ export class ReadSession {
     if (this.#proposalRevisionId) this.viewer.removeLayer(proposalId);
     if (useRead.getState().heat === "uncertainty") hideHeat(this.viewer);
     this.#proposalRevisionId = prediction.revision_id;
-    if (this.facts.project.policy.blinding === "open") this.opinions?.prepare();
     const look = { ...proposalLook, visible: !this.#reading?.accepted.has(prediction.revision_id) };
     const { revision_id: revisionId, style_label: title, style_id: proposalStyleId } = prediction;
     await this.#addLayer({ id: proposalId, revisionId, title, author: "model", look }, "uint8", (proposal) =>
@@ -447,7 +448,7 @@ export class ReadSession {
     // Somebody's stroke brings no prediction, and twenty doctors make twenty a second.
     const isStroke = event.type === "segmentation" && event.editSeq !== null;
     if (isStroke || (event.type !== "segmentation" && event.type !== "style" && event.type !== "assignment")) return;
-    void this.#lookForPrediction().catch(() => undefined);
+    void this.#lookForPrediction().catch(() => undefined); // the next event asks again
   }
 
   /** A prediction that arrives before the first stroke is shown; later ones are offered. */
@@ -457,11 +458,14 @@ export class ReadSession {
     const { prediction, live_style: liveStyle } = await getAssignment(assignment.id);
     this.#show({ liveStyle });
     if (this.#left || !prediction || prediction.revision_id === this.#proposalRevisionId) return;
-    if (this.viewer.state.undoDepth === 0) await this.#loadProposal(prediction);
-    else this.#show({ newerProposal: prediction });
+    if (this.viewer.state.undoDepth > 0) this.#show({ newerProposal: prediction });
+    else {
+      prepareOpinions(this.facts);
+      await this.#loadProposal(prediction);
+    }
   }
 
-  /** The next case's middle slab and prediction into the browser's cache while this one is drawn. */
+  /** The next case's middle slab into the browser's cache while this one is drawn. */
   async #prefetchNext(): Promise<void> {
     const { assignment, readOnly } = this.facts;
     if (readOnly || !assignment) return;
