@@ -25,7 +25,7 @@ from worker.gateway.images import ImageArray, LabelArray, Volume
 from worker.gateway.predictions import ImageFacts, VersionFacts
 from worker.learning import Case, Drawing, ExpertAdaptiveConfig, Predictor, load_safetensors, methods
 from worker.learning.frames import Brightness, brightness_of
-from worker.learning.propagate import Proxy
+from worker.learning.propagate import Gap, Proxy
 
 log = logging.getLogger(__name__)
 
@@ -113,6 +113,7 @@ class Inference:
         self._volumes: Recent[Any, Volume] = Recent(IMAGE_CACHE_BYTES, lambda volume: volume.size_bytes)
         self._brightness: Recent[Any, list[Brightness]] = Recent(4096)
         self.proxies: Recent[Any, Proxy] = Recent(PROXY_CACHE_BYTES, lambda proxy: proxy.size_bytes)
+        self.gaps: Recent[Any, Gap] = Recent(PROXY_CACHE_BYTES, lambda gap: gap.size_bytes)
         self._urgent: deque[Request] = deque()
         self._patient: deque[Request] = deque()
         self._changed = threading.Condition()

@@ -24,21 +24,31 @@ SEED = 4  # the same drawing, the same branch
 
 
 def run(gateway: Gateway, inference: Inference, held: Held) -> None:
-    """Do one `update` job."""
-    plan = online.load_plan(gateway, held.job)
+    """Do one `update` job, again where something else was learnt into the branch meanwhile: nothing learnt is passed over."""
     begun = time.monotonic()
-    if plan.finished is not None:
-        _finish(gateway, inference, held, plan, begun)
-        return
+    while True:
+        plan = online.load_plan(gateway, held.job)
+        try:
+            if plan.finished is not None:
+                _finish(gateway, inference, held, plan, begun)
+            else:
+                needed = memory.propagating(plan.image, len(plan.label_values))
+                with memory.room(needed, plan.image, "Learning from"):
+                    _follow(gateway, inference, held, plan, begun)
+            return
+        except online.BranchMoved:
+            _stop_if_asked(held)
+
+
+def _follow(gateway: Gateway, inference: Inference, held: Held, plan: UpdatePlan, begun: float) -> None:
+    """Learn from a session as it stands."""
     session = _session(plan)
-    needed = memory.propagating(plan.image, len(plan.label_values))
-    held.until_end.enter_context(memory.room(needed, plan.image, "Learning from"))
     drawn = proxies.masks_of(session)
     shows = any(mask.any() for slices in drawn.values() for mask in slices.values())
     if plan.drawing is None or session.voxels > proxies.MOST_VOXELS or not shows:
         online.publish(gateway, held.job, plan, None, {"learnt": False})
         return
-    proxy = proxies.carry(inference, session, drawn, lambda _: _stop_if_asked(held))
+    proxy = proxies.carry(inference, session, drawn, lambda *_: _stop_if_asked(held))
 
     def weak(predictor: Predictor, case: Case) -> Weak:
         return _weak(session, proxy.chance_LDHW, proxy.confidence_DHW, proxy.labels, predictor, case)

@@ -5,6 +5,7 @@ them, about as well as propagation finds drawn slices again that are left out (L
 better, but pooled evidence helps also where the network alone is a little worse).
 """
 
+import time
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -27,7 +28,16 @@ RANDOM: Final = 4  # the seed of the strategy `random`: the same drawing, the sa
 LEAST_TRUST: Final = 50.0  # Dice points on drawn slices that a network needs where nothing can be left out yet
 LEAST_SHARE: Final = 0.75  # of the Dice of slices left out, where there are any
 
+TELL_SECONDS: Final = 0.5  # between two words of how far it is
+
 Field = npt.NDArray[np.float32]
+
+
+class Networks(NamedTuple):
+    """What either style thinks of each drawn label, 0..1. branch_LDHW: the live style's again where there is no branch yet."""
+
+    live_LDHW: Field
+    branch_LDHW: Field
 
 
 class Front(NamedTuple):
@@ -53,17 +63,23 @@ def run(gateway: Gateway, inference: Inference, held: Held) -> None:
         propagations.publish(gateway, held.job, plan, None, first, ProxyNumbers())
         return
 
-    def stop_if_asked(_: range) -> None:
+    told = time.monotonic()
+
+    def tell(done: int, of: int) -> None:
+        nonlocal told
         if held.cancelled.is_set() or held.lost.is_set():
             raise Interrupted
+        if time.monotonic() - told >= TELL_SECONDS:
+            told = time.monotonic()
+            propagations.report(gateway, held.job, done, of)
 
-    proxy = proxies.carry(inference, session, drawn, stop_if_asked)
+    proxy = proxies.carry(inference, session, drawn, tell)
     volume = inference.volume(plan.image)
     found_again = left_out(volume.image_CDHW.mean(0), drawn, volume.spacing_mm, axis=plan.axis, register=False)
     quality = round(sum(found_again) / len(found_again), 3) if found_again else None
-    network_LDHW = _network(inference, plan, session, proxy.labels)
-    part = None if network_LDHW is None else judge(plan, drawn, proxy.labels, network_LDHW, quality)
-    front = _front(plan, proxy, drawn, network_LDHW, part)
+    networks = _networks(inference, plan, session, proxy.labels)
+    part = None if networks is None else judge(plan, drawn, proxy.labels, networks, quality)
+    front = _front(plan, proxy, drawn, networks, part)
     labels_zyx = lay_around(plan, front)
     expected = _expected(session, proxy.labels, labels_zyx, front)
     numbers = ProxyNumbers(quality, expected, part, _estimate(plan, expected))
@@ -71,47 +87,60 @@ def run(gateway: Gateway, inference: Inference, held: Held) -> None:
     propagations.publish(gateway, held.job, plan, (labels_zyx, uncertainty_of(front)), proposed, numbers)
 
 
-def _network(
+def _networks(
     inference: Inference, plan: PropagatePlan, session: proxies.Session, labels: Sequence[int]
-) -> Field | None:
-    """The branch's probability of each drawn label, or the live style's where there is no branch yet; None where none may help."""
+) -> Networks | None:
+    """What the live style and its branch think; None where no network may help."""
     if plan.drawing is None or session.voxels > proxies.MOST_VOXELS:
         return None
-    version, live = plan.drawing
-    weights = live.weights_sha256 if plan.branch is None else plan.branch.weights_sha256
-    known, chance = inference.probabilities(version, weights, plan.image).result()
-    none = np.zeros(chance.shape[1:], np.float32)
-    return np.stack([chance[known.index(value)] if value in known else none for value in labels])
+    version, style = plan.drawing
+
+    def of(weights_sha256: str) -> Field:
+        known, chance = inference.probabilities(version, weights_sha256, plan.image).result()
+        none = np.zeros(chance.shape[1:], np.float32)
+        return np.stack([chance[known.index(value)] if value in known else none for value in labels])
+
+    live_LDHW = of(style.weights_sha256)
+    return Networks(live_LDHW, live_LDHW if plan.branch is None else of(plan.branch.weights_sha256))
 
 
 def judge(
-    plan: PropagatePlan, drawn: Drawn, labels: Sequence[int], network_LDHW: Field, left_out_dice: float | None
+    plan: PropagatePlan, drawn: Drawn, labels: Sequence[int], networks: Networks, left_out_dice: float | None
 ) -> NetworkPart | None:
-    """How well the network draws the slices that were drawn since the last propagation, with those judged before.
+    """How well either style draws the slices that it has not met, with those judged before; the better one may have a part.
 
-    None before there is one to judge. Along another axis than last time nobody knows which slices are new, so none is judged.
+    None before there is a slice to judge by.
     """
-    is_known = not plan.said or plan.said.get("axis") == plan.axis
-    before = {(one["label"], index) for one in plan.said.get("drawn", []) for index in one["slices"]}
-    network_LNHW = np.moveaxis(network_LDHW, 1 + plan.axis, 1)
     fresh = [
-        100 * dice(network_LNHW[at, index] >= 0.5, mask)
+        (at, index, mask)
         for at, label in enumerate(labels)
         for index, mask in drawn[label].items()
-        if is_known and (label, index) not in before
+        if plan.known is not None and (label, index) not in plan.known
     ]
     former = plan.said.get("network") or {"dice": 0.0, "slices": 0}
     count = former["slices"] + len(fresh)
     if count == 0:
         return None
-    mean = (former["dice"] * former["slices"] + sum(fresh)) / count
-    used = mean >= (LEAST_TRUST if left_out_dice is None else LEAST_SHARE * 100 * left_out_dice)
-    return NetworkPart(round(mean, 1), count, used, plan.branch is not None)
+
+    def mean(network_LDHW: Field, which: str) -> float:
+        network_LNHW = np.moveaxis(network_LDHW, 1 + plan.axis, 1)
+        found = [100 * dice(network_LNHW[at, index] >= 0.5, mask) for at, index, mask in fresh]
+        said = former.get(which)
+        return ((former["dice"] if said is None else said) * former["slices"] + sum(found)) / count
+
+    live, branch = mean(networks.live_LDHW, "live_dice"), mean(networks.branch_LDHW, "branch_dice")
+    is_branch = plan.branch is not None and branch >= live
+    best = branch if is_branch else live
+    used = best >= (LEAST_TRUST if left_out_dice is None else LEAST_SHARE * 100 * left_out_dice)
+    return NetworkPart(round(best, 1), count, used, is_branch, round(live, 1), round(branch, 1))
 
 
 def _front(
-    plan: PropagatePlan, proxy: Proxy, drawn: Drawn, network_LDHW: Field | None, part: NetworkPart | None
+    plan: PropagatePlan, proxy: Proxy, drawn: Drawn, networks: Networks | None, part: NetworkPart | None
 ) -> Front:
+    network_LDHW = None
+    if networks is not None:
+        network_LDHW = networks.branch_LDHW if part is not None and part.is_branch else networks.live_LDHW
     if network_LDHW is None or part is None or not part.used:
         return Front(proxy.labels_DHW, proxy.chance_LDHW, proxy.confidence_DHW, dict(proxy.reached), network_LDHW)
     merged = merge(proxy, drawn, network_LDHW, plan.axis)

@@ -1,10 +1,11 @@
 """From a reading's journal to its proxy: once for the job that shows it and again for the one that learns from it.
 
-The last proxies stay in memory, because learning follows propagation within a second and registration costs most of both.
+The last proxies stay in memory, because learning follows propagation within a second and registration costs most of both; so do the gaps they
+were made of, because a stroke changes one or two of them.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Final, NamedTuple
 from uuid import UUID
 
@@ -13,7 +14,7 @@ import numpy.typing as npt
 
 from worker.gateway.online import ImageFacts, Provenance
 from worker.inference import Inference
-from worker.learning.propagate import Drawn, Proxy, propagate
+from worker.learning.propagate import Drawn, Gap, Proxy, propagate
 
 MOST_THREADS: Final = 4
 MOST_VOXELS: Final = 2**25  # labels times voxels, beyond which no network has a part: probabilities are kept as float32
@@ -45,18 +46,22 @@ def masks_of(session: Session) -> Drawn:
 
 
 def carry(
-    inference: Inference, session: Session, drawn: Drawn, on_slices: Callable[[range], None] = lambda _: None
+    inference: Inference, session: Session, drawn: Drawn, on_gap: Callable[[int, int], None] = lambda done, of: None
 ) -> Proxy:
-    """The refined proxy of what is drawn. Raises InvalidDrawing where nothing is."""
+    """The refined proxy of what is drawn; only gaps beside what was drawn since are carried again. Raises InvalidDrawing where nothing is."""
     said = session.provenance
     key = (session.segmentation_id, said.revisions, said.edit_seq, session.axis, *session.label_values)
+
+    def remember(span: Hashable, carry_span: Callable[[], Gap]) -> Gap:
+        return inference.gaps.get((session.image.image_id, session.axis, span), carry_span)
 
     def make() -> Proxy:
         volume = inference.volume(session.image)
         threads = max(1, min(MOST_THREADS, os.cpu_count() or 1))
         return propagate(
-            volume.image_CDHW.mean(0), drawn, volume.spacing_mm, axis=session.axis, threads=threads, on_slices=on_slices
-        )
+            volume.image_CDHW.mean(0), drawn, volume.spacing_mm, axis=session.axis, threads=threads, on_gap=on_gap,
+            remember=remember,
+        )  # fmt: skip
 
     return inference.proxies.get(key, make)
 

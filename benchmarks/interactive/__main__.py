@@ -1,4 +1,4 @@
-"""What a few drawn slices are worth: `python -m benchmarks.interactive [--small | --full]`.
+"""What a few drawn slices are worth: `python -m benchmarks.interactive [--small | --full] [--only proxies strategies waits]`.
 
 B1, B2, B4, B6, B7 of LEARNING.md section 10. Every value of the table there is a limit here. `--small` (default, two minutes on two cores) takes
 12 of the 40 test hippocampi, `--full` all of them. Rows of every case go to `--out` as JSON lines.
@@ -29,10 +29,10 @@ TABLE = {
 }
 LESIONS = {"ctlesion_000001_02_01": (51.8, 93.6), "ctlesion_000009_03_01": (43.5, 82.4)}
 SEEDS = range(5)
+PARTS = ["proxies", "strategies", "waits"]
 WAITS_MS = {
     "volume 64x256x256, preview": 100.0,
     "volume 64x256x256, refined": 10_000.0,
-    "gap of 8 slices, 60x50, preview": 100.0,
     "gap of 8 slices, 60x50, refined": 300.0,
 }
 
@@ -42,33 +42,40 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.interactive", description=__doc__)
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--small", action="store_true")
-    parser.add_argument("--waits", action="store_true", help="B6 alone, for a machine that is idle for a minute only")
+    parser.add_argument(
+        "--only", choices=PARTS, nargs="+", default=PARTS, help="waits want a machine that is idle for a minute"
+    )
     parser.add_argument("--out", type=Path, help="a file for the rows of every case")
     asked = parser.parse_args()
     for missing in {"msd-hippocampus", "volumes3d"} - set(sets.names()):
         say(f"SKIPPED {missing}: not under {sets.PACK}")
     os.environ["OMP_NUM_THREADS"] = "1"
-    if asked.waits:
-        return report("interactive-waits", waits())
+    figures, rows = list[Figure](), list[dict[str, Any]]()
     with ProcessPoolExecutor(os.cpu_count() or 1) as pool:
-        tasks = list(sets.tasks(40 if asked.full else 12))
-        rows = [
-            {"set": task.set, "case": task.case, "every": task.every, **found}
-            for task, found in zip(tasks, pool.map(propagation.score, tasks), strict=True)
-            if found is not None
-        ]
-        read = [task for task in tasks if task.set == "hippocampus" and task.every == 8]
-        sessions = [(task, name, seed) for task in read for name in strategies.STRATEGIES for seed in SEEDS]
-        steps = [step for found in pool.map(strategies.session, *zip(*sessions, strict=True)) for step in found]
+        tasks = list(sets.tasks(40 if asked.full else 12)) if {"proxies", "strategies"} & set(asked.only) else []
+        if "proxies" in asked.only:
+            rows = [
+                {"set": task.set, "case": task.case, "every": task.every, **found}
+                for task, found in zip(tasks, pool.map(propagation.score, tasks), strict=True)
+                if found is not None
+            ]
+            figures += proxy_figures(rows)
+        if "strategies" in asked.only:
+            read = [task for task in tasks if task.set == "hippocampus" and task.every == 8]
+            sessions = [(task, name, seed) for task in read for name in strategies.STRATEGIES for seed in SEEDS]
+            steps = [step for found in pool.map(strategies.session, *zip(*sessions, strict=True)) for step in found]
+            figures += strategy_figures(steps)
+    if "waits" in asked.only:
+        figures += waits()
     if asked.out:
         asked.out.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return report("interactive", [*proxy_figures(rows), *strategy_figures(steps), *waits()], cases=len(rows))
+    return report("interactive", figures, cases=len(rows), parts=asked.only)
 
 
 def waits() -> list[Figure]:
     """B6."""
     return [
-        Figure(f"B6 {name}", round(1000 * seconds, 1), "ms", WAITS_MS[name])
+        Figure(f"B6 {name}", round(1000 * seconds, 1), "ms", WAITS_MS.get(name))
         for name, seconds in propagation.seconds(propagation.timed()).items()
     ]
 

@@ -3,12 +3,13 @@
 The doctor is the reader of the hippocampus pack: draws the truth on coronal slices with a hand that is not still (`strategies.by_hand`). The
 live network knows two simulated experts on volumes outside the stream, and not this hand. Per volume: the branch predicts before any label
 is used (prequential Dice); three slices are drawn, propagated and learnt from; then one proposed slice after another up to the budget,
-merged with the branch's prediction, learnt from again; what then lies there is the reading, which is replayed later. Only the last round is
-registered, the others are the preview (the product registers every round; here that would be three quarters of the time). Nothing but drawn
+merged with the prediction of the branch or of the live style, whichever drew this volume's slices better before they were learnt from, and
+learnt from again; what then lies there is the reading, which is replayed later. Only the last round is registered, the others are the preview (the product registers every round; here that would be three quarters of the time). Nothing but drawn
 slices comes from the truth. *Offline* is the same network trained on every slice of the same volumes. *Cold* is a network that begins from
 nothing and learns from the readings of the stream alone, beside the same network taught by every slice of them: the paper's own comparison.
 
-`python -m benchmarks.interactive.stream --seed 0` goes through one stream once for each way, about an hour of one core; rows as JSON lines.
+`python -m benchmarks.interactive.stream --seed 0 --out ROWS` goes through one stream once for each way; rows as JSON lines. Ways that ROWS has of this seed
+already are left out, so what was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -59,12 +60,16 @@ class Shot(NamedTuple):
 
 
 class World(NamedTuple):
-    """What every stream of one seed shares. full: the network trained on every slice of the stream's volumes too."""
+    """What every stream of one seed shares. full: the network trained on every slice of the stream's volumes too.
+
+    from_nothing: Dice on the test volumes of a network that learns from nothing but every slice of the stream's.
+    """
 
     base: Trained
     full: Trained
     stream: list[Shot]
     test: list[Shot]
+    from_nothing: float
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,7 @@ class Way:
     strategy: Strategy = "model_guided"
     budget: int = 5
     merges: bool = True
+    gates: bool = True  # takes the live style where it does better than the branch
 
 
 WAYS: Final = (
@@ -86,6 +92,7 @@ WAYS: Final = (
     Way("no confidence", OnlineConfig(by_confidence=False)),
     Way("no guidance", strategy="fixed_interval"),
     Way("no merging", merges=False),
+    Way("no gate", gates=False),
     Way("8 slices", budget=8),
 )
 
@@ -131,7 +138,8 @@ def world(seed: int) -> World:
     trained = method.pretrain(known, config, generator_seed=seed)
     everything = [*known, *(shot.reading("doctor", shot.mask) for shot in stream)]
     full = method.pretrain(everything, config, generator_seed=seed)
-    return World(trained, full, stream, test)
+    from_nothing = _taught([shot.reading("doctor", shot.mask) for shot in stream], test, seed)
+    return World(trained, full, stream, test, from_nothing)
 
 
 def through(here: World, way: Way, seed: int) -> Outcome:
@@ -144,7 +152,7 @@ def through(here: World, way: Way, seed: int) -> Outcome:
     for number, shot in enumerate(here.stream):
         found.prequential.append(dice(drawn_by(predictor, branch, shot) >= 0.5, shot.mask))
         found.live.append(dice(drawn_by(predictor, live, shot) >= 0.5, shot.mask))
-        read, branch = _read(predictor, branch, shot, way, finished, found, generator, number)
+        read, branch = _read(predictor, live, branch, shot, way, finished, found, generator, number)
         found.read.append(dice(read, shot.mask))
         finished.append(shot.reading("doctor", read))
         if number < EARLY:
@@ -153,22 +161,17 @@ def through(here: World, way: Way, seed: int) -> Outcome:
     found.early = list(zip(after, at_end, strict=True))
     found.test = (_test(predictor, live, here.test), _test(predictor, branch, here.test))
     if way.name in COLD:
-        found.cold = (_taught(finished, here, seed), _taught([_whole(shot) for shot in here.stream], here, seed))
+        found.cold = (_taught(finished, here.test, seed), here.from_nothing)
     offline = methods.load(METHOD).predictor(here.full.weights, here.full.config, "cpu")
     found.offline = _test(offline, Branch(here.full.rows["doctor"]), here.test)
     return found
 
 
-def _whole(shot: Shot) -> Reading:
-    return shot.reading("doctor", shot.mask)
-
-
-def _taught(readings: Sequence[Reading], here: World, seed: int) -> float:
+def _taught(readings: Sequence[Reading], test: Sequence[Shot], seed: int) -> float:
     """Dice on the test volumes of a network that begins from nothing and learns from these."""
     method = methods.load(METHOD)
-    config = replace(SMALL_NET, steps=here.base.config.steps, seed=seed)
-    trained = method.pretrain(readings, config, generator_seed=seed)
-    return _test(method.predictor(trained.weights, trained.config, "cpu"), Branch(trained.rows["doctor"]), here.test)
+    trained = method.pretrain(readings, replace(SMALL_NET, seed=seed), generator_seed=seed)
+    return _test(method.predictor(trained.weights, trained.config, "cpu"), Branch(trained.rows["doctor"]), test)
 
 
 def drawn_by(predictor: Predictor, branch: Branch, shot: Shot) -> sets.ImageArray:
@@ -181,7 +184,7 @@ def _test(predictor: Predictor, branch: Branch, shots: Sequence[Shot]) -> float:
 
 
 def _read(
-    predictor: Predictor, branch: Branch, shot: Shot, way: Way, finished: Sequence[Reading], found: Outcome,
+    predictor: Predictor, live: Branch, branch: Branch, shot: Shot, way: Way, finished: Sequence[Reading], found: Outcome,
     generator: np.random.Generator, number: int,
 ) -> tuple[sets.Mask, Branch]:  # fmt: skip
     """One volume from its first three slices to the reading that is submitted, and the branch that has learnt from it."""
@@ -189,9 +192,15 @@ def _read(
     first, last = int(present[0]), int(present[-1])
     drawn = {k: by_hand(shot.mask[k], shot.spacing_mm[1:], generator) for k in (first, (first + last) // 2, last)}
     rounds: list[tuple[float, float]] = []
+    fresh, leads = (
+        list(drawn),
+        list[float](),
+    )  # slices not judged by; by how much the branch drew each judged one better
     while True:
         proxy = propagate(shot.image, {1: drawn}, shot.spacing_mm, register=len(drawn) >= way.budget)
-        network = drawn_by(predictor, branch, shot)[None]
+        own, published = drawn_by(predictor, branch, shot), drawn_by(predictor, live, shot)
+        leads += [dice(own[k] >= 0.5, drawn[k]) - dice(published[k] >= 0.5, drawn[k]) for k in fresh]
+        network = (own if not way.gates or sum(leads) >= 0 else published)[None]
         front = merge(proxy, {1: drawn}, network) if way.merges else proxy
         read = front.labels_DHW == 1
         rounds.append((expected_dice(front.labels_DHW, front.chance_LDHW, (1,)), dice(read, shot.mask)))
@@ -204,6 +213,7 @@ def _read(
             return read, branch
         evidence = weigh(proxy.chance_LDHW[0], proxy.confidence_DHW, None, network[0])
         [best] = propose(evidence, (first, last), drawn, way.strategy, generator, 1)
+        fresh = [best.slice]
         drawn[best.slice] = by_hand(shot.mask[best.slice], shot.spacing_mm[1:], generator)
 
 
@@ -224,14 +234,18 @@ def _learn(
 
 
 def main() -> int:
-    """One seed, every way."""
+    """One seed, every way that is not there yet."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.interactive.stream", description=__doc__)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, required=True, help="a file that a row per way is appended to")
+    parser.add_argument("--ways", nargs="+", choices=[way.name for way in WAYS], default=[way.name for way in WAYS])
     asked = parser.parse_args()
     torch.set_num_threads(1)
-    here = world(asked.seed)
-    for way in WAYS:
+    rows = [json.loads(line) for line in asked.out.read_text().splitlines()] if asked.out.exists() else []
+    done = {row["way"] for row in rows if row["seed"] == asked.seed}
+    left = [way for way in WAYS if way.name in asked.ways and way.name not in done]
+    here = world(asked.seed) if left else None
+    for way in left if here is not None else ():
         found = through(here, way, asked.seed)
         with asked.out.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(found)) + "\n")

@@ -1,8 +1,9 @@
 """Learning while drawing, over the wire and in the worker's own code: who learns, from what, who sees it, and what an interruption leaves.
 
-Jobs are done in this process, by what the worker calls. A killed worker is one that claimed and never came back: its lease is let run out.
+Most jobs are done in this process, by what the worker calls, and a lost one is one whose lease is let run out; one test kills real workers.
 """
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,8 @@ from backend.jobs.rules.online import calibration
 from tests.hospital import Hospital, Person, Reading
 from tests.integration.test_opinions import publish_model
 from tests.integration.test_propagations import SHAPE, block, newest, post
+from tests.running import eventually
+from tests.workers import Workers
 from worker import online, propagation
 from worker.desk import Held, Interrupted
 from worker.gateway import Gateway
@@ -99,6 +102,52 @@ def test_a_session_teaches_its_experts_branch_and_nothing_that_draws_for_anybody
     assert claim(gateway) is not None, "the second round is learnt from as well"
 
 
+def test_a_slice_drawn_before_the_update_began_is_not_judged_as_if_nothing_had_learnt_from_it(
+    hospital: Hospital, gateway: Gateway, inference: Inference
+) -> None:
+    _, [reading], _ = scene(hospital)
+    first = draw_and_propagate(reading, gateway, inference, 1, 7)
+    reading.draw(block(4) | block(4, 2, 8))
+    do(gateway, inference, "update")
+
+    second = draw_and_propagate(reading, gateway, inference, 3)
+
+    assert first["network"]["slices"] == 4
+    assert second["network"]["slices"] == 6, (
+        "slice 3 with its two labels; slice 4 was learnt from before it could be judged"
+    )
+
+
+def test_two_updates_of_an_expert_at_once_both_stand(hospital: Hospital, gateway: Gateway, database: Database) -> None:
+    _, readings, _ = scene(hospital, images=2)
+    meanwhile = Meanwhile(gateway)
+    meanwhile.start()
+    for reading in readings:
+        draw_and_propagate(reading, gateway, meanwhile, 1, 7)
+    one, other = claim(gateway), claim(gateway)
+    assert one is not None and other is not None
+    meanwhile.first = lambda: online.run(gateway, meanwhile, Held(other))
+
+    online.run(gateway, meanwhile, Held(one))
+    meanwhile.stop()
+
+    assert count(database, "online_branches") == 2
+    assert count(database, "online_branches WHERE parent_id IS NULL") == 1, "the later goes on from the earlier"
+    assert count(database, "jobs WHERE kind = 'update' AND state = 'done'") == 2
+
+
+class Meanwhile(Inference):
+    """Does something else first, once, when it is asked to learn."""
+
+    first: Callable[[], None] | None = None
+
+    def learn(self, *arguments: Any) -> Any:
+        first, self.first = self.first, None
+        if first is not None:
+            first()
+        return super().learn(*arguments)
+
+
 @pytest.mark.parametrize(
     ("policy", "helps"), [({"personalise": False}, True), ({"prefill": "never"}, False)], ids=["no learning", "no help"]
 )
@@ -164,6 +213,53 @@ def test_killed_while_it_learns_the_next_worker_learns_the_same_once(
         online.run(gateway, inference, Held(lost))
     assert count(database, "online_branches") == 1
     assert count(database, "jobs WHERE kind = 'update' AND state = 'done' AND attempt = 2") == 1
+
+
+def test_workers_killed_in_the_middle_of_a_session_leave_each_step_of_it_done_once(
+    hospital: Hospital, workers: Workers, database: Database
+) -> None:
+    """One dies while it propagates, the next while it learns: neither can have kept anything, because the table it writes to is locked."""
+    _, [reading], _ = scene(hospital)
+    reading.draw(block(1) | block(1, 2, 8))
+    reading.draw(block(7) | block(7, 2, 8))
+    began = [workers.start("interactive") for _ in range(2)]
+    eventually("both at work", lambda: count(database, WORKING) == len(began), 120)
+
+    with database.write() as db:
+        db.execute(text("LOCK TABLE revisions IN EXCLUSIVE MODE"))
+        assert post(reading).status_code == 202
+        kill(workers, eventually("a propagation in hand", lambda: holder(database, "propagate"), 60))
+    workers.start("interactive")
+    with database.write() as db:
+        db.execute(text("LOCK TABLE online_branches IN EXCLUSIVE MODE"))
+        kill(workers, eventually("an update in hand", lambda: holder(database, "update"), 120))
+
+    eventually("what was learnt", lambda: newest(reading)["is_learning"] is False, 120)
+    found = newest(reading)
+    assert found["is_current"] is True
+    assert found["drawn"] == [{"label": label, "slices": [1, 7]} for label in (1, 2)]
+    assert count(database, "revisions WHERE origin = 'propagate'") == 1
+    assert count(database, "online_branches") == 1
+    assert count(database, "jobs WHERE kind IN ('propagate', 'update') AND state = 'done' AND attempt = 2") == 2
+
+
+WORKING = "worker_heartbeats WHERE device NOT IN ('cpu', 'cuda')"  # a starting one knows only the kind of its device
+
+
+def holder(database: Database, kind: str) -> str | None:
+    """The worker that has the job of this kind in hand."""
+    with database.read() as db:
+        found: str | None = db.scalar(
+            text("SELECT worker FROM jobs WHERE kind = :kind AND state = 'running'"), {"kind": kind}
+        )
+    return found
+
+
+def kill(workers: Workers, name: str) -> None:
+    """At once and without a word."""
+    [process] = [one for one in workers.running if name.endswith(f":{one.pid}")]
+    process.kill()
+    process.wait()
 
 
 def test_stopped_between_two_steps_it_leaves_nothing_and_two_tabs_wait_for_one_update(

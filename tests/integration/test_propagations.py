@@ -1,6 +1,6 @@
 """Propagation over the wire and in the worker's own code: what was drawn stays, a proxy is no truth, and nobody else sees it.
 
-Most jobs are done in this process, by what the worker calls; the killed one by real worker processes.
+Jobs are done in this process, by what the worker calls; `test_online.py` kills real workers in the middle of them.
 """
 
 import uuid
@@ -15,8 +15,6 @@ from backend.database import Database
 from backend.jobs.rules import seeing
 from backend.jobs.store import learning
 from tests.hospital import SHAPE_ZYX, Hospital, Reading
-from tests.running import eventually
-from tests.workers import Workers
 from worker import propagation
 from worker.desk import Held
 from worker.gateway import Gateway
@@ -283,32 +281,6 @@ def test_what_a_colleague_missed_names_no_segmentation_they_may_not_see(
 
     assert reading.segmentation_id in told
     assert [colleague.get(f"/segmentations/{one}").status_code for one in told] == [200]
-
-
-def test_a_worker_killed_while_it_propagates_leaves_it_done_once_by_the_next(
-    reading: Reading, workers: Workers, database: Database
-) -> None:
-    reading.draw(block(1))
-    reading.draw(block(7))
-    first = workers.start("interactive")
-    ready = "worker_heartbeats WHERE device NOT IN ('cpu', 'cuda')"  # a starting one knows only the kind of its device
-    eventually("a heartbeat of one that works", lambda: count(database, ready) > 0, 60)
-    post(reading)
-    first.kill()
-    first.wait()
-    workers.start("interactive")
-
-    eventually("the proxy", lambda: newest(reading)["state"] == "done", 60)
-
-    assert newest(reading)["drawn"] == [{"label": 1, "slices": [1, 7]}]
-    with database.read() as db:
-        proxies = db.execute(text("SELECT count(*) FROM revisions WHERE origin = 'propagate'")).scalar_one()
-    assert proxies == 1
-
-
-def count(database: Database, table: str) -> int:
-    with database.read() as db:
-        return int(db.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
 
 
 def test_what_was_interpolated_or_taken_back_is_not_drawn(reading: Reading, gateway: Gateway) -> None:

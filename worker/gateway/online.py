@@ -6,14 +6,14 @@ from typing import Any, Final
 from torch import Tensor
 
 from backend.jobs import rules
-from backend.jobs.rules import Claimed, ImageFacts, ProxyFacts, UpdatePlan
+from backend.jobs.rules import BranchMoved, Claimed, ImageFacts, ProxyFacts, UpdatePlan
 from backend.segmentations.rules import Provenance
 from worker.gateway.connection import Gateway
 from worker.gateway.images import LabelArray, read_labels
 from worker.gateway.training import load_readings, load_style
 from worker.learning import Reading, save_safetensors
 
-__all__ = ["ImageFacts", "Provenance", "ProxyFacts", "UpdatePlan"]
+__all__ = ["BranchMoved", "ImageFacts", "Provenance", "ProxyFacts", "UpdatePlan"]
 
 REPLAYED: Final = 6  # readings
 MOST_REPLAYED_VOXELS: Final = 2**26  # of all of them together: a quarter of a gigabyte
@@ -65,6 +65,6 @@ def publish(
     metrics: Mapping[str, Any],
     figures: Mapping[str, Any] | None = None,
 ) -> None:
-    """Append the branch and what a finished case said, and end the job, once. Raises LeaseLost."""
+    """Append the branch and what a finished case said, and end the job, once. Raises LeaseLost, BranchMoved."""
     with gateway.database.write() as db:
         rules.publish_update(db, job, plan, weights_sha256, metrics, figures)

@@ -27,6 +27,13 @@ def load_former(gateway: Gateway, plan: PropagatePlan) -> LabelArray | None:
     return read_labels(gateway.blobs, plan.former[0], plan.image.shape_zyx, plan.former[1])
 
 
+def report(gateway: Gateway, job: Claimed, done: int, of: int) -> None:
+    """How many of the gaps between drawn slices are bridged. Raises LeaseLost."""
+    with gateway.database.write() as db:
+        progress = {"step": done, "steps": of, "phase": "propagating", "seconds_left": None, "message": ""}
+        rules.report(db, job, progress)
+
+
 def publish(
     gateway: Gateway,
     job: Claimed,

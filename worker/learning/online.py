@@ -26,12 +26,13 @@ from worker.learning.frames import normalise, to_frame
 from worker.learning.losses import weak_loss
 from worker.learning.network import StyledNetwork
 from worker.learning.precision import autocast
-from worker.learning.readings import ImageArray, Reading, ShouldStop, never_stop
+from worker.learning.readings import ImageArray, Reading, ShouldStop, Stopped, never_stop
 from worker.learning.training import Randomness, Run, Schedule, descend
 
 Field = npt.NDArray[np.float32]
 OF_ONE_READING = 8  # slices or patches taken from each replayed reading
 MOST_SAMPLES = 64  # of the image being drawn
+AT_ONCE = 2  # samples of a step between which what a person waits for is answered
 FOREGROUND_SHARE = 0.75  # of what is taken from a reading that shows a label
 
 
@@ -124,7 +125,8 @@ def update(
     """A few steps of a copy of the branch. Nothing of `network` is trained.
 
     replay: finished readings; one by an expert named in `rows` is drawn in that row, with this adapter, any other in the branch's own, so
-    that the adapter learns what no row can say. The same arguments and seed give the same branch. Raises Stopped, Diverged.
+    that the adapter learns what no row can say. should_stop is asked between a few samples of a step. The same arguments and seed give
+    the same branch. Raises Stopped, Diverged.
     """
     randomness = Randomness.seeded(generator_seed, device)
     own = torch.zeros(len(branch.row))
@@ -143,12 +145,27 @@ def update(
         parts = [_draw(current, options.batch, randomness.order)]
         for index in torch.randint(len(past), (options.batch,), generator=randomness.order).tolist() if past else ():
             parts.append(_draw(past[index], 1, randomness.order))
-        image, truth, weight, given = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
+        *before, last = zip(
+            *(torch.split(torch.cat(tensors), AT_ONCE) for tensors in zip(*parts, strict=True)), strict=True
+        )
+        of_all = max(sum(_importance(part) for part in (*before, last)), 1e-6)
+        known = torch.zeros((), device=device)
+        for part in before:
+            loss = loss_on(part) / of_all
+            loss.backward()  # type: ignore[no-untyped-call]  # torch does not type it
+            known += loss.detach()
+            if should_stop():
+                raise Stopped("Stopped in the middle of a step.")
+        return known + loss_on(last) / of_all
+
+    def loss_on(part: tuple[Tensor, ...]) -> Tensor:
+        """The sum of what weak_loss averages."""
+        image, truth, weight, given = part
         rows_BP = torch.where(given.any(1, keepdim=True), given, style["row"])
         adapters = style["adapter"].expand(len(image), -1) if "adapter" in style else None
         with autocast(config, device, training=True):
             logits = network(image, rows_BP, adapters)
-        return weak_loss(logits, truth, weight)
+        return weak_loss(logits, truth, weight) * _importance(part)
 
     schedule = Schedule(
         options.steps, options.row_learning_rate, options.ema, rates={"adapter": options.adapter_learning_rate}
@@ -156,6 +173,11 @@ def update(
     outcome = descend(style, loss_of, schedule, Run(randomness, should_stop=should_stop))
     found = {name: tensor.cpu() for name, tensor in outcome.tensors.items()}
     return Branch(found["row"], found.get("adapter"))
+
+
+def _importance(part: tuple[Tensor, ...]) -> float:
+    """How much these samples count in a batch, as `weak_loss` weighs them."""
+    return float(part[2].flatten(1).mean(1).sum())
 
 
 def _draw(samples: _Samples, count: int, generator: torch.Generator) -> _Samples:

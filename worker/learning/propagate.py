@@ -16,15 +16,17 @@ Axis legend: N slices along the drawn axis, L labels, H W within a slice. Distan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import SimpleITK
 from scipy import ndimage, special
+
+from worker.learning.registration import followed, scaled
 
 Mask = npt.NDArray[np.bool_]
 Field = npt.NDArray[np.float32]
@@ -32,19 +34,12 @@ Drawn = Mapping[
     int, Mapping[int, Mask]
 ]  # label → slice → mask [H, W]; an empty mask says that the label ends before it
 
-MARGIN: Final = 24  # pixels around the masks within which is registered
+MARGIN: Final = 24  # pixels around the object within which is registered
 LEAST_PIECE: Final = 4  # pixels: smaller pieces do not count as a second one
 NEAR: Final = 1.5  # sums of radii within which two centroids belong to one object
 VANISHED: Final = 0.5  # of the smaller neighbour: a mixture below it has lost the shape
 SOFT: Final = (1.5, 0.35)  # tau in pixels at a drawn slice, and what each slice of distance adds
 FADE_SLICES: Final = 20.0  # lambda of the confidence
-PYRAMID: Final = ((4, 20), (2, 20), (1, 10))  # shrink, iterations
-SMALL_BOX: Final = 80  # pixels: below it one level is better than a pyramid
-SINGLE: Final = ((1, 30),)
-SMOOTH: Final = 1.5  # pixels
-
-# Slices are small: ITK's own threads wait for each other longer than they work; gaps are shared out instead.
-SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
 
 
 @dataclass(frozen=True)
@@ -69,6 +64,8 @@ class Proxy:
 
 
 class _Box(NamedTuple):
+    """A rectangle within a slice, in pixels; top and left belong to it, bottom and right do not."""
+
     top: int
     bottom: int
     left: int
@@ -76,6 +73,67 @@ class _Box(NamedTuple):
 
     def cut(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return array[..., self.top : self.bottom, self.left : self.right]
+
+    @classmethod
+    def around(cls, mask: Mask, margin: int = 0) -> _Box:
+        """The smallest that holds the mask, and so many pixels more where the slice has them. The mask must not be empty."""
+        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+        height, width = mask.shape
+        return cls(
+            max(0, int(rows[0]) - margin),
+            min(height, int(rows[-1]) + margin + 1),
+            max(0, int(columns[0]) - margin),
+            min(width, int(columns[-1]) + margin + 1),
+        )
+
+
+class Carried(NamedTuple):
+    """One label on one slice. distance, chance: within the box; away: slices to the nearest drawn one."""
+
+    label: int
+    slice: int
+    box: _Box
+    distance: Field
+    chance: Field
+    away: int
+
+
+class Gap(list[Carried]):
+    """Everything that was carried through one gap, or beyond one end."""
+
+    @property
+    def size_bytes(self) -> int:
+        """What it takes in memory."""
+        return sum(one.distance.nbytes + one.chance.nbytes for one in self)
+
+
+Remember = Callable[[Hashable, Callable[[], Gap]], Gap]
+
+
+class _Block(NamedTuple):
+    """The part of a volume that anything was drawn on or carried to: slices from `first` to before `end`."""
+
+    first: int
+    end: int
+    box: _Box
+
+    @classmethod
+    def around(cls, carried: Sequence[Carried], drawn: Drawn) -> _Block:
+        masks = {index: mask for slices in drawn.values() for index, mask in slices.items()}
+        reached = [*masks, *(one.slice for one in carried)]
+        union = np.logical_or.reduce(list(masks.values()))
+        for one in carried:
+            one.box.cut(union)[...] = True
+        return cls(min(reached), max(reached) + 1, _Box.around(union))
+
+    def cut(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Of an array [..., N, H, W]."""
+        return self.box.cut(array[..., self.first : self.end, :, :])
+
+    def at(self, index: int, box: _Box) -> tuple[int, slice, slice]:
+        """Where a box on a slice of the volume lies within the block."""
+        top, left = self.box.top, self.box.left
+        return index - self.first, slice(box.top - top, box.bottom - top), slice(box.left - left, box.right - left)
 
 
 @dataclass(frozen=True)
@@ -99,41 +157,32 @@ def propagate(
     axis: int = 0,
     register: bool = True,
     threads: int = 1,
-    on_slices: Callable[[range], None] = lambda _: None,
+    on_gap: Callable[[int, int], None] = lambda done, of: None,
+    remember: Remember = lambda _, make: make(),
 ) -> Proxy:
     """Carry drawn slices through a volume.
 
     image_DHW: values of any scale. drawn: masks over the two axes other than `axis`, in their order. spacing_mm: of D, H, W.
-    register: follow the image (the refinement) or not (the preview). on_slices: told which slices are done, as they are.
-    Labels are resolved by the largest signed distance. Never touches a drawn slice of a label. Raises InvalidDrawing.
+    register: follow the image (the refinement) or not (the preview). on_gap(done, of): told after each, in the caller's thread; what it
+    raises ends the propagation.
+    remember(key, make): may give what was made for the same key before, for this image along this axis; so only the gaps around a
+    slice that was just drawn are done again. Labels are resolved by the largest signed distance. Never touches a drawn slice of a
+    label. Raises InvalidDrawing.
     """
     image_NHW = np.moveaxis(np.asarray(image_DHW, np.float32), axis, 0)
     across_mm = float(spacing_mm[axis])
     within_mm = tuple(float(mm) for n, mm in enumerate(spacing_mm) if n != axis)
-    labels = tuple(sorted(drawn))
     _check(drawn, image_NHW.shape)
-    shape = (len(labels), *image_NHW.shape)
-    distance_LNHW = np.full(shape, -np.inf, np.float32)
-    chance_LNHW = np.zeros(shape, np.float32)
-    fade_LN = np.zeros(shape[:2], np.float32)
     carrier = _Carrier(image_NHW, drawn, across_mm, (within_mm[0], within_mm[1]), register)
 
-    def work(span: _Span) -> None:
-        for label, index, box, distance, chance, away in carrier.carry(span):
-            at = labels.index(label)
-            box.cut(distance_LNHW[at, index])[...] = distance
-            box.cut(chance_LNHW[at, index])[...] = chance
-            fade_LN[at, index] = np.exp(-away / FADE_SLICES)
-        on_slices(range(span.first, span.last + 1))
-
+    spans = carrier.spans()
+    carried: list[Carried] = []
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, carrier.spans()))
-    for at, label in enumerate(labels):
-        for index, mask in drawn[label].items():
-            distance_LNHW[at, index] = signed_distance(mask, carrier.within_mm)
-            chance_LNHW[at, index] = mask
-            fade_LN[at, index] = 1
-    return _resolve(labels, drawn, distance_LNHW, chance_LNHW, fade_LN, axis)
+        work = pool.map(lambda span: remember(carrier.key(span), lambda: carrier.carry(span)), spans)
+        for done, made in enumerate(work, start=1):
+            carried += made
+            on_gap(done, len(spans))
+    return _resolve(drawn, carried, image_NHW.shape, axis)
 
 
 def signed_distance(mask: Mask, spacing_mm: tuple[float, float]) -> Field:
@@ -162,21 +211,33 @@ def _check(drawn: Drawn, shape: tuple[int, ...]) -> None:
                 )
 
 
-def _resolve(
-    labels: tuple[int, ...], drawn: Drawn, distance_LNHW: Field, chance_LNHW: Field, fade_LN: Field, axis: int
-) -> Proxy:
+def _resolve(drawn: Drawn, carried: Sequence[Carried], shape_NHW: tuple[int, ...], axis: int) -> Proxy:
     """Each voxel to the label that is deepest inside; drawn voxels as they were drawn."""
-    best_NHW = distance_LNHW.argmax(0)
-    values = np.asarray(labels, np.uint8)
-    top_NHW = np.take_along_axis(distance_LNHW, best_NHW[None], 0)[0]
-    labels_NHW = np.where(top_NHW >= 0, values[best_NHW], 0).astype(np.uint8)
-    strongest_NHW = chance_LNHW.max(0)
-    confidence_NHW = np.abs(2 * strongest_NHW - 1) * fade_LN.max(0)[:, None, None]
+    labels = tuple(sorted(drawn))
+    block = _Block.around(carried, drawn)
+    labels_NHW, confidence_NHW = np.zeros(shape_NHW, np.uint8), np.zeros(shape_NHW, np.float32)
+    chance_LNHW = np.zeros((len(labels), *shape_NHW), np.float32)
+    fade_LN = np.zeros((len(labels), shape_NHW[0]), np.float32)
+    within = block.cut(chance_LNHW)
+    distance = np.full(within.shape, -np.inf, np.float32)
+    for one in carried:
+        at, where = labels.index(one.label), block.at(one.slice, one.box)
+        distance[at, *where], within[at, *where] = one.distance, one.chance
+        fade_LN[at, one.slice] = np.exp(-one.away / FADE_SLICES)
+    for label, slices in drawn.items():
+        for index, mask in slices.items():
+            chance_LNHW[labels.index(label), index] = mask
+            fade_LN[labels.index(label), index] = 1
+    best = distance.argmax(0)
+    is_in = np.take_along_axis(distance, best[None], 0)[0] >= 0
+    block.cut(labels_NHW)[...] = np.where(is_in, np.asarray(labels, np.uint8)[best], 0)
+    fade = fade_LN.max(0)[:, None, None]
+    confidence_NHW[...] = fade  # nobody reached for what lies outside the block
+    block.cut(confidence_NHW)[...] = np.abs(2 * within.max(0) - 1) * fade[block.first : block.end]
     for slices in drawn.values():
         for index, mask in slices.items():
             confidence_NHW[index][mask] = 1
-    whole = set.intersection(*(set(slices) for slices in drawn.values()))
-    for index in whole:
+    for index in set.intersection(*(set(slices) for slices in drawn.values())):
         confidence_NHW[index] = 1
     for label, slices in drawn.items():  # the last word, whatever another label reached for
         for index, mask in slices.items():
@@ -186,14 +247,9 @@ def _resolve(
         labels,
         np.ascontiguousarray(np.moveaxis(labels_NHW, 0, axis)),
         np.ascontiguousarray(np.moveaxis(chance_LNHW, 1, 1 + axis)),
-        np.ascontiguousarray(np.moveaxis(confidence_NHW, 0, axis), np.float32),
+        np.ascontiguousarray(np.moveaxis(confidence_NHW, 0, axis)),
         reached,
     )
-
-
-Carried = tuple[
-    int, int, _Box, Field, Field, int
-]  # label, slice, box, distance, chance, slices to the nearest drawn one
 
 
 class _Carrier:
@@ -225,14 +281,22 @@ class _Carrier:
         """Slices to which a shape goes on if it is as long as it is wide."""
         return max(1, int(_radius(mask, self.within_mm) / self.across_mm))
 
-    def carry(self, span: _Span) -> list[Carried]:
+    def key(self, span: _Span) -> Hashable:
+        """All that the span's outcome depends on beside the image, its spacing and the axis."""
+        ends = [(label, index) for label in span.labels for index in (span.first, span.last)]
+        masks = [self.drawn[label].get(index) for label, index in ends]
+        digests = [None if mask is None else hashlib.sha256(np.packbits(mask).tobytes()).digest() for mask in masks]
+        return (self.register, span, *digests)
+
+    def carry(self, span: _Span) -> Gap:
         """Every label on every slice within the span (a gap's two ends are left out)."""
         a, b = span.first, span.last
         ends = [self.drawn[label][index] for label in span.labels for index in (a, b) if index in self.drawn[label]]
-        box = _box_around(ends)
         pair = [label for label in span.labels if all(self._has(label, index) for index in (a, b))]
         single = [label for label in span.labels if label not in pair]
-        return [*self._carry_between(a, b, pair, box), *self._carry_beyond(a, b, single, box)]
+        bulge = round((b - a) * self.across_mm / self.pixel_mm / 2) if pair else 0  # of a ball between two tips
+        box = _Box.around(np.logical_or.reduce(ends), MARGIN + bulge)
+        return Gap([*self._carry_between(a, b, pair, box), *self._carry_beyond(a, b, single, box)])
 
     def _has(self, label: int, index: int) -> bool:
         return index in self.drawn[label] and bool(self.drawn[label][index].any())
@@ -245,8 +309,8 @@ class _Carrier:
             for index in (a, b)
         )
         if self.register:
-            from_a = self._warped(at_a, range(a, b), box)
-            from_b = self._warped(at_b, range(b, a, -1), box)[::-1]
+            images = scaled(box.cut(self.image_NHW[a : b + 1]))
+            from_a, from_b = followed(at_a, images[:-1]), followed(at_b, images[:0:-1])[::-1]
         made: list[Carried] = []
         for index in range(a + 1, b):
             share = (index - a) / (b - a)
@@ -257,7 +321,7 @@ class _Carrier:
                     left, right = from_a[index - a - 1][n], from_b[index - a - 1][n]
                 else:
                     left, right = self._aligned(masks, (at_a[n], at_b[n]), share)
-                made.append((label, index, box, *self._mix(left, right, share, masks, away), away))
+                made.append(Carried(label, index, box, *self._mix(left, right, share, masks, away), away))
         return made
 
     def _mix(self, left: Field, right: Field, share: float, masks: tuple[Mask, Mask], away: int) -> tuple[Field, Field]:
@@ -300,82 +364,16 @@ class _Carrier:
                 continue
             distance = signed_distance(mask, self.within_mm)
             depth, long = float(distance.max()), self._reach(mask)
-            steps = range(start, start + step * reach, step)
-            carried = self._warped(distance[None], steps, box)[:, 0] if self.register else [distance] * reach
-            for away, on in enumerate(carried, start=1):
+            ways: Sequence[Field] = [distance] * reach
+            if self.register:
+                low, high = sorted((start, start + step * reach))
+                ways = list(followed(distance[None], scaled(box.cut(self.image_NHW[low : high + 1]))[::step])[:, 0])
+            for away, on in enumerate(ways, start=1):
                 lost = depth * (1 - np.sqrt(max(0.0, 1 - (away / long) ** 2)))
                 chance = special.expit((on - lost) / ((SOFT[0] + SOFT[1] * away) * self.pixel_mm))
                 rounded = (on - lost).astype(np.float32)
-                made.append((label, start + step * away, box, rounded, chance.astype(np.float32), away))
+                made.append(Carried(label, start + step * away, box, rounded, chance.astype(np.float32), away))
         return made
-
-    def _warped(self, distance_LHW: Field, steps: range, box: _Box) -> Field:
-        """The distances [L, h, w] carried from slice to slice: result[n] lies on the slice after steps[n]."""
-        ends = steps[0], steps[-1] + steps.step
-        images = _scaled(box.cut(self.image_NHW[min(ends) : max(ends) + 1]))[:: steps.step]
-        carried = [distance_LHW]
-        for n in range(len(steps)):
-            field = displacement(fixed=images[n + 1], moving=images[n])
-            carried.append(_warp(carried[-1], field))
-        return np.stack(carried[1:])
-
-
-def displacement(fixed: Field, moving: Field) -> Field:
-    """Where each pixel of `fixed` [H, W] is found in `moving`: offsets [2, H, W] in pixels, rows first.
-
-    Fast symmetric forces demons (Vercauteren et al., NeuroImage 2009), coarse to fine on larger pictures.
-    """
-    levels = SINGLE if min(fixed.shape) < SMALL_BOX else PYRAMID
-    a, b = SimpleITK.GetImageFromArray(fixed), SimpleITK.GetImageFromArray(moving)
-    field: SimpleITK.Image | None = None
-    for shrink, iterations in levels:
-        coarse_a, coarse_b = (_shrunk(picture, shrink) for picture in (a, b))
-        demons = SimpleITK.FastSymmetricForcesDemonsRegistrationFilter()
-        demons.SetNumberOfIterations(iterations)
-        demons.SetStandardDeviations(SMOOTH)
-        start = () if field is None else (_onto(coarse_a, field),)
-        field = demons.Execute(coarse_a, coarse_b, *start)
-    assert field is not None, "there is at least one level"
-    xy = SimpleITK.GetArrayFromImage(field)
-    return np.stack([xy[..., 1], xy[..., 0]]).astype(np.float32)
-
-
-def _onto(picture: SimpleITK.Image, field: SimpleITK.Image) -> SimpleITK.Image:
-    """A displacement field on the grid of a finer picture; offsets are in pixels of the finest, so they stay as they are."""
-    kind = SimpleITK.sitkVectorFloat64
-    finer: SimpleITK.Image = SimpleITK.Resample(field, picture, SimpleITK.Transform(), SimpleITK.sitkLinear, 0.0, kind)
-    return finer
-
-
-def _shrunk(picture: SimpleITK.Image, by: int) -> SimpleITK.Image:
-    if by == 1:
-        return picture
-    smaller: SimpleITK.Image = SimpleITK.Shrink(SimpleITK.SmoothingRecursiveGaussian(picture, by / 2), [by, by])
-    return smaller
-
-
-def _warp(distance_LHW: Field, offsets_YHW: Field) -> Field:
-    """Y: offsets of rows, then of columns."""
-    at = np.indices(offsets_YHW.shape[1:], dtype=np.float32) + offsets_YHW
-    return np.stack([ndimage.map_coordinates(each, at, order=1, mode="nearest") for each in distance_LHW])
-
-
-def _scaled(image: Field) -> Field:
-    """Values from 0 to 255 between the 0.5th and the 99.5th percentile, float32: what the demons' force is tuned for."""
-    low, high = np.percentile(image, (0.5, 99.5))
-    return np.asarray(np.clip((image - low) * (255 / max(high - low, 1e-6)), 0, 255), np.float32)
-
-
-def _box_around(masks: Sequence[Mask]) -> _Box:
-    union = np.logical_or.reduce(masks)
-    rows, columns = np.flatnonzero(union.any(1)), np.flatnonzero(union.any(0))
-    height, width = union.shape
-    return _Box(
-        max(0, int(rows[0]) - MARGIN),
-        min(height, int(rows[-1]) + MARGIN + 1),
-        max(0, int(columns[0]) - MARGIN),
-        min(width, int(columns[-1]) + MARGIN + 1),
-    )
 
 
 def _is_one_piece(mask: Mask) -> bool:

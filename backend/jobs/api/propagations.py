@@ -50,13 +50,15 @@ class NetworkPartOut(BaseModel):
     """dice: points, of the network on the `slices` drawn so far, each predicted before anything learnt from it.
 
     used: it was merged into the proxy, because it does about as well there as the proxy's own left-out slices. is_branch: it has learnt within
-    sessions, else it is the live style.
+    sessions, else it is the live style; whichever did better on these slices. live_dice, branch_dice: of either, null in older answers.
     """
 
     dice: float
     slices: int
     used: bool
     is_branch: bool
+    live_dice: float | None
+    branch_dice: float | None
 
 
 class EstimateOut(BaseModel):
@@ -75,7 +77,7 @@ class EstimateOut(BaseModel):
 
 
 class PropagationOut(BaseModel):
-    """One propagation of a reading's drawn slices.
+    """One propagation of a reading's drawn slices. progress: 0-1, null before its first word (most are done before one is due).
 
     revision_id: the proxy, a revision like any other (`/revisions/{id}/slabs/{k}`; its confidence as `…/uncertainty/slabs/{k}`), null
     until the job is done and where nothing was drawn. Accept it by an edit whose source_revision_id it is. is_current: nothing
@@ -89,6 +91,7 @@ class PropagationOut(BaseModel):
     axis: Axis
     strategy: rules.Strategy
     created_at: datetime
+    progress: float | None
     revision_id: UUID | None
     is_current: bool
     drawn: list[DrawnSlicesOut]

@@ -5,6 +5,7 @@ from backend.jobs.rules.decisions import JobFailure, seconds_left
 from backend.jobs.rules.evaluation import EvaluatePlan, Evaluation, load_evaluate, newest_evaluation
 from backend.jobs.rules.online import (
     BranchFacts,
+    BranchMoved,
     ProxyFacts,
     StreamView,
     UpdatePlan,
@@ -101,6 +102,7 @@ from backend.models.rules import NewStyle, NewVersion
 
 __all__ = [
     "BranchFacts",
+    "BranchMoved",
     "Estimate",
     "Job",
     "JobMetric",

@@ -32,6 +32,12 @@ EARLY: Final = 5  # first cases of a stream, on which forgetting is measured
 AXES: Final = ("k", "j", "i")  # across the slices, as axes of an array [z, y, x]
 
 
+class BranchMoved(Conflict):
+    """Something else was learnt into this branch meanwhile; learn again from where it is now."""
+
+    code = "branch-moved"
+
+
 @dataclass(frozen=True)
 class BranchFacts:
     """A branch's file."""
@@ -140,6 +146,19 @@ def feed_streams(db: WriteSession) -> int:
 def branch_of(db: AnySession, style: StyleFacts) -> BranchFacts | None:
     """The branch that grew from a live style, as it is now."""
     return _facts(online.newest_branch(db, style.style_id))
+
+
+def slices_known(
+    db: AnySession, style: StyleFacts, segmentation_id: UUID, said: Mapping[str, Any], axis: int
+) -> frozenset[tuple[int, int]] | None:
+    """(label, slice) across `axis` on which a network was judged already or that its branch has learnt from.
+
+    said: the newest propagation's result. None where nobody can tell: another axis was drawn along, or the whole reading was learnt.
+    """
+    told = [*([said] if said else []), *online.learnt_in(db, style.style_id, segmentation_id)]
+    if any(one.get("axis") != axis for one in told):
+        return None
+    return frozenset((part["label"], index) for one in told for part in one["drawn"] for index in part["slices"])
 
 
 def load_update(db: AnySession, blobs: Blobs, job: Claimed, replay_limit: int) -> UpdatePlan:
@@ -264,16 +283,23 @@ def publish_update(
     metrics: Mapping[str, Any],
     figures: Mapping[str, Any] | None = None,
 ) -> None:
-    """Keep the branch, if one was learnt, and what a finished case said, and end the job, once. Raises LeaseLost."""
+    """Keep the branch, if one was learnt, and what a finished case said, and end the job, once.
+
+    Raises LeaseLost, and BranchMoved when another update was kept since the plan was made.
+    """
     hold(db, job)
     if not projects.load_policy(db, plan.project_id).personalise:  # switched off while this learnt
         weights_sha256 = None
     about = {"project_id": plan.project_id, "expert_id": plan.expert_id, "segmentation_id": plan.segmentation_id}
     if weights_sha256 is not None and plan.drawing is not None:
+        style = plan.drawing[1]
+        online.lock_stream(db, style.style_id)
+        if branch_of(db, style) != plan.branch:
+            raise BranchMoved
         parent_id = None if plan.branch is None else plan.branch.branch_id
         online.add_branch(
-            db, id=job.id, **about, style_id=plan.drawing[1].style_id, parent_id=parent_id, weights_sha256=weights_sha256,
-            metrics=dict(metrics),
+            db, id=job.id, **about, style_id=style.style_id, parent_id=parent_id, weights_sha256=weights_sha256,
+            metrics={**metrics, **_learnt_from(plan)},
         )  # fmt: skip
     if plan.finished is not None:
         branch_id = None if weights_sha256 is None else job.id
@@ -282,6 +308,14 @@ def publish_update(
             figures=dict(figures or {}),
         )  # fmt: skip
     finish(db, job, dict(metrics))
+
+
+def _learnt_from(plan: UpdatePlan) -> dict[str, Any]:
+    """What of a reading the branch knows from now on; nothing is said of a finished one, because that is all of it."""
+    if plan.provenance is None:
+        return {}
+    drawn = [{"label": label, "slices": slices} for label, slices in plan.provenance.slices.items()]
+    return {"axis": plan.axis, "drawn": drawn}
 
 
 def calibration(db: AnySession, project_id: UUID, expert_id: UUID) -> list[list[tuple[float, float]]]:

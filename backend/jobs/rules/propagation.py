@@ -46,13 +46,16 @@ class NextSlice:
 class NetworkPart:
     """dice: points, over the `slices` drawn so far, each predicted before it was learnt from. used: it was merged into the proxy.
 
-    is_branch: it has learnt within sessions, else it is the live style.
+    is_branch: it has learnt within sessions, else it is the live style, whichever does better on these slices. live_dice, branch_dice: of
+    either; equal before there is a branch, None in answers of earlier releases.
     """
 
     dice: float
     slices: int
     used: bool
     is_branch: bool
+    live_dice: float | None = None
+    branch_dice: float | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ class DrawnSlices:
 
 @dataclass(frozen=True)
 class PropagationView:
-    """One propagation. is_current: nothing was drawn since it began; revision_id: its proxy, None where nothing was drawn yet.
+    """One propagation. progress: how far it is, 0..1, None before its first word; is_current: nothing was drawn since it began; revision_id: its proxy, None where nothing was drawn yet.
 
     left_out_dice: of drawn slices found again from their neighbours, None with fewer than three.
     network: how well the expert's style or branch drew slices before it learnt from them, None where no network may help.
@@ -105,6 +108,7 @@ class PropagationView:
     axis: str
     strategy: Strategy
     created_at: datetime
+    progress: float | None
     revision_id: UUID | None
     is_current: bool
     drawn: list[DrawnSlices]
@@ -121,7 +125,7 @@ class PropagatePlan:
     """What a worker needs. axis: of the array [z, y, x]; former: the proxy before this one, by its blob.
 
     drawing: network and live style, None where no network may help; branch: what grew from that style. said: the former propagation's
-    result. cases: of each finished case, (expected, true) Dice points of its proxies; goal: the project's.
+    result. known: (label, slice) that says nothing new of the network, None where nobody can tell (`online.slices_known`). cases: of each finished case, (expected, true) Dice points of its proxies; goal: the project's.
     """
 
     segmentation_id: UUID
@@ -134,6 +138,7 @@ class PropagatePlan:
     drawing: tuple[VersionFacts, StyleFacts] | None
     branch: BranchFacts | None
     said: Mapping[str, Any]
+    known: frozenset[tuple[int, int]] | None
     cases: list[list[tuple[float, float]]]
     goal: float
 
@@ -193,6 +198,7 @@ def load_propagate(db: AnySession, blobs: Blobs, job: Claimed) -> PropagatePlan:
         style = style_for_reading(db, segmentation.project_id, segmentation.expert_id, patient_id)
         cases = online.calibration(db, segmentation.project_id, segmentation.expert_id)
     done = (one.result for one in store.propagations_of(db, segmentation_id) if one.state == "done")
+    said = next((result for result in done if result), {})
     policy = projects.load_policy(db, segmentation.project_id)
     return PropagatePlan(
         segmentation_id,
@@ -204,7 +210,8 @@ def load_propagate(db: AnySession, blobs: Blobs, job: Claimed) -> PropagatePlan:
         (former.labels_sha256, former.dtype) if former is not None else None,
         style,
         online.branch_of(db, style[1]) if style is not None and policy.personalise else None,
-        next((result for result in done if result), {}),
+        said,
+        None if style is None else online.slices_known(db, style[1], segmentation_id, said, axis),
         cases,
         policy.goal_dice,
     )
@@ -264,6 +271,7 @@ def _view(
         job.params["axis"],
         job.params["strategy"],
         job.created_at,
+        None if job.progress is None else job.progress["step"] / job.progress["steps"],
         None if revision_id is None else UUID(revision_id),
         result.get("edit_seq") == segmentation.edit_seq and set_back < result.get("revisions", 0),
         [DrawnSlices(**one) for one in result.get("drawn", [])],

@@ -82,6 +82,17 @@ def newest_branch(db: AnySession, style_id: UUID, before: datetime | None = None
     return db.scalar(query.order_by(OnlineBranch.created_at.desc(), OnlineBranch.id).limit(1))
 
 
+def lock_stream(db: WriteSession, style_id: UUID) -> None:
+    """Hold what grows from a live style until this transaction ends: one branch at a time is appended to it."""
+    db.execute(select(Style.id).where(Style.id == style_id).with_for_update(key_share=True))
+
+
+def learnt_in(db: AnySession, style_id: UUID, segmentation_id: UUID) -> list[dict[str, Any]]:
+    """What each update of a style's branch from one reading said of itself."""
+    mine = (OnlineBranch.style_id == style_id, OnlineBranch.segmentation_id == segmentation_id)
+    return list(db.scalars(select(OnlineBranch.metrics).where(*mine).order_by(OnlineBranch.created_at)))
+
+
 def first_learnt(db: AnySession, style_id: UUID, patient_id: UUID, but_revision: UUID) -> datetime | None:
     """When this style's branch may first have learnt from anything of a patient: in a session, or replayed since it was submitted.
 

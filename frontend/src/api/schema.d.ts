@@ -2879,7 +2879,7 @@ export interface components {
          * @description dice: points, of the network on the `slices` drawn so far, each predicted before anything learnt from it.
          *
          *     used: it was merged into the proxy, because it does about as well there as the proxy's own left-out slices. is_branch: it has learnt within
-         *     sessions, else it is the live style.
+         *     sessions, else it is the live style; whichever did better on these slices. live_dice, branch_dice: of either, null in older answers.
          */
         NetworkPartOut: {
             /** Dice */
@@ -2890,6 +2890,10 @@ export interface components {
             used: boolean;
             /** Is Branch */
             is_branch: boolean;
+            /** Live Dice */
+            live_dice: number | null;
+            /** Branch Dice */
+            branch_dice: number | null;
         };
         /**
          * NewTokenOut
@@ -3456,7 +3460,7 @@ export interface components {
         };
         /**
          * PropagationOut
-         * @description One propagation of a reading's drawn slices.
+         * @description One propagation of a reading's drawn slices. progress: 0-1, null before its first word (most are done before one is due).
          *
          *     revision_id: the proxy, a revision like any other (`/revisions/{id}/slabs/{k}`; its confidence as `…/uncertainty/slabs/{k}`), null
          *     until the job is done and where nothing was drawn. Accept it by an edit whose source_revision_id it is. is_current: nothing
@@ -3490,6 +3494,8 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /** Progress */
+            progress: number | null;
             /** Revision Id */
             revision_id: string | null;
             /** Is Current */

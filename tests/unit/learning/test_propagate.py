@@ -1,10 +1,13 @@
 """Propagation on small arrays with known truth: shapes that move, thin, branch, end; several labels; any axis; any spacing."""
 
+from collections.abc import Callable, Hashable
+
 import numpy as np
 import pytest
 from scipy import ndimage
 
-from worker.learning.propagate import InvalidDrawing, displacement, left_out, propagate, signed_distance
+from worker.learning.propagate import Gap, InvalidDrawing, left_out, propagate, signed_distance
+from worker.learning.registration import displacement
 
 UNIT = (1.0, 1.0, 1.0)
 
@@ -156,6 +159,31 @@ def test_the_same_drawing_gives_the_same_proxy_on_any_number_of_threads() -> Non
     one, two = (propagate(image, drawn, UNIT, threads=threads) for threads in (1, 2))
 
     assert (one.chance_LDHW == two.chance_LDHW).all()
+
+
+def test_only_the_gaps_beside_an_edited_slice_are_done_again_and_nothing_else_changes() -> None:
+    generator = np.random.default_rng(2)
+    image = ndimage.gaussian_filter(generator.normal(size=(13, 40, 44)), 2).astype(np.float32)
+    drawn = {1: {k: disc(40, 44, 20, 20, 5 + k / 4) for k in (2, 6, 10)}, 2: {2: disc(40, 44, 8, 8, 3)}}
+    kept: dict[Hashable, Gap] = {}
+    done: list[tuple[int, ...]] = []
+
+    def remember(key: Hashable, make: Callable[[], Gap]) -> Gap:
+        if key not in kept:
+            kept[key] = make()
+            done.append(tuple(sorted({one.slice for one in kept[key]})))
+        return kept[key]
+
+    propagate(image, drawn, UNIT, remember=remember)
+    done.clear()
+    edited = {**drawn, 1: {**drawn[1], 10: disc(40, 44, 21, 22, 8)}}
+
+    again = propagate(image, edited, UNIT, remember=remember)
+    anew = propagate(image, edited, UNIT)
+
+    assert sorted(done) == [(7, 8, 9), (11, 12)]
+    assert (again.labels_DHW == anew.labels_DHW).all()
+    assert (again.confidence_DHW == anew.confidence_DHW).all()
 
 
 def test_a_slice_that_follows_from_its_neighbours_is_found_again_and_a_surprise_is_not() -> None:

@@ -9,9 +9,11 @@ const words = t.propagation;
 export function PropagationStatus() {
   const session = useSession();
   const state = useRead((read) => read.propagation);
+  const active = useRead((read) => read.labels.find(({ value }) => value === read.view?.activeLabel));
   if (!state) return null;
   const { pending, drawn, isShown, leftOutDice, problem } = state;
-  const progress = pending ? (isShown ? words.renewing : words.pending(drawn)) : words.shown(drawn);
+  const standing = isShown ? words.renewing : words.pending(drawn);
+  const progress = pending ? `${standing}${words.share(state.progress)}` : words.shown(drawn);
   return (
     <Group
       gap={8}
@@ -29,9 +31,21 @@ export function PropagationStatus() {
         {problem ?? progress}
       </Text>
       {!pending && !problem && isShown && <Standing state={state} />}
-      <Button size="compact-xs" disabled={pending || !isShown} onClick={() => session.accept("active")}>
+      <Button size="compact-xs" disabled={pending || !isShown} onClick={() => session.acceptPropagated("all")}>
         {words.accept}
       </Button>
+      {state.labels.length > 1 && active && (
+        <Button
+          size="compact-xs"
+          variant="light"
+          disabled={pending || !isShown}
+          title={words.acceptOnlyWhy}
+          onClick={() => session.acceptPropagated("active")}
+          data-testid="accept-one-label"
+        >
+          {words.acceptOnly(active.name)}
+        </Button>
+      )}
       <Button size="compact-xs" variant="default" onClick={() => session.cancel()}>
         {words.discard}
       </Button>

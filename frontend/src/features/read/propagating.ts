@@ -31,6 +31,8 @@ export class Propagating {
   #isStale = false;
   #waitsFor: string | null = null;
   #askedAt = "";
+  /** How far the one that is waited for is. */
+  #progress: number | null = null;
   /** The tool to go back to when the preview ends. */
   #formerTool: ToolName | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -67,16 +69,20 @@ export class Propagating {
     void this.#ask(plane, "show");
   }
 
-  /** Take the proxy over as one edit, asking first where it changes what was put there since (an interpolation, say). */
-  accept(): void {
+  /**
+   * Take the proxy over as one edit, asking first where it changes what was put there since (an interpolation, say). The active
+   * label alone: what was propagated of the others stays on the screen, to be taken over or corrected next.
+   */
+  accept(scope: "active" | "all"): void {
     if (this.#shown === null || this.#isStale || this.#waitsFor !== null) {
       say(t.propagation.stillPending);
       return;
     }
-    const whole: AcceptScope = { labels: "all", mode: "replace" };
-    this.takeOver({ kind: "propagation" }, this.viewer.countOverdrawn(layerId, whole), () => {
-      if (this.viewer.acceptLayer(layerId, whole) === null) say(t.propagation.same);
-      this.discard();
+    const labels = scope === "all" ? scope : [this.viewer.state.activeLabel];
+    const taken: AcceptScope = { labels, mode: "replace" };
+    this.takeOver({ kind: "propagation" }, this.viewer.countOverdrawn(layerId, taken), () => {
+      if (this.viewer.acceptLayer(layerId, taken) === null) say(t.propagation.same);
+      if (scope === "all") this.discard();
     });
   }
 
@@ -153,11 +159,13 @@ export class Propagating {
     if (newest.state === "queued" || newest.state === "running") {
       this.#waitsFor = newest.job_id;
       this.#wish ??= "show";
+      this.#progress = newest.progress;
       if (this.#wish === "show") this.#tell({ problem: null });
       this.#timer = setTimeout(() => void this.refresh(), lookAgain_ms);
       return;
     }
     this.#waitsFor = null;
+    this.#progress = null;
     if (this.#learntMeanwhile(newest)) return;
     const isResumed = this.#newest === null && this.#wish === null;
     this.#newest = newest;
@@ -246,12 +254,14 @@ export class Propagating {
       this.show({ propagation: null });
       return;
     }
-    const drawn = new Set(this.#newest?.drawn.flatMap(({ slices }) => slices)).size;
+    const labels = this.#newest?.drawn ?? [];
+    const drawn = new Set(labels.flatMap(({ slices }) => slices)).size;
     const isShown = this.#shown !== null;
     const pending = change.problem === null && (!isShown || this.#isStale || this.#waitsFor !== null);
     const leftOutDice = this.#newest?.left_out_dice ?? null;
     const { network = null, estimate = null, is_learning: isLearning = false } = this.#newest ?? {};
-    const found = { leftOutDice, network, estimate, isLearning };
-    this.show({ propagation: { pending, drawn, isShown, ...found, problem: change.problem } });
+    const found = { labels: labels.map(({ label }) => label), leftOutDice, network, estimate, isLearning };
+    const progress = this.#progress;
+    this.show({ propagation: { pending, progress, drawn, isShown, ...found, problem: change.problem } });
   }
 }

@@ -149,14 +149,22 @@ export class ReadSession {
   /** Take the proposal for one label or for all, after a question where that changes what was drawn by hand. */
   accept(scope: "active" | "all"): void {
     if (this.opinions?.accept()) return;
-    const open = [this.#asking, this.#propagating].find((one) => one?.isOpen);
-    if (scope === "active" && open) {
-      open.accept();
+    if (scope === "active" && this.#asking?.isOpen) {
+      this.#asking.accept();
+      return;
+    }
+    if (scope === "active" && this.#propagating?.isOpen) {
+      this.acceptPropagated("all");
       return;
     }
     if (this.facts.readOnly || !useRead.getState().proposal) return;
     const voxels = this.viewer.countOverdrawn(proposalId, this.#scopeOf(scope));
     this.#takeOver({ kind: "prediction" }, voxels, () => this.takeProposal(this.#scopeOf(scope)));
+  }
+
+  /** Take over what was propagated, of the active label or of all. */
+  acceptPropagated(scope: "active" | "all"): void {
+    this.#propagating?.accept(scope);
   }
 
   /** At once, or after a question where voxels drawn by hand would change. */

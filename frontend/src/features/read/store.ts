@@ -53,8 +53,11 @@ export type AskState = {
 /** What was propagated from the drawn slices, on its way or on the screen. */
 export type PropagationState = {
   pending: boolean;
-  /** How many slices it began from. */
+  /** How far the pending one is, 0–1; null before the worker's first word. */
+  progress: number | null;
+  /** How many slices it began from, and of which labels. */
   drawn: number;
+  labels: readonly number[];
   /** A proxy lies over the image. */
   isShown: boolean;
   /** How well drawn slices are found again from their neighbours alone; null with fewer than three. */

@@ -5,6 +5,7 @@ export const propagation = {
   title: "Propagation",
   pending: (drawn: number) =>
     drawn === 0 ? "Propagating …" : `Propagating from ${plural(drawn, "slice", "slices")} …`,
+  share: (progress: number | null) => (progress === null ? "" : ` ${Math.round(100 * progress)} %`),
   shown: (drawn: number) =>
     `Propagated from ${plural(drawn, "drawn slice", "drawn slices")}; what you drew stays; faint where unsure`,
   leftOut: (dice: number) => `Drawn slices, each left out, are found again with Dice ${dice.toFixed(2)}`,
@@ -32,6 +33,8 @@ export const propagation = {
   same: "The drawing already agrees with what was propagated.",
   stillPending: "The propagation is still on its way.",
   accept: "Accept (Enter)",
+  acceptOnly: (label: string) => `Only ${label}`,
+  acceptOnlyWhy: "Takes over the label you are drawing with; what was propagated of the others waits.",
   discard: "Discard (Esc)",
   asking: "Looking for the slice to draw next …",
   noneLeft: "No slice left to propose: every slice of the object is drawn.",
