@@ -14,12 +14,13 @@ from pathlib import Path
 from benchmarks.figures import Figure, report, say
 from tests.contract.typescript import build_engine
 
-LIMITS_MS = {"polygon": 16.0, "holes": 16.0, "interpolate": 100.0, "interpolateFar": 100.0}
+LIMITS_MS = {"polygon": 16.0, "holes": 16.0, "interpolate": 100.0, "interpolateFar": 100.0, "interpolateVolume": 100.0}
 NAMES = {
     "polygon": "polygon, 400 vertices",
     "holes": "hole fill, 512×512",
     "interpolate": "interpolate 9 slices, 512×512, radius 200 to 180 voxels",
     "interpolateFar": "interpolate 9 slices, 512×512, radius 200 to 140 voxels",
+    "interpolateVolume": "preview of a propagation: every gap of 64×256×256, drawn on every eighth slice",
 }
 
 

@@ -29,6 +29,27 @@ const image: ImageInfo = {
 };
 const { axial } = computeOrientation(image).planes;
 
+/** The volume of `benchmarks.interactive --only waits`: an ellipsoid, drawn on every eighth of 64 slices of 256×256. */
+const volume: ImageInfo = {
+  ...image,
+  nx: 256,
+  ny: 256,
+  nz: 64,
+  slabDepth: 64,
+  affine: [-1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 2, 0],
+};
+
+function drawEllipsoid(board: DrawingBoard): void {
+  for (let k = 4; k <= 60; k += 8) {
+    for (let j = 0; j < volume.ny; j++) {
+      for (let i = 0; i < volume.nx; i++) {
+        const isIn = ((k - 32) / 28) ** 2 + ((j - 128) / 45) ** 2 + ((i - 120) / 55) ** 2 <= 1;
+        if (isIn) board.labels.write(i + volume.nx * (j + volume.ny * k), i, j, k, 1);
+      }
+    }
+  }
+}
+
 /** A disc with a wavy rim, hollow from `inner` of its radius on. */
 function drawDisc(board: DrawingBoard, slice: number, radius: number, inner: number): void {
   for (let j = 0; j < SIDE; j++) {
@@ -52,9 +73,14 @@ function sampleAt(i: number, j: number, slice: number): Sample {
 }
 
 /** Milliseconds of processor time of the quickest gesture, from the first press to the finished edit. */
-function time(tool: DrawingTool, prepare: (board: DrawingBoard) => void, samples: readonly Sample[]): number {
+function time(
+  tool: DrawingTool,
+  prepare: (board: DrawingBoard) => void,
+  samples: readonly Sample[],
+  info: ImageInfo = image,
+): number {
   let best = Infinity;
-  const board = new DrawingBoard(new ImageVolume(image), "uint8", makeSettings(), () => "edit");
+  const board = new DrawingBoard(new ImageVolume(info), "uint8", makeSettings(), () => "edit");
   prepare(board);
   for (let n = 0; n < REPEATS; n++) {
     const began = process.cpuUsage();
@@ -89,5 +115,6 @@ const times = {
   // Neighbours as a person draws them every tenth slice, and two that have little in common.
   interpolate: time("interpolate", (board) => drawEnds(board, 200, 180), [sampleAt(256, 256, 5)]),
   interpolateFar: time("interpolate", (board) => drawEnds(board, 200, 140), [sampleAt(256, 256, 5)]),
+  interpolateVolume: time("interpolate", drawEllipsoid, [sampleAt(120, 128, 6)], volume),
 };
 process.stdout.write(`${JSON.stringify(times)}\n`);
