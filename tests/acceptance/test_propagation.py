@@ -1,4 +1,7 @@
-"""A doctor annotates a hippocampus with real mouse strokes on three slices, propagates, follows two proposals, accepts, submits."""
+"""A doctor annotates a hippocampus with real mouse strokes on three slices, propagates, follows two proposals, accepts, submits.
+
+In between a second tab is opened and the server is started again: the session is there each time, with every slice.
+"""
 
 import re
 from pathlib import Path
@@ -91,8 +94,17 @@ def test_three_slices_by_mouse_become_a_volume(
         {"label": 1, "slices": drawn}
     ]
 
+    other_tab = page.context.new_page()
+    other_tab.goto(page.url)
+    expect(other_tab.get_by_test_id("propagation-state")).to_have_attribute("data-state", "shown", timeout=30_000)
+    other_tab.close()
+    server.stop()
+    server.start()
     page.reload()
     expect(state).to_have_attribute("data-state", "shown", timeout=30_000)
+    assert [
+        one["slices"] for one in api(page, f"/segmentations/{segmentation_id}/propagations")["items"][0]["drawn"]
+    ] == [drawn]
     view.hover()
     visited = []
     for _ in range(2):
