@@ -218,7 +218,7 @@ def test_killed_while_it_learns_the_next_worker_learns_the_same_once(
 def test_workers_killed_in_the_middle_of_a_session_leave_each_step_of_it_done_once(
     hospital: Hospital, workers: Workers, database: Database
 ) -> None:
-    """One dies while it propagates, the next while it learns: neither can have kept anything, because the table it writes to is locked."""
+    """One dies while it propagates, the next while it learns: neither can have kept anything, because what it must write to is locked."""
     _, [reading], _ = scene(hospital)
     reading.draw(block(1) | block(1, 2, 8))
     reading.draw(block(7) | block(7, 2, 8))
@@ -226,12 +226,12 @@ def test_workers_killed_in_the_middle_of_a_session_leave_each_step_of_it_done_on
     eventually("both at work", lambda: count(database, WORKING) == len(began), 120)
 
     with database.write() as db:
-        db.execute(text("LOCK TABLE revisions IN EXCLUSIVE MODE"))
+        db.execute(text("LOCK TABLE segmentations IN SHARE ROW EXCLUSIVE MODE"))
         assert post(reading).status_code == 202
         kill(workers, eventually("a propagation in hand", lambda: holder(database, "propagate"), 60))
     workers.start("interactive")
     with database.write() as db:
-        db.execute(text("LOCK TABLE online_branches IN EXCLUSIVE MODE"))
+        db.execute(text("SELECT id FROM styles FOR UPDATE"))
         kill(workers, eventually("an update in hand", lambda: holder(database, "update"), 120))
 
     eventually("what was learnt", lambda: newest(reading)["is_learning"] is False, 120)

@@ -32,7 +32,7 @@ from worker.learning.training import Randomness, Run, Schedule, descend
 Field = npt.NDArray[np.float32]
 OF_ONE_READING = 8  # slices or patches taken from each replayed reading
 MOST_SAMPLES = 64  # of the image being drawn
-AT_ONCE = 2  # samples of a step between which what a person waits for is answered
+AT_ONCE = 4  # samples of a step between which what a person waits for is answered
 FOREGROUND_SHARE = 0.75  # of what is taken from a reading that shows a label
 
 

@@ -15,9 +15,8 @@ from scipy import ndimage
 
 Field = npt.NDArray[np.float32]
 
-PYRAMID: Final = ((4, 20), (2, 10), (1, 5))  # shrink, iterations
-SMALL_BOX: Final = 80  # pixels: below it a quarter is too coarse
-SMALL: Final = ((2, 15), (1, 10))
+# From so many pixels on the shorter side: shrink and iterations of each level, so that the coarsest keeps 20 pixels.
+LEVELS: Final = ((80, ((4, 20), (2, 10), (1, 5))), (40, ((2, 15), (1, 10))), (0, ((1, 20),)))
 SMOOTH: Final = 1.0  # pixels
 
 # Slices are small: ITK's own threads wait for each other longer than they work; gaps are shared out instead.
@@ -37,7 +36,7 @@ def displacement(fixed: Field, moving: Field) -> Field:
 
     Fast symmetric forces demons (Vercauteren et al., NeuroImage 2009), coarse to fine on larger pictures.
     """
-    levels = SMALL if min(fixed.shape) < SMALL_BOX else PYRAMID
+    levels = next(levels for least, levels in LEVELS if min(fixed.shape) >= least)
     a, b = SimpleITK.GetImageFromArray(fixed), SimpleITK.GetImageFromArray(moving)
     field: SimpleITK.Image | None = None
     for shrink, iterations in levels:
