@@ -20,6 +20,7 @@ import hashlib
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -119,9 +120,8 @@ class _Block(NamedTuple):
 
     @classmethod
     def around(cls, carried: Sequence[Carried], drawn: Drawn) -> _Block:
-        masks = {index: mask for slices in drawn.values() for index, mask in slices.items()}
-        reached = [*masks, *(one.slice for one in carried)]
-        union = np.logical_or.reduce(list(masks.values()))
+        reached = [*(index for slices in drawn.values() for index in slices), *(one.slice for one in carried)]
+        union = np.logical_or.reduce([mask for slices in drawn.values() for mask in slices.values()])
         for one in carried:
             one.box.cut(union)[...] = True
         return cls(min(reached), max(reached) + 1, _Box.around(union))
@@ -178,10 +178,14 @@ def propagate(
     spans = carrier.spans()
     carried: list[Carried] = []
     with ThreadPoolExecutor(threads) as pool:
-        work = pool.map(lambda span: remember(carrier.key(span), lambda: carrier.carry(span)), spans)
-        for done, made in enumerate(work, start=1):
-            carried += made
-            on_gap(done, len(spans))
+        gaps = [pool.submit(remember, carrier.key(span), partial(carrier.carry, span)) for span in spans]
+        try:
+            for done, gap in enumerate(gaps, start=1):
+                carried += gap.result()
+                on_gap(done, len(spans))
+        finally:
+            for gap in gaps:
+                gap.cancel()
     return _resolve(drawn, carried, image_NHW.shape, axis)
 
 
