@@ -125,8 +125,8 @@ def judge(
     def mean(network_LDHW: Field, which: str) -> float:
         network_LNHW = np.moveaxis(network_LDHW, 1 + plan.axis, 1)
         found = [100 * dice(network_LNHW[at, index] >= 0.5, mask) for at, index, mask in fresh]
-        said = former.get(which)
-        return ((former["dice"] if said is None else said) * former["slices"] + sum(found)) / count
+        said = former["dice"] if former.get(which) is None else former[which]
+        return float(said * former["slices"] + sum(found)) / count
 
     live, branch = mean(networks.live_LDHW, "live_dice"), mean(networks.branch_LDHW, "branch_dice")
     is_branch = plan.branch is not None and branch >= live

@@ -186,24 +186,6 @@ def test_only_the_gaps_beside_an_edited_slice_are_done_again_and_nothing_else_ch
     assert (again.confidence_DHW == anew.confidence_DHW).all()
 
 
-def test_whoever_stops_it_waits_for_the_gaps_under_way_alone_and_they_are_kept() -> None:
-    drawn = {1: {k: disc(40, 44, 20, 20, 6) for k in range(0, 41, 4)}}
-    carried: list[Hashable] = []
-
-    def remember(key: Hashable, make: Callable[[], Gap]) -> Gap:
-        carried.append(key)
-        return make()
-
-    def stop(done: int, of: int) -> None:
-        assert (done, of) == (1, 10)
-        raise InterruptedError
-
-    with pytest.raises(InterruptedError):
-        propagate(flat(41), drawn, UNIT, remember=remember, on_gap=stop)
-
-    assert 1 <= len(carried) < 10
-
-
 def test_a_slice_that_follows_from_its_neighbours_is_found_again_and_a_surprise_is_not() -> None:
     drawn = {1: {0: disc(40, 44, 20, 14, 6), 4: disc(40, 44, 20, 18, 6), 8: disc(40, 44, 20, 22, 6)}}
     surprise = {1: {**drawn[1], 4: disc(40, 44, 32, 36, 6)}}
