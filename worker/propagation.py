@@ -118,7 +118,7 @@ def judge(
         if plan.known is not None and (label, index) not in plan.known
     ]
     former = plan.said.get("network") or {"dice": 0.0, "slices": 0}
-    count = former["slices"] + len(fresh)
+    count: int = former["slices"] + len(fresh)
     if count == 0:
         return None
 
