@@ -108,7 +108,7 @@ class Running:
 
     def _ready(self, log: Path, offset: int) -> bool:
         assert self.process is not None
-        text = log.read_text()[offset:]
+        text = log.read_bytes()[offset:].decode()
         if self.process.poll() is not None:
             raise AssertionError(f"the supervisor ended with status {self.process.returncode}:\n{text[-4000:]}")
         link = re.search(r"http://\S+/welcome#\S+", text)
