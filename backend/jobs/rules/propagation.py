@@ -96,7 +96,8 @@ class DrawnSlices:
 
 @dataclass(frozen=True)
 class PropagationView:
-    """One propagation. progress: how far it is, 0..1, None before its first word; is_current: nothing was drawn since it began; revision_id: its proxy, None where nothing was drawn yet.
+    """One propagation. progress: how far it is, 0..1, None before its first word; is_current: nothing was drawn since it began;
+    revision_id: its proxy, None where nothing was drawn yet.
 
     left_out_dice: of drawn slices found again from their neighbours, None with fewer than three.
     network: how well the expert's style or branch drew slices before it learnt from them, None where no network may help.
@@ -125,7 +126,8 @@ class PropagatePlan:
     """What a worker needs. axis: of the array [z, y, x]; former: the proxy before this one, by its blob.
 
     drawing: network and live style, None where no network may help; branch: what grew from that style. said: the former propagation's
-    result. known: (label, slice) that says nothing new of the network, None where nobody can tell (`online.slices_known`). cases: of each finished case, (expected, true) Dice points of its proxies; goal: the project's.
+    result. known: (label, slice) that says nothing new of the network, None where nobody can tell (`online.slices_known`). cases: of each
+    finished case, (expected, true) Dice points of its proxies; goal: the project's.
     """
 
     segmentation_id: UUID
