@@ -193,10 +193,10 @@ def _refuse_ended(connection: psycopg.Connection[Any], *_: object) -> None:
     `pool_pre_ping` asks each time, twice a request.
     """
     listening = select.poll()
-    listening.register(connection.fileno(), select.POLLIN)
-    if not listening.poll(0):
-        return
     try:
+        listening.register(connection.fileno(), select.POLLIN)
+        if not listening.poll(0):
+            return
         connection.execute("SELECT 1")
         connection.rollback()
     except psycopg.Error as problem:

@@ -36,6 +36,34 @@ def test_a_connection_that_ended_while_idle_is_not_used(database: Database) -> N
             assert db.scalar(text("SELECT 1")) == 1
 
 
+def test_a_connection_closed_on_our_side_is_not_used(database: Database) -> None:
+    """libpq lets go of the socket of a connection that it found broken; there is none left to listen to."""
+    with database.read() as db:
+        held = db.connection().connection.dbapi_connection
+        db.execute(text("SELECT 1"))
+    assert held is not None
+    held.close()
+
+    with database.read() as db:
+        assert db.scalar(text("SELECT 1")) == 1
+
+
+def test_one_question_leaves_the_connection_as_it_was(database: Database) -> None:
+    """The next who is given it can still take back a write, and may still write nothing where they only read."""
+    with database.ask() as db:
+        pid = db.scalar(text("SELECT pg_backend_pid()"))
+
+    with database.write() as db:
+        assert db.scalar(text("SELECT pg_backend_pid()")) == pid
+        first, second = (db.scalar(text("SELECT transaction_timestamp()")) for _ in range(2))
+    assert first == second
+    with database.read() as db:
+        assert db.execute(text("SELECT pg_backend_pid(), current_setting('transaction_read_only')")).one() == (
+            pid,
+            "on",
+        )
+
+
 def test_one_question_is_asked_without_a_transaction(database: Database) -> None:
     with database.ask() as db:
         began, now = db.execute(text("SELECT transaction_timestamp(), statement_timestamp()")).one()

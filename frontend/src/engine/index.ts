@@ -2,9 +2,9 @@
 
 export { toJournal } from "./labels/EditHistory";
 export { BadEdit, decodeRuns, encodeRuns } from "./labels/editCodec";
+export { slabLanes } from "./render/feeds";
 export { DIFFERENCE_COLOURS, heatColour } from "./render/heatColours";
 export { makeUuid } from "./render/uuid";
 export { Viewer } from "./render/Viewer";
 export { isDrawingTool } from "./tools/Toolbox";
 export type * from "./types";
-export { slabLanes } from "./volume/lanes";

@@ -56,4 +56,18 @@ describe("slabs that are never answered", () => {
       "Part 1 of 8 of a reading did not load: The server did not answer within 80 s. Leave its slices and go back to them to try again.",
     ]);
   });
+
+  it("are asked for again by a reload where the image has no other slices to go to", async () => {
+    const said: string[] = [];
+    const failing = () => Promise.reject(new Error("Status 500."));
+    const feed = feedRowRuns(new RowRuns(2, 2, 1, 1), failing, "uint8", 0, new SlabDecoder(), {
+      arrived: () => undefined,
+      failed: (sentence) => said.push(sentence),
+    });
+
+    await vi.advanceTimersByTimeAsync(10_000);
+    await feed.finished;
+
+    expect(said).toEqual(["Part 1 of 1 of a reading did not load: Status 500. Reload the page to try again."]);
+  });
 });

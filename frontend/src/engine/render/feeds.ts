@@ -4,7 +4,7 @@ import type { RowRunSlab, RowRuns } from "../labels/RowRuns";
 import type { ShareSlab, ShareVolume } from "../labels/ShareVolume";
 import type { FetchSlab, LabelType } from "../types";
 import type { ImageVolume } from "../volume/ImageVolume";
-import { slabLanes } from "../volume/lanes";
+import { Lanes } from "../volume/lanes";
 import { REACH_SLABS } from "../volume/openVolume";
 import { type SlabCache, SlabLoader } from "../volume/slabLoader";
 import type { SlabDecoder } from "../workers/SlabDecoder";
@@ -32,6 +32,9 @@ const RELOAD = "Reload the page to try again.";
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
+/** For all feeds of this page together: the other three of the browser's connections are for strokes, events and answers. */
+export const slabLanes = new Lanes(3, wait);
+
 interface Feeding<Decoded> {
   readonly fetchSlab: FetchSlab;
   readonly decode: (bytes: ArrayBuffer) => Promise<Decoded>;
@@ -49,10 +52,9 @@ interface Feeding<Decoded> {
 function startFeed<Decoded>(feeding: Feeding<Decoded>, listener: FeedListener): Feed {
   const stopping = new AbortController();
   const toSlab = (slice: number): number => Math.floor(slice / feeding.slabDepth);
+  const remedy = feeding.slabCount === 1 ? RELOAD : feeding.remedy; // there is nowhere to go from the only part
   const fail = (slab: number, reason: string): void => {
-    listener.failed(
-      `Part ${slab + 1} of ${feeding.slabCount} of ${feeding.what} did not load: ${reason} ${feeding.remedy}`,
-    );
+    listener.failed(`Part ${slab + 1} of ${feeding.slabCount} of ${feeding.what} did not load: ${reason} ${remedy}`);
   };
   let isLate = false;
   const noteLate = (error: unknown): never => {

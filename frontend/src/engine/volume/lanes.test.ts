@@ -4,9 +4,11 @@ import { feedRowRuns } from "../render/feeds";
 import { SlabDecoder } from "../workers/SlabDecoder";
 import { Lanes } from "./lanes";
 
+const never = () => new Promise<never>(() => undefined);
+
 describe("lanes", () => {
   it("take work in the order asked, and get free again when work fails", async () => {
-    const lanes = new Lanes(1);
+    const lanes = new Lanes(1, never);
     const order: string[] = [];
     const work = (name: string) => lanes.run(async () => void order.push(name));
 
@@ -18,7 +20,7 @@ describe("lanes", () => {
   });
 
   it("begin nothing while a stroke is on its way, and go on when it has arrived or failed", async () => {
-    const lanes = new Lanes(1);
+    const lanes = new Lanes(1, never);
     const order: string[] = [];
     const slab = (name: string) => lanes.run(async () => void order.push(name));
     let arrive: () => void = () => undefined;
@@ -37,6 +39,21 @@ describe("lanes", () => {
     await Promise.all([stroke, ...slabs]);
 
     expect(order).toEqual(["a", "b"]);
+  });
+
+  it("begin again though a stroke is never answered", async () => {
+    let endWait: () => void = () => undefined;
+    const lanes = new Lanes(
+      1,
+      () =>
+        new Promise((resolve) => {
+          endWait = resolve;
+        }),
+    );
+    void lanes.goAhead(never);
+    const slab = lanes.run(async () => "here");
+    endWait();
+    expect(await slab).toBe("here");
   });
 
   it("are shared by all readings that load at once, so that a stroke finds a connection", async () => {

@@ -5,11 +5,18 @@
  * nineteen others beside it asks for hundreds of slabs, so without a common limit a stroke waits behind all of them; and
  * on the server, which has fewer hands than that, beside as many as it began with.
  */
+
+/** A stroke that takes longer is large, or nobody answers it: the image need not stay black for that. */
+const AHEAD_MS = 2_000;
+
 export class Lanes {
   private readonly queue: (() => void)[] = [];
   private ahead = 0;
 
-  constructor(private free: number) {}
+  constructor(
+    private free: number,
+    private readonly wait: (ms: number) => Promise<void>,
+  ) {}
 
   /** Do this work as soon as a lane is free, first come first served; what it rejects with is passed on. */
   async run<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -25,15 +32,26 @@ export class Lanes {
     }
   }
 
-  /** Do this work at once; until it has ended, well or not, what waits for a lane goes on waiting. */
+  /** Do this work at once; until it has ended, well or not, or for AHEAD_MS, what waits for a lane goes on waiting. */
   async goAhead<Result>(work: () => Promise<Result>): Promise<Result> {
-    this.ahead += 1;
+    const letGo = this.holdBack();
+    void this.wait(AHEAD_MS).then(letGo);
     try {
       return await work();
     } finally {
+      letGo();
+    }
+  }
+
+  private holdBack(): () => void {
+    let isHolding = true;
+    this.ahead += 1;
+    return () => {
+      if (!isHolding) return;
+      isHolding = false;
       this.ahead -= 1;
       this.beginNext();
-    }
+    };
   }
 
   private beginNext(): void {
@@ -45,6 +63,3 @@ export class Lanes {
     }
   }
 }
-
-/** For all feeds of this page together: the other three of the browser's connections are for strokes, events and answers. */
-export const slabLanes = new Lanes(3);
