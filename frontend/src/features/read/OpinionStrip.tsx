@@ -69,7 +69,8 @@ export function OpinionStrip() {
 function Summary({ state }: { state: OpinionsState }) {
   const labels = useRead((read) => read.labels);
   const volume = useVolume();
-  const { pending, problem, cards, drawn, interval } = state;
+  const isFlat = useRead((read) => (read.facts?.image.nz ?? 1) === 1);
+  const { pending, problem, cards, drawn, interval, place } = state;
   if (pending)
     return (
       <Group gap={6} role="status">
@@ -84,13 +85,14 @@ function Summary({ state }: { state: OpinionsState }) {
       </Text>
     );
   const sampled = cards.filter((card) => card.probability !== null).length;
+  const pictured = place === null || isFlat ? [] : [t.opinions.pictured(place.slice + 1)];
   const spans = labels.flatMap(({ value, name }) => {
     const [low, , high] = interval[String(value)] ?? [];
     return low === undefined || high === undefined ? [] : [t.opinions.interval(name, volume(low), volume(high))];
   });
   return (
     <Text size="xs" c="dimmed" truncate title={t.opinions.hint} role="status" data-testid="opinion-summary">
-      {[t.opinions.chosenFrom(sampled, drawn), ...spans].join(" · ")}
+      {[t.opinions.chosenFrom(sampled, drawn), ...spans, ...pictured].join(" · ")}
     </Text>
   );
 }

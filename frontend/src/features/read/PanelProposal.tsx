@@ -89,7 +89,7 @@ function AcceptPart() {
   const set = (change: Partial<typeof part>) => useRead.setState({ acceptPart: { ...part, ...change } });
   const { part: words, reaches, modes } = t.read.accepting;
   return (
-    <Group gap={8} grow preventGrowOverflow={false} wrap="nowrap">
+    <Stack gap={8}>
       {!isFlat && (
         <Pick
           label={words.slices}
@@ -99,7 +99,7 @@ function AcceptPart() {
         />
       )}
       <Pick label={words.mode} value={part.mode} values={modes} onChange={(mode) => set({ mode })} />
-    </Group>
+    </Stack>
   );
 }
 

@@ -71,7 +71,7 @@ function PlaneView({ plane, alone }: { plane: Plane; alone: boolean }) {
           aria-label={viewLabel(plane, position)}
         />
         <div className={classes.viewTitle} aria-hidden>
-          {alone ? "" : t.read.planes[plane]} {hasSlices && position && `${position.index + 1} / ${position.count}`}
+          {hasSlices && t.read.planes[plane]} {hasSlices && position && `${position.index + 1} / ${position.count}`}
         </div>
         {large && <GridBadges />}
         {large && <HeatLegend />}

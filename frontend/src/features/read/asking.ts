@@ -114,7 +114,7 @@ export class Asking {
 
   #takeProposal({ runs, label, roundId }: Proposal): void {
     if (this.viewer.acceptProposal(runs, label, roundId) === null) {
-      say(t.read.nothingToAccept);
+      say(t.read.nothingToAccept.replace);
       this.withdrawAll();
       return;
     }

@@ -24,6 +24,13 @@ describe("where miniatures look", () => {
     });
   });
 
+  test("at the preferred slice where something is drawn on it", () => {
+    const opinion = runs([0, 2], [50, 9]); // slices 0 and 1
+
+    expect(placeOf([opinion], dims, "axial", 0)?.slice).toBe(0);
+    expect(placeOf([opinion], dims, "axial", 2)?.slice).toBe(1);
+  });
+
   test("a run over several rows fills them", () => {
     expect(placeOf([runs([8, 14])], dims, "axial")?.box).toEqual({ min: [0, 0, 0], max: [9, 2, 0] });
   });

@@ -2,11 +2,15 @@
 import type { Plane, Point3, Runs } from "../../engine";
 import type { MiniaturePlace } from "./store";
 
-/** The acquisition slice on which the opinions together draw most, and the box of all they draw there; null where nothing is. */
+/**
+ * The acquisition slice on which the opinions together draw most, and the box of all they draw there; null where nothing is.
+ * `preferred`: a slice taken instead where any of them draws on it.
+ */
 export function placeOf(
   opinions: readonly Runs[],
   dims: { readonly nx: number; readonly ny: number; readonly nz: number },
   plane: Plane,
+  preferred: number | null = null,
 ): MiniaturePlace | null {
   const { nx, ny, nz } = dims;
   const drawn = new Float64Array(nz);
@@ -15,7 +19,7 @@ export function placeOf(
       const slice = Math.floor(row / ny);
       drawn[slice] = (drawn[slice] as number) + last - first + 1;
     });
-  const slice = drawn.indexOf(Math.max(...drawn));
+  const slice = preferred !== null && drawn[preferred] ? preferred : drawn.indexOf(Math.max(...drawn));
   if (slice < 0 || drawn[slice] === 0) return null;
   const [min, max]: [number, number, number][] = [
     [nx, ny, slice],

@@ -7,7 +7,7 @@ import { type AcceptScope, type Dash, decodeRuns, type LayerLook, type Runs, typ
 import { say, t } from "../../ui";
 import { askedLook } from "./looks";
 import { placeOf } from "./miniatures";
-import type { OpinionCard, OpinionsState, ReadFacts, TakeOver } from "./store";
+import type { MiniaturePlace, OpinionCard, OpinionsState, ReadFacts, TakeOver } from "./store";
 
 /** Should an event be missed, the answer is looked for this often while one is pending. */
 const lookAgain_ms = 1000;
@@ -162,15 +162,18 @@ export class Opinions {
       pending: false,
       cards,
       drawn: opinions.drawn,
-      place: placeOf(
-        runs.filter((one) => one !== null),
-        this.viewer.dims,
-        this.viewer.state.planes[0] ?? "axial",
-      ),
+      place: this.#placeOf(runs.filter((one) => one !== null)),
       interval: opinions.voxel_interval,
     });
     const [first] = cards;
     if (first) this.choose(0);
+  }
+
+  /** Where miniatures look: on the slice shown where the image is held only around it. */
+  #placeOf(drawn: readonly Runs[]): MiniaturePlace | null {
+    const { planes, slices, isWhole } = this.viewer.state;
+    const plane = planes[0] ?? "axial";
+    return placeOf(drawn, this.viewer.dims, plane, isWhole ? null : slices[plane].index);
   }
 
   #addCard(one: OpinionOut, runs: Runs | null | undefined, n: number): OpinionCard {

@@ -173,7 +173,7 @@ export class Propagating {
     if (newest.state !== "done") return;
     this.#plane = this.#planeOf(newest.axis);
     this.show({ proposed: { plane: this.#plane, slices: newest.next_slices.map((one) => one.slice) } });
-    const wish = isResumed && newest.is_current ? "show" : this.#wish;
+    const wish = isResumed && newest.is_current && newest.revision_id !== null ? "show" : this.#wish;
     if (wish === "go") {
       this.#wish = null;
       if (!this.#goOn(this.#plane)) say(t.propagation.noneLeft);

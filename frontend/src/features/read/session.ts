@@ -175,7 +175,7 @@ export class ReadSession {
 
   /** The proposal over whatever is drawn: an ordinary edit, so undoable. */
   takeProposal(scope: AcceptScope): void {
-    if (this.viewer.acceptLayer(proposalId, scope) === null) say(t.read.nothingToAccept);
+    if (this.viewer.acceptLayer(proposalId, scope) === null) say(t.read.nothingToAccept[scope.mode]);
     // What was accepted is now mine; the hatching would only hide the corrections that follow.
     else if (isWhole(scope)) this.setLayerLook(proposalId, { visible: false });
   }

@@ -29,7 +29,8 @@ export const propagation = {
   goodEnough: "good enough",
   goodEnoughWhy: (goal: number) => `The lower end has reached this project's goal of ${goal.toFixed(0)}. You decide.`,
   renewing: "You drew on: propagating again …",
-  nothingDrawn: "Nothing to propagate: draw the object on one slice of this view first.",
+  nothingDrawn:
+    "Nothing to propagate: draw or correct the object by hand on one slice of this view first. Slices only accepted from a prediction do not count.",
   same: "The drawing already agrees with what was propagated.",
   stillPending: "The propagation is still on its way.",
   accept: "Accept (Enter)",

@@ -235,7 +235,11 @@ export const read = {
   },
   acceptActive: "Accept label",
   acceptKeys: "Shift+Enter accepts all labels, Enter the active one. Then correct it with the brush.",
-  nothingToAccept: "The prediction and your drawing are already the same here.",
+  nothingToAccept: {
+    replace: "The prediction and your drawing are already the same here.",
+    add: "The prediction has nothing to add to your drawing here.",
+    remove: "The prediction has nothing to remove from your drawing here.",
+  },
   newerProposal: (style: string) => `Show newer: ${style}`,
   undoDepth: (n: number) => plural(n, "step to undo", "steps to undo"),
   loadingImage: (loaded: number, count: number) => `Loading image ${Math.round((100 * loaded) / count)} %`,
