@@ -62,9 +62,6 @@ export function ProposalSection() {
           </Button>
         </Group>
         <AcceptPart />
-        <Text size="xs" c="dimmed">
-          {t.read.acceptKeys}
-        </Text>
         <OpinionsButton />
         <OpacitySlider
           label={t.read.opacity}
@@ -81,11 +78,13 @@ export function ProposalSection() {
   );
 }
 
-/** Which slices are taken over, and whether that may add, remove or both; for the buttons and for Enter. */
+/** Which slices are taken over, whether that may add, remove or both, and the keys for it; nothing where nobody draws. */
 function AcceptPart() {
   const part = useRead((state) => state.acceptPart);
   const plane = useRead((state) => state.largePlane);
   const isFlat = useRead((state) => (state.facts?.image.nz ?? 1) === 1);
+  const readOnly = useRead((state) => state.facts?.readOnly);
+  if (readOnly) return null;
   const set = (change: Partial<typeof part>) => useRead.setState({ acceptPart: { ...part, ...change } });
   const { part: words, reaches, modes } = t.read.accepting;
   return (
@@ -99,6 +98,9 @@ function AcceptPart() {
         />
       )}
       <Pick label={words.mode} value={part.mode} values={modes} onChange={(mode) => set({ mode })} />
+      <Text size="xs" c="dimmed">
+        {t.read.acceptKeys}
+      </Text>
     </Stack>
   );
 }

@@ -55,17 +55,23 @@ export function Choice<Value extends string>(props: ChoiceProps<Value>) {
       <Text size="xs" c="dimmed" aria-hidden>
         {props.label}
       </Text>
-      <Pick {...props} />
+      <Pick maw={240} {...props} />
     </Group>
   );
 }
 
-/** A choice whose values say by themselves what is chosen. */
-export function Pick<Value extends string>({ label, value, values, onChange }: ChoiceProps<Value>) {
+/** A choice whose values say by themselves what is chosen. `maw`: px, where it would be as wide as its longest label's name. */
+export function Pick<Value extends string>({
+  label,
+  value,
+  values,
+  onChange,
+  maw,
+}: ChoiceProps<Value> & { maw?: number }) {
   return (
     <NativeSelect
       size="xs"
-      maw={240} // as wide as its longest label's name otherwise, over whatever stands beside it
+      maw={maw}
       aria-label={label}
       data={values.map(([each, words]) => ({ value: each, label: words }))}
       value={value}
