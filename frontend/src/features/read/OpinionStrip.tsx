@@ -26,8 +26,9 @@ export function OpinionStrip() {
         <Text size="sm" fw={600}>
           {t.opinions.title}
         </Text>
-        <Summary state={state} />
-        <div style={{ flex: 1 }} />
+        <div className={classes.summary}>
+          <Summary state={state} />
+        </div>
         {state.cards.length > 0 && (
           <Switch
             size="xs"
@@ -69,8 +70,7 @@ export function OpinionStrip() {
 function Summary({ state }: { state: OpinionsState }) {
   const labels = useRead((read) => read.labels);
   const volume = useVolume();
-  const isFlat = useRead((read) => (read.facts?.image.nz ?? 1) === 1);
-  const { pending, problem, cards, drawn, interval, place } = state;
+  const { pending, problem, cards, drawn, interval } = state;
   if (pending)
     return (
       <Group gap={6} role="status">
@@ -85,14 +85,13 @@ function Summary({ state }: { state: OpinionsState }) {
       </Text>
     );
   const sampled = cards.filter((card) => card.probability !== null).length;
-  const pictured = place === null || isFlat ? [] : [t.opinions.pictured(place.slice + 1)];
   const spans = labels.flatMap(({ value, name }) => {
     const [low, , high] = interval[String(value)] ?? [];
     return low === undefined || high === undefined ? [] : [t.opinions.interval(name, volume(low), volume(high))];
   });
   return (
     <Text size="xs" c="dimmed" truncate title={t.opinions.hint} role="status" data-testid="opinion-summary">
-      {[t.opinions.chosenFrom(sampled, drawn), ...spans, ...pictured].join(" · ")}
+      {[t.opinions.chosenFrom(sampled, drawn), ...spans].join(" · ")}
     </Text>
   );
 }
@@ -146,7 +145,15 @@ function Miniature({ layerId, place }: { layerId: string; place: MiniaturePlace 
   useEffect(() => {
     if (canvas.current && place) viewer.drawMiniature(canvas.current, layerId, place.plane, place.slice, place.box);
   }, [viewer, layerId, place, window?.low, window?.high, loaded]);
-  return <canvas ref={canvas} className={classes.miniature} width={sharp * width_px} height={sharp * height_px} />;
+  return (
+    <canvas
+      ref={canvas}
+      className={classes.miniature}
+      title={place && viewer.dims.nz > 1 ? t.opinions.pictured(place.slice + 1) : undefined}
+      width={sharp * width_px}
+      height={sharp * height_px}
+    />
+  );
 }
 
 /** Voxels as ml, or as voxels where the image has no lengths. */

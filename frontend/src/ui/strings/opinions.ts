@@ -10,7 +10,7 @@ export const opinions = {
     shown === 1
       ? `one likely outline of ${drawn} drawn`
       : `${shown} distinct ones of ${plural(drawn, "drawn", "drawn")}`,
-  pictured: (slice: number) => `pictured on slice ${slice}`,
+  pictured: (slice: number) => `Pictured: slice ${slice}`,
   hint: "Point at one to see it, click or Enter takes it over (Ctrl+Z takes it back), V closes",
   take: "Take over (Enter)",
   close: "Close several opinions",
