@@ -6,6 +6,7 @@ import threading
 import pytest
 from sqlalchemy import text
 
+from backend import queue as bells
 from backend.blobs import Blobs
 from backend.database import Database
 from backend.jobs import rules as jobs
@@ -33,6 +34,18 @@ def test_a_message_seen_before_it_is_written_does_not_end_the_worker(settings: S
         eventually(f"message {n} to be taken", lambda message=message: not message.exists())
 
     assert worker.poll() is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_bell_hung_up_again_is_the_only_one(settings: Settings) -> None:
+    heard: list[int] = []
+    for n in range(2):
+        celery = bells.make_celery(settings)
+        queue.answer_bell(celery, lambda n=n: heard.append(n))
+        celery.finalize()
+    celery.tasks[queue.TASK]("a job")
+
+    assert heard == [1]
 
 
 def test_a_hang_up_stops_a_worker_in_order(database: Database, settings: Settings, workers: Workers) -> None:

@@ -37,7 +37,7 @@ def answer_bell(celery: Celery, ring: Callable[[], None]) -> None:
     def work(job_id: str) -> None:
         ring()
 
-    celery.task(work, name=TASK)
+    celery.task(work, name=TASK, shared=False)  # else it is a task of every Celery begun after this one, too
 
 
 def claim(gateway: Gateway, queue: str, worker: str, *, asked_for_only: bool = False) -> Claimed | None:
