@@ -89,9 +89,17 @@ function Summary({ state }: { state: OpinionsState }) {
     const [low, , high] = interval[String(value)] ?? [];
     return low === undefined || high === undefined ? [] : [t.opinions.interval(name, volume(low), volume(high))];
   });
+  const words = [t.opinions.chosenFrom(sampled, drawn), ...spans].join(" · ");
   return (
-    <Text size="xs" c="dimmed" truncate title={t.opinions.hint} role="status" data-testid="opinion-summary">
-      {[t.opinions.chosenFrom(sampled, drawn), ...spans].join(" · ")}
+    <Text
+      size="xs"
+      c="dimmed"
+      truncate
+      title={`${words}. ${t.opinions.hint}`}
+      role="status"
+      data-testid="opinion-summary"
+    >
+      {words}
     </Text>
   );
 }
