@@ -1,5 +1,6 @@
 """What the interactive worker does with each kind of job: translators between the gateway and the resident device."""
 
+import logging
 from uuid import UUID
 
 from worker import interact, online, opinions, propagation
@@ -9,6 +10,8 @@ from worker.gateway.memory import NoRoom
 from worker.gateway.predictions import PredictPlan
 from worker.gateway.queue import JobFailure
 from worker.inference import Inference
+
+log = logging.getLogger(__name__)
 
 QUEUE = "interactive"
 HANDS = 4
@@ -65,6 +68,7 @@ def take_room(held: Held, plan: PredictPlan) -> dict[UUID, JobFailure]:
             too_large[image.image_id] = problem.failure
             if len(too_large) == len(plan.images) and not plan.existing:
                 raise
+            log.warning("job %s leaves out image %s: %s", held.job.id, image.image_id, problem.failure.message)
         else:
             break
     return too_large

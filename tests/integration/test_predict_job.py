@@ -1,5 +1,6 @@
 """Predictions asked for together: what can be drawn is drawn."""
 
+import pytest
 from sqlalchemy import text
 
 from tests.hospital import Hospital
@@ -11,7 +12,9 @@ from worker.gateway import Gateway
 from worker.inference import Inference
 
 
-def test_an_image_too_large_for_the_worker_keeps_none_of_the_others_waiting(hospital: Hospital) -> None:
+def test_an_image_too_large_for_the_worker_keeps_none_of_the_others_waiting(
+    hospital: Hospital, caplog: pytest.LogCaptureFixture
+) -> None:
     """Its whole batch failed, and what failed is not asked for again by itself: sixteen cases went without a prediction."""
     state = hospital.app.state
     gateway = Gateway(state.database, state.blobs, state.settings)
@@ -38,3 +41,6 @@ def test_an_image_too_large_for_the_worker_keeps_none_of_the_others_waiting(hosp
     assert list(ended["result"]["revision_ids"]) == [drawable]
     failure = ended["result"]["failed_images"][huge]
     assert failure["code"] == "no-memory" and "4000 × 4000 × 4000 voxels" in failure["message"]
+    assert f"leaves out image {huge}: {failure['message']}" in caplog.text, (
+        "the job is done, so the health page is silent"
+    )
