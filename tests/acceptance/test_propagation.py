@@ -71,14 +71,6 @@ def test_three_slices_by_mouse_become_a_volume(
     state = page.get_by_test_id("propagation-state")
     segmentation_id = api(page, f"/assignments/{page.url.rsplit('/', 1)[1]}")["segmentation_id"]
     view.hover()
-    page.keyboard.press("Shift+N")
-    refusal = page.get_by_text("Nothing to propagate")
-    expect(refusal).to_be_visible(timeout=30_000)
-    page.reload()
-    expect(page.get_by_title(re.compile("^Proposed: slice"))).not_to_have_count(0, timeout=30_000)
-    expect(refusal).to_have_count(0)  # said to who asked, not to who opens the case
-
-    view.hover()
     glass = Glass.calibrate(page)
 
     present = np.flatnonzero(truth.any((1, 2)))
