@@ -31,6 +31,7 @@ import {
 import { type AcceptScope, type Edit, type LayerLook, type Plane, Viewer, type ViewerState } from "../../engine";
 import { say, t } from "../../ui";
 import { Asking } from "./asking";
+import { Earlier } from "./Earlier";
 import { byAuthorAndTitle, describeLayer, hideHeat } from "./layers";
 import { imageInfo, proposalLook } from "./looks";
 import { Opinions, prepareOpinions } from "./opinions";
@@ -40,11 +41,10 @@ import { revisionSlabs } from "./slabs";
 import { emptyRead, type Layer, type ReadFacts, type ReadState, type TakeOver, useRead } from "./store";
 
 const proposalId = "proposal";
-const previewId = "preview";
-const previewLook: LayerLook = { kind: "outline", colour: "#f5f5f0", dash: "dots", opacity: 1, visible: true };
 
 export class ReadSession {
   readonly viewer: Viewer;
+  readonly #earlier: Earlier;
   #reading: Reading | null = null;
   #asking: Asking | null = null;
   #propagating: Propagating | null = null;
@@ -75,6 +75,7 @@ export class ReadSession {
       onPrompt: (prompt) => this.#asking?.ask(prompt),
       onQuestion: (question) => this.#show({ question }),
     });
+    this.#earlier = new Earlier(this.viewer, (previewed) => this.#show({ previewed }));
   }
 
   /** Open a read; resolves when its image is on the way and its facts are known. `room`: bytes that the case may take. Throws an `ApiProblem`. */
@@ -304,28 +305,12 @@ export class ReadSession {
     return this.facts.assignment?.segmentation_id ?? null;
   }
 
-  /** Lay an earlier revision over the image; null takes it away. Resolves when all of it is there. */
   async preview(revision: RevisionOut | null): Promise<void> {
-    if (useRead.getState().previewed) this.viewer.removeLayer(previewId);
-    this.#show({ previewed: revision?.id ?? null });
-    if (!revision) return;
-    const { id: revisionId, dtype } = revision;
-    await this.viewer.addLayer({
-      id: previewId,
-      revisionId,
-      dtype,
-      look: previewLook,
-      fetchSlab: revisionSlabs(revisionId),
-    });
+    await this.#earlier.preview(revision);
   }
 
-  /** Make the drawing equal to an earlier revision: an ordinary edit, so undoable; nothing is taken away. */
   async restore(revision: RevisionOut): Promise<void> {
-    if (this.facts.readOnly) return;
-    if (useRead.getState().previewed !== revision.id) await this.preview(revision);
-    const edit = this.viewer.restoreLayer(previewId);
-    say(edit ? t.history.restored(revision.number) : t.history.same);
-    await this.preview(null);
+    if (!this.facts.readOnly) await this.#earlier.restore(revision);
   }
 
   // --- the model's proposal -----------------------------------------------------------------------------------------
