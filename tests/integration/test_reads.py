@@ -116,10 +116,10 @@ def test_a_first_stroke_that_meets_a_withdrawal_does_not_bring_the_read_back(
     reading = hospital.open(reader, project)
     add_edit = store.add_edit
 
-    def withdraw_first(db: Any, **values: Any) -> None:
+    def withdraw_first(*stroke: Any, **values: Any) -> None:
         asked = {"project_id": project, "expert_ids": [reader.expert_id]}
         assert hospital.admin.post("/assignments/withdrawals", asked).json() == {"withdrawn": 1}
-        add_edit(db, **values)
+        add_edit(*stroke, **values)
 
     with monkeypatch.context() as between:
         between.setattr(store, "add_edit", withdraw_first)

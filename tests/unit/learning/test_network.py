@@ -73,11 +73,13 @@ def test_a_neutral_adapter_changes_nothing_and_a_trained_one_does(name: str) -> 
     assert not torch.allclose(plain, strong)
 
 
-def test_the_resnet_has_the_rows_and_adapters_of_the_design() -> None:
-    network = build(CONFIGS["resnet18"])
+@pytest.mark.parametrize(("rank", "length"), [(4, 25_408), (2, 12_704)], ids=["the design's", "ours (decision 9)"])
+def test_the_resnet_has_the_rows_and_adapters_of_the_design(rank: int, length: int) -> None:
+    network = build(replace(CONFIGS["resnet18"], adapter_rank=rank))
 
+    assert CONFIGS["resnet18"].adapter_rank == 2
     assert network.row_length == 9_792
-    assert network.adapter_length == 25_408
+    assert network.adapter_length == length
     assert len(network.style_channels) == 27
     assert not any("Norm" in type(module).__name__ for module in network.modules())
 
