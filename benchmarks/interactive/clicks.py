@@ -22,9 +22,8 @@ from worker.learning import Case, Predictor, Reading
 from worker.learning.online import Branch, OnlineConfig, update, whole_labels
 
 BLOCKS = 4
-CLICK_MS = (
-    307.2  # from a click to its answer on the screen, median, nothing else going on: `benchmarks.asking` on two cores
-)
+# From a click to its answer on the screen, median, nothing else going on: `benchmarks.asking` on two cores, another run.
+CLICK_MS = 307.2
 SHARE = 0.5  # of it that learning may add
 PAUSE_SECONDS = 0.05
 
@@ -51,9 +50,8 @@ def main() -> int:
                 idle += [click(bench) for _ in range(clicks)]
                 with Learning(bench):
                     busy += [click(bench) for _ in range(clicks)]
-    added = [
-        percentile(busy, share) - percentile(idle, 0.5) for share in (0.5, 0.95)
-    ]  # an idle one that was disturbed does not flatter
+    # Against the idle median in both: an idle click that was disturbed does not flatter.
+    added = [percentile(busy, share) - percentile(idle, 0.5) for share in (0.5, 0.95)]
     return report("interactive-clicks", [
         Figure("a click's network, nothing else going on, median", round(percentile(idle, 0.5), 1), "ms"),
         Figure("the same during an update, median", round(percentile(busy, 0.5), 1), "ms"),

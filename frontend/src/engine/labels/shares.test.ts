@@ -1,26 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { computeOrientation, computeSteps } from "../geometry/planes";
-import type { ImageInfo } from "../types";
+import { plainImage } from "../image.fixture";
 import { SHARE_FLOOR } from "./LabelSlices";
 import { buildRowRuns, RowRuns } from "./RowRuns";
 import { buildShareSlab, ShareVolume } from "./ShareVolume";
 import { Votes } from "./Votes";
 
 const [NX, NY, NZ, DEPTH] = [13, 9, 11, 4];
-const IMAGE: ImageInfo = {
-  nx: NX,
-  ny: NY,
-  nz: NZ,
-  channels: 1,
-  slabDepth: DEPTH,
-  affine: [1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1, 0],
-  geometry: "regular",
-  sides: "known",
-  slope: 1,
-  intercept: 0,
-  windowLow: 0,
-  windowHigh: 1,
-};
+const IMAGE = plainImage({ nx: NX, ny: NY, nz: NZ, slabDepth: DEPTH, affine: [1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1, 0] });
 const PLANES = Object.values(computeOrientation(IMAGE).planes);
 
 function random(seed: number): () => number {

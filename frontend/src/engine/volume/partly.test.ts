@@ -1,27 +1,14 @@
 /** Images that a tab holds only a part of: which slabs are here, and that drawing on them is drawing on the whole. */
 import { describe, expect, it } from "vitest";
+import { plainImage } from "../image.fixture";
 import { makeLabelArray } from "../labels/editCodec";
 import { DenseLabels, PackedLabels } from "../labels/LabelStore";
-import type { ImageInfo } from "../types";
 import { ImageVolume } from "./ImageVolume";
 import { openVolume } from "./openVolume";
 import { SlabSlots } from "./SlabSlots";
 import { SlabLoader } from "./slabLoader";
 
-const INFO: ImageInfo = {
-  nx: 4,
-  ny: 3,
-  nz: 41,
-  channels: 1,
-  affine: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0],
-  geometry: "regular",
-  sides: "known",
-  slope: 1,
-  intercept: 0,
-  windowLow: 0,
-  windowHigh: 1,
-  slabDepth: 2,
-};
+const INFO = plainImage({ nx: 4, ny: 3, nz: 41, slabDepth: 2 });
 const SLICE = 12;
 /** Slices 2n and 2n + 1; the value of a voxel is its number in the volume. */
 const makeSlab = (slab: number): ArrayBuffer =>

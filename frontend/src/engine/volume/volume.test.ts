@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ImageInfo } from "../types";
+import { plainImage } from "../image.fixture";
 import { joinBytePlanes } from "./bytePlanes";
 import { ImageVolume } from "./ImageVolume";
 import { SlabLoader, type SlabPort } from "./slabLoader";
@@ -44,20 +44,7 @@ describe("the window table", () => {
   });
 });
 
-const INFO: ImageInfo = {
-  nx: 3,
-  ny: 2,
-  nz: 5,
-  channels: 1,
-  affine: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0],
-  geometry: "regular",
-  sides: "known",
-  slope: 2,
-  intercept: -10,
-  windowLow: 0,
-  windowHigh: 1,
-  slabDepth: 2,
-};
+const INFO = plainImage({ nx: 3, ny: 2, nz: 5, slabDepth: 2, slope: 2, intercept: -10 });
 
 describe("an image's voxels", () => {
   it("come back from their byte planes with their sign", () => {

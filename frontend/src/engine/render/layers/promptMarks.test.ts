@@ -1,22 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { computeOrientation } from "../../geometry/planes";
-import type { ImageInfo, Point3, PromptDrawn } from "../../types";
+import { plainImage } from "../../image.fixture";
+import type { Point3, PromptDrawn } from "../../types";
 import { markOn } from "./promptMarks";
 
-const image: ImageInfo = {
-  nx: 20,
-  ny: 20,
-  nz: 10,
-  channels: 1,
-  affine: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 2, 0],
-  geometry: "regular",
-  sides: "known",
-  slope: 1,
-  intercept: 0,
-  windowLow: 0,
-  windowHigh: 1,
-  slabDepth: 8,
-};
+const image = plainImage({ nx: 20, ny: 20, nz: 10, slabDepth: 8, affine: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 2, 0] });
 const { axial, sagittal } = computeOrientation(image).planes;
 
 function prompt(type: PromptDrawn["type"], points: readonly Point3[], isInclude = true): PromptDrawn {
