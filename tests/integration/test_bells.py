@@ -36,7 +36,7 @@ def test_a_message_seen_before_it_is_written_does_not_end_the_worker(settings: S
     assert worker.poll() is None
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::celery.exceptions.DuplicateTaskNameWarning")
 def test_a_bell_hung_up_again_is_the_only_one(settings: Settings) -> None:
     heard: list[int] = []
     for n in range(2):
