@@ -1,6 +1,7 @@
 """The audit trail: complete, chained, and out of the application's reach."""
 
 import random
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
@@ -27,11 +28,11 @@ def write_events(database: Database, number: int) -> None:
 
 
 @pytest.fixture
-def owner(database_urls: Urls) -> psycopg.Connection[tuple[object, ...]]:
+def owner(database_urls: Urls) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
     """Somebody with the owner's password: may do what the application may not, but not unnoticed."""
-    connection = psycopg.connect(database_urls.owner, autocommit=True)
-    connection.execute("ALTER TABLE audit DISABLE TRIGGER USER")
-    return connection
+    with psycopg.connect(database_urls.owner, autocommit=True) as connection:
+        connection.execute("ALTER TABLE audit DISABLE TRIGGER USER")
+        yield connection
 
 
 def test_events_of_one_transaction_are_kept_in_order_and_chained(database: Database) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,10 @@ def counts(url: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def owner(settings: Settings) -> Database:
-    return Database(settings.database_owner_url, statement_seconds=0)
+def owner(settings: Settings) -> Iterator[Database]:
+    opened = Database(settings.database_owner_url, statement_seconds=0)
+    yield opened
+    opened.close()
 
 
 def test_a_backup_restored_into_an_empty_folder_is_the_same_hospital(

@@ -1,6 +1,7 @@
 """`consilium fsck` finds each kind of damage, and nothing where there is none."""
 
 import os
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -20,8 +21,9 @@ LABEL_MAP[1, 1, 1:3] = 1
 
 
 @pytest.fixture
-def owner(database_urls: Urls) -> psycopg.Connection[Any]:
-    return psycopg.connect(database_urls.owner, autocommit=True)
+def owner(database_urls: Urls) -> Iterator[psycopg.Connection[Any]]:
+    with psycopg.connect(database_urls.owner, autocommit=True) as connection:
+        yield connection
 
 
 @pytest.fixture
