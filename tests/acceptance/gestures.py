@@ -50,10 +50,15 @@ def look_through(page: Page, plane: str, spacing_mm: tuple[float, float, float])
 
 def press_drag(page: Page, glass: Glass, places: list[tuple[float, float]]) -> None:
     """Button down at the first place, one move to each of the others, button up; one place is a click."""
-    page.mouse.move(*glass.at(*places[0]))
+    trace(page, [glass.at(*place) for place in places])
+
+
+def trace(page: Page, places: list[tuple[float, float]]) -> None:
+    """`press_drag` from point to point of the page."""
+    page.mouse.move(*places[0])
     page.mouse.down()
     for place in places[1:]:
-        page.mouse.move(*glass.at(*place))
+        page.mouse.move(*place)
     page.mouse.up()
 
 

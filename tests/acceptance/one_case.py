@@ -58,9 +58,18 @@ class OneCase:
 
 
 def make_case(
-    server: Running, admin: Client, name: str, *, blinding: str = "open", others: Mapping[str, np.ndarray] | None = None
+    server: Running,
+    admin: Client,
+    name: str,
+    *,
+    blinding: str = "open",
+    others: Mapping[str, np.ndarray] | None = None,
+    scan: bytes | None = None,
 ) -> OneCase:
-    """A project with one image for one new doctor, who has a password. others: readings [z, y, x] of it by expert, which also give its size."""
+    """A project with one image for one new doctor, who has a password.
+
+    others: readings [z, y, x] of it by expert, which also give its size. scan: another NIfTI file than the upright bright spot.
+    """
     others = others or {}
     shape_zyx = next((labels.shape for labels in others.values()), SHAPE_ZYX)
     project = admin.post("/projects", {
@@ -71,7 +80,7 @@ def make_case(
     })  # fmt: skip
     zz, yy, xx = np.indices(shape_zyx, sparse=True)
     volume = (300 * np.exp(-((yy - 24) ** 2 + (xx - 24) ** 2) / 200.0) + 10 * zz).astype(np.int16)
-    files = {"images/scan-of-somebody.nii": nifti(volume, (1.0, 1.0, 2.0))}
+    files = {"images/scan-of-somebody.nii": scan or nifti(volume, (1.0, 1.0, 2.0))}
     for expert_name, labels in others.items():
         files[f"segmentations/{expert_name}/scan-of-somebody.nii"] = nifti(labels, (1.0, 1.0, 2.0))
     admin.upload(project["id"], files, experts=bool(others))

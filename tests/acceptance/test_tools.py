@@ -1,20 +1,21 @@
 """Every tool with a real mouse and keyboard on the running server, and what the server holds afterwards.
 
-VIEWER section 15, checks 4 (every tool, read back from the server, equals the Python reference voxel for voxel) and 5 in its
-short form; two hundred random edits are `python -m benchmarks.undo --full`.
+VIEWER section 15, checks 4 (every tool, read back from the server, equals the Python reference voxel for voxel), 5 in its
+short form (two hundred random edits are `python -m benchmarks.undo --full`) and, of 10, prompts on an oblique volume.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
 from playwright.sync_api import Page
 
 from benchmarks.undo import draw_reload_undo_redo
 from tests.acceptance.conftest import Complaints
-from tests.acceptance.gestures import AXES, look_through, press_drag, read_cursor
+from tests.acceptance.gestures import AXES, look_through, press_drag, read_cursor, trace
 from tests.acceptance.one_case import SHAPE_ZYX, OneCase, make_case, open_case
 from tests.acceptance.screens import Glass
 from tests.contract.tools_reference import Gesture, perform
@@ -209,3 +210,57 @@ def test_random_edits_are_undone_and_redone_across_a_reload(
     page.wait_for_url(lambda url: url != here, timeout=30_000)
     assert case.doctor.get(f"/segmentations/{case.segmentation_id}")["state"] == "submitted"
     assert complaints.none(), complaints
+
+
+# Places of one gesture of Ask AI as shares of the view, in the order in which its key goes through them.
+PROMPTS = {
+    "point": [(0.46, 0.55)],
+    "scribble": [(0.42, 0.44), (0.5, 0.47), (0.55, 0.58)],
+    "box": [(0.43, 0.42), (0.57, 0.6)],
+    "lasso": [(0.45, 0.41), (0.58, 0.45), (0.55, 0.59), (0.44, 0.56)],
+}
+
+
+def test_prompts_name_the_voxels_under_the_mouse_on_an_oblique_left_handed_volume(
+    server: Running, admin: Client, page: Page, complaints: Complaints
+) -> None:
+    """Every voxel has a value of its own, so the cursor's value names a voxel of the file; nibabel says where it lies."""
+    turn = nibabel.eulerangles.euler2mat(*np.radians((20, 15, 10)))
+    affine = nibabel.affines.from_matvec(turn @ np.diag([-0.9, 1.2, 2.5]), [5, 6, 7])
+    values = np.random.default_rng(SEED).permutation(40 * 36 * 12).astype(np.int16).reshape(40, 36, 12)
+    scan = nibabel.Nifti1Image(values, affine)
+    assert np.linalg.det(affine) < 0
+    to_mm = nibabel.as_closest_canonical(scan).affine
+    case = make_case(server, admin, "asker", scan=scan.to_bytes())
+    open_case(page, server.url, case)
+
+    posted = []
+    for plane in AXES:
+        box = page.get_by_test_id(f"view-{plane}").bounding_box()
+        assert box is not None
+        for shape, shares in PROMPTS.items():
+            page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+            page.keyboard.press("a")
+            places = [(box["x"] + box["width"] * x, box["y"] + box["height"] * y) for x, y in shares]
+            seen = []
+            for place in places:
+                page.mouse.move(*place)
+                voxel, mm = read_cursor(page)
+                shown = int((page.get_by_test_id("cursor").text_content() or "").split(" · ")[0])
+                of_file = np.linalg.inv(affine) @ to_mm @ [*voxel, 1]
+                assert values[tuple(np.rint(of_file[:3]).astype(int))] == shown
+                seen.append((voxel, mm))
+            with page.expect_response(lambda answer: answer.url.endswith("/prompts") and answer.ok) as answered:
+                trace(page, places)
+            prompt = answered.value.request.post_data_json
+            assert (prompt["type"], prompt["slice_axis"]) == (shape, "ijk"[AXES[plane][2]])
+            assert len(prompt["points"]) == len(places)
+            for point, (voxel, mm) in zip(prompt["points"], seen, strict=True):
+                assert np.abs(np.array(point) - voxel).max() <= 0.5, f"{shape} in the {plane} view"
+                # The cursor line rounds to a tenth of a millimetre, a pointer to 1/64 voxel.
+                assert np.abs((to_mm @ [*point, 1])[:3] - mm).max() < 0.1, f"{shape} in the {plane} view"
+            posted.append(prompt)
+
+    stored = case.doctor.get(f"/segmentations/{case.segmentation_id}/prompts")["items"]
+    assert [(one["id"], one["points_ijk"]) for one in stored] == [(one["prompt_id"], one["points"]) for one in posted]
+    assert len(posted) == 12 and complaints.none(), complaints
