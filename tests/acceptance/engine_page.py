@@ -92,14 +92,13 @@ def open_phantom(
 
 
 def read_canvas(page: Page, plane: str) -> NDArray[np.uint8]:
-    """What a view shows, [y, x, RGB], in device pixels."""
+    """What a view of this page or of the reading screen shows, [y, x, RGB], in device pixels."""
     next_frame(page)
-    width, height, text = page.evaluate(READ_CANVAS, plane)
+    width, height, text = page.locator(f"#{plane}, [data-testid=view-{plane}]").evaluate(READ_CANVAS)
     return np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width, 4)[..., :3]
 
 
-READ_CANVAS = """(plane) => {
-    const canvas = document.getElementById(plane);
+READ_CANVAS = """(canvas) => {
     const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
     const parts = [];
     for (let at = 0; at < data.length; at += 32768) parts.push(String.fromCharCode(...data.subarray(at, at + 32768)));

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
+from benchmarks.viewer import SCROLL, WATCH
 from tests.acceptance.conftest import Complaints
 from tests.acceptance.engine_page import next_frame, open_phantom, served
 from tests.contract.brush_reference import ANISOTROPIC, ISOTROPIC, SHEARED, Stroke, paint, to_runs
@@ -156,3 +157,60 @@ def test_hiding_everything_changes_no_label(port: int, page: Page) -> None:
     assert hidden != shown
     assert page.locator("#axial").screenshot() == shown
     assert page.evaluate("[...viewer.countVoxels()]") == before
+
+
+# Counts the cells that layers paint; pages wait here by frames that WATCH does not count.
+COUNT = """
+window.cells = 0;
+const put = CanvasRenderingContext2D.prototype.putImageData;
+CanvasRenderingContext2D.prototype.putImageData = function (image, x, y, left, top, width = image.width, height = image.height) {
+  window.cells += width * height;
+  return put.apply(this, arguments);
+};
+"""
+SETTLE = "() => new Promise((done) => plainFrame(() => plainFrame(() => plainFrame(done))))"
+
+FORGET = f"async () => {{ await ({SETTLE})(); spent.frame.length = 0; window.cells = 0; }}"
+
+
+def count_work(page: Page, script: str, *arguments: object) -> tuple[int, int]:
+    """Animation frames of ours and cells painted, from a script's beginning until its last frame is over."""
+    page.evaluate(FORGET)
+    page.evaluate(script, *arguments)
+    page.evaluate(SETTLE)
+    frames, cells = page.evaluate("[spent.frame.length, cells]")
+    return frames, cells
+
+
+@pytest.mark.parametrize(("plane", "cells"), [("axial", 60 * 50), ("coronal", 60 * 20), ("sagittal", 50 * 20)])
+def test_a_scrolled_slice_is_painted_once_and_nothing_else(port: int, page: Page, plane: str, cells: int) -> None:
+    """VIEWER check 8 as work, which no machine is too slow for: image, drawing and heat map of one view, one frame a slice."""
+    page.add_init_script(WATCH + COUNT)
+    open_phantom(page, f"http://127.0.0.1:{port}", SIZE, LPS, experts=4, drawn=True, heat=True)
+    steps = 10
+
+    frames, painted = count_work(page, SCROLL, [plane, steps])
+    idle = count_work(page, SETTLE)
+
+    assert painted == steps * 3 * cells
+    assert frames <= steps + 1  # the last one leaves an empty frame behind
+    assert idle == (0, 0)
+
+
+def test_a_brush_paints_what_it_touches_and_not_the_slice(port: int, page: Page) -> None:
+    page.add_init_script(WATCH + COUNT)
+    open_phantom(page, f"http://127.0.0.1:{port}", SIZE, ISOTROPIC, experts=4, drawn=True, heat=True)
+    page.evaluate("viewer.setTool('brush'); viewer.setActiveLabel(2); viewer.setBrush(2)")
+    page.mouse.move(300, 440)
+    events = 20
+
+    page.evaluate(FORGET)
+    page.mouse.down()
+    for step in range(events):
+        page.mouse.move(300 + 10 * step, 440)
+    page.mouse.up()
+    page.evaluate(SETTLE)
+    frames, painted = page.evaluate("[spent.frame.length, cells]")
+
+    assert 0 < frames <= events + 2  # button down and up are events too
+    assert page.evaluate("edits[0].voxels") < painted < 0.1 * events * SIZE[0] * SIZE[1]

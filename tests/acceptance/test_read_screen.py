@@ -1,4 +1,5 @@
-"""The reading screen where something is missing (VIEWER section 15): WebGL (check 1), the right to see other readers (check 7), memory for the whole image (section 10)."""
+"""The reading screen at its limits (VIEWER section 15): without WebGL (check 1), for a blinded reader (check 7), in size (checks 8
+and 9), with less memory than the image takes (section 10), and in the pictures that leave it (check 10)."""
 
 import io
 import os
@@ -11,10 +12,14 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
+from benchmarks.reading_screen import HEAP_LIMIT_MB, open_and_close, read_heap
+from benchmarks.reading_screen import SHAPE_ZYX as MEASURED_ZYX
+from benchmarks.viewer import measure_script
 from tests.acceptance.conftest import SANDBOX, Complaints, chromium_path
+from tests.acceptance.engine_page import read_canvas
 from tests.acceptance.one_case import SHAPE_ZYX, OneCase, dot, expect_depth, make_case, open_case, predict, sign_in
 from tests.acceptance.screens import wait_saved
-from tests.running import Client, Running, running
+from tests.running import Client, Running, eventually, running
 
 SOFTWARE_GL = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
 ORANGE = np.array([0xE6, 0x9F, 0x00])
@@ -103,6 +108,70 @@ def count_orange(picture: bytes) -> int:
     bright = pixels[pixels.max(axis=1) > 60]
     hue = bright / bright.max(axis=1, keepdims=True)
     return int((np.abs(hue - ORANGE / ORANGE.max()).max(axis=1) < 0.15).sum())
+
+
+def test_a_saved_picture_is_the_view_with_the_intended_use_burnt_in(
+    server: Running, case: OneCase, page: Page, complaints: Complaints, tmp_path: Path
+) -> None:
+    open_case(page, server.url, case)
+    view = page.get_by_test_id("view-axial")
+    view.hover()  # where the brush's ring stands, which belongs to no picture
+    sent: list[str] = []
+    habits = f"{server.url}/api/v1/account/preferences"  # the size the brush was given on opening, kept by the way
+    page.on("request", lambda one: sent.append(one.url) if one.method != "GET" and one.url != habits else None)
+
+    with page.expect_download() as download:
+        page.keyboard.press("Shift+P")
+    path = tmp_path / "picture.png"
+    download.value.save_as(path)
+    page.get_by_test_id("save-state").hover()
+    canvas = read_canvas(page, "axial")
+
+    picture = np.asarray(Image.open(path).convert("RGB"))
+    tops = [top for top in range(len(picture) - len(canvas)) if np.array_equal(picture[top:][: len(canvas)], canvas)]
+    assert len(tops) == 1, "the view's own pixels, once"
+    above, below = picture[: tops[0]], picture[tops[0] + len(canvas) :]
+    banner = page.get_by_test_id("research-banner").inner_text()
+    (inked,) = np.nonzero((above > 128).any(axis=(0, 2)))
+    assert abs(np.ptp(inked) - page.evaluate(TEXT_WIDTH, banner)) < 0.03 * np.ptp(inked), (
+        "the whole statement, burnt in"
+    )
+    assert (below > 128).any() and count_orange(path.read_bytes()) > 200
+    assert re.fullmatch(r"consilium-[0-9a-f]{8}-axial-4\.png", download.value.suggested_filename)
+    assert sent == [] and complaints.none(), (sent, complaints)
+
+
+TEXT_WIDTH = """(words) => {
+  const context = document.createElement("canvas").getContext("2d");
+  context.font = "13px system-ui, sans-serif";
+  return context.measureText(words).width;
+}"""
+
+
+def test_what_a_cold_start_fetches_is_small() -> None:
+    figure = measure_script()
+
+    assert figure.holds, figure
+
+
+def test_a_case_takes_no_more_memory_than_its_voxels_may_and_gives_it_back(
+    server: Running, admin: Client, page: Page
+) -> None:
+    """The budget of the measured study, voxel for voxel, and a tenth of the volume for each time it is opened and closed."""
+    shape_zyx = (256, 128, 128)
+    reading = np.zeros(shape_zyx, np.uint8)
+    reading[100:150, 40:90, 40:90] = 1
+    case = make_case(server, admin, "often", others={f"Exp{n}": np.roll(reading, n, axis=2) for n in range(2)})
+    sign_in(page, server.url, case.name)
+    session = page.context.new_cdp_session(page)
+    _, before_mb = open_and_close(page, session, 2)  # what the first opening adds once is no leak
+    cycles = 2
+
+    opened_mb = max(open_and_close(page, session, 2)[0] for _ in range(cycles))
+
+    assert opened_mb - before_mb < HEAP_LIMIT_MB * np.prod(shape_zyx) / np.prod(MEASURED_ZYX)
+    volume_mb = 2 * np.prod(shape_zyx) / 1e6
+    eventually("memory given back", lambda: read_heap(session) - before_mb < 0.1 * cycles * volume_mb)
 
 
 @pytest.mark.parametrize("blinding", ["open", "until_all_submitted"])

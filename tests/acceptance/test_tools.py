@@ -1,4 +1,4 @@
-"""Every tool with a real mouse and keyboard on the running server, and what the server holds afterwards.
+"""Every tool and Ask AI with a real mouse and keyboard on the running server, and what the server holds afterwards.
 
 VIEWER section 15, checks 4 (every tool, read back from the server, equals the Python reference voxel for voxel), 5 in its
 short form (two hundred random edits are `python -m benchmarks.undo --full`) and, of 10, prompts on an oblique volume.
@@ -11,13 +11,14 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from benchmarks.undo import draw_reload_undo_redo
 from tests.acceptance.conftest import Complaints
+from tests.acceptance.engine_page import read_canvas
 from tests.acceptance.gestures import AXES, look_through, press_drag, read_cursor, trace
 from tests.acceptance.one_case import SHAPE_ZYX, OneCase, make_case, open_case
-from tests.acceptance.screens import Glass
+from tests.acceptance.screens import Glass, wait_saved
 from tests.contract.tools_reference import Gesture, perform
 from tests.running import Client, Running, eventually, running
 
@@ -210,6 +211,53 @@ def test_random_edits_are_undone_and_redone_across_a_reload(
     page.wait_for_url(lambda url: url != here, timeout=30_000)
     assert case.doctor.get(f"/segmentations/{case.segmentation_id}")["state"] == "submitted"
     assert complaints.none(), complaints
+
+
+def test_a_click_is_answered_survives_a_reload_and_enter_accepts_it(
+    server: Running, admin: Client, page: Page, complaints: Complaints
+) -> None:
+    case = make_case(server, admin, "click")
+    open_case(page, server.url, case)
+    box = page.get_by_test_id("view-axial").bounding_box()
+    assert box is not None
+    middle = (box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    prompts = f"/segmentations/{case.segmentation_id}/prompts"
+    state = page.get_by_test_id("ask-state")
+
+    page.keyboard.press("a")
+    page.mouse.click(*middle)
+    expect(state).to_be_visible()
+    expect(state).to_have_attribute("data-state", "answered")
+    first = case.doctor.get(prompts)["proposal"]
+    assert first["voxels"] > 0 and count_marks(page) > 50
+    for name in ("Accept (Enter)", "Take last back (Ctrl+Z)", "Withdraw (Esc)"):
+        expect(page.get_by_role("button", name=name)).to_be_in_viewport(ratio=1)
+    page.mouse.click(middle[0] + 40, middle[1] + 40, button="right")
+    eventually("two prompts", lambda: len(case.doctor.get(prompts)["items"]) == 2)
+    expect(state).to_have_attribute("data-state", "answered")
+    page.keyboard.press("Control+z")
+    eventually("the former answer", lambda: case.doctor.get(prompts)["proposal"] == first)
+
+    habits = "/account/preferences"
+    eventually("the tool is remembered", lambda: case.doctor.get(habits)["habits"].get("tool") == "ask")
+    page.reload()
+    expect(state).to_have_attribute("data-state", "answered")
+    expect(page.get_by_role("button", name="Ask AI")).to_have_attribute("aria-pressed", "true")
+    assert count_marks(page) > 50
+    page.keyboard.press("Enter")
+    expect(state).to_have_count(0)
+    wait_saved(page)
+
+    assert count_marks(page) == 0
+    assert [one["state"] for one in case.doctor.get(prompts)["items"]] == ["settled", "withdrawn"]
+    assert [edit["tool"] for edit in case.edits()] == ["ask"]
+    assert int((case.labels() == first["label"]).sum()) == first["voxels"]
+    assert complaints.none(), complaints
+
+
+def count_marks(page: Page) -> int:
+    """Pixels of the large view in the colour of a mark that includes."""
+    return int((read_canvas(page, "axial") == (74, 222, 128)).all(axis=2).sum())
 
 
 # Places of one gesture of Ask AI as shares of the view, in the order in which its key goes through them.

@@ -317,11 +317,25 @@ export interface ViewerOptions {
   readonly onQuestion?: (question: Question) => void;
 }
 
+/** Words burnt into a picture; `colour`: of a square before them. */
+export interface CaptionMark {
+  readonly words: string;
+  readonly colour?: string;
+}
+
+/** Above the picture one sentence, below it rows of words, all of them wrapped to its width. */
+export interface Caption {
+  readonly above: string;
+  readonly below: readonly (readonly CaptionMark[])[];
+}
+
 export interface ViewHandle {
   readonly plane: Plane;
   /** fit the slice into the canvas again */
   reset(): void;
   zoomBy(factor: number): void;
+  /** What is shown now in the screen's own pixels, without the brush cursor, as PNG. Rejects where the browser has no memory for it. */
+  takePicture(caption: Caption): Promise<Blob>;
   detach(): void;
 }
 

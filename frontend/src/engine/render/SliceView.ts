@@ -21,7 +21,7 @@ import {
 } from "../geometry/viewTransform";
 import type { LabelSlices } from "../labels/LabelSlices";
 import type { Sample, Sketch } from "../tools/Gesture";
-import type { Plane, Point3 } from "../types";
+import type { Caption, Plane, Point3 } from "../types";
 import { getContext } from "./canvas";
 import { ActiveLayer } from "./layers/ActiveLayer";
 import { CONFIDENCE_OPACITY, ConfidenceLayer } from "./layers/ConfidenceLayer";
@@ -40,6 +40,7 @@ import { ImageLayer } from "./layers/ImageLayer";
 import { drawPromptMark, markOn } from "./layers/promptMarks";
 import { ReferenceLayers } from "./layers/ReferenceLayers";
 import { drawSketch } from "./layers/sketch";
+import { makePicture } from "./picture";
 import { findSlice, type Scene } from "./Scene";
 import type { FrameScheduler } from "./scheduler";
 
@@ -261,6 +262,16 @@ export class SliceView {
     if (!scene.isHidden) this.drawOverlays(slice);
     this.drawFurniture();
     context.restore();
+  }
+
+  takePicture(caption: Caption): Promise<Blob> {
+    const { cursor } = this;
+    this.cursor = null;
+    this.invalidate();
+    this.paint();
+    const picture = makePicture(this.canvas, this.ratio, caption);
+    this.moveCursor(cursor);
+    return picture;
   }
 
   private updateActive(slice: number): void {

@@ -142,6 +142,7 @@ export class Viewer extends LayerViewer implements ViewerDoor {
       plane,
       reset: () => view.reset(),
       zoomBy: (factor) => view.zoom(factor),
+      takePicture: (caption) => view.takePicture(caption),
       detach: () => this.detach(view),
     };
   }

@@ -1,7 +1,7 @@
 /** The reading screen: opens the read named in the address, shows it, submits it, opens the next. */
 import { ActionIcon, Badge, Button, Group, Text, Tooltip } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
-import { ArrowLeft, History, Keyboard } from "lucide-react";
+import { ArrowLeft, Camera, History, Keyboard } from "lucide-react";
 import { useCallback, useEffect, useState } from "react";
 import { Link, useNavigate, useParams } from "react-router";
 import { asProblem, preferencesQuery } from "../../api";
@@ -15,6 +15,7 @@ import { LargeFill } from "./LargeFill";
 import { MergeNote } from "./Notes";
 import { OpinionStrip } from "./OpinionStrip";
 import { Panel } from "./Panel";
+import { savePicture } from "./picture";
 import { Questions } from "./Questions";
 import classes from "./read.module.css";
 import { SessionContext } from "./SessionContext";
@@ -24,7 +25,7 @@ import { emptyRead, useRead } from "./store";
 import { ToolOptions } from "./ToolOptions";
 import { ToolRail } from "./ToolRail";
 import { Tour } from "./Tour";
-import { useCommands } from "./useCommands";
+import { useCommands, useKeyHint } from "./useCommands";
 import { useHabits } from "./useHabits";
 import { View3dButton } from "./View3dButton";
 import { Views } from "./Views";
@@ -176,6 +177,7 @@ function TopBar({ session, onSubmit, onReopened }: TopBarProps) {
       <div style={{ flex: 1 }} />
       <WindowOptions />
       <View3dButton />
+      <PictureButton />
       <AboutImage image={image} />
       <Tooltip label={t.history.open}>
         <ActionIcon
@@ -208,5 +210,16 @@ function TopBar({ session, onSubmit, onReopened }: TopBarProps) {
         </Tooltip>
       )}
     </header>
+  );
+}
+
+function PictureButton() {
+  const keys = useKeyHint("picture");
+  return (
+    <Tooltip label={keys ? `${t.read.picture.save} (${keys})` : t.read.picture.save}>
+      <ActionIcon variant="subtle" color="gray" aria-label={t.read.picture.save} onClick={() => void savePicture()}>
+        <Camera size={18} />
+      </ActionIcon>
+    </Tooltip>
   );
 }

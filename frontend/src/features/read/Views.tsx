@@ -6,6 +6,7 @@ import { useShallow } from "zustand/react/shallow";
 import { isDrawingTool, type Plane, type ViewHandle } from "../../engine";
 import { t } from "../../ui";
 import { HeatLegend } from "./HeatLegend";
+import { gridRemark } from "./looks";
 import classes from "./read.module.css";
 import { useSession } from "./SessionContext";
 import { SliceBar } from "./SliceBar";
@@ -105,11 +106,8 @@ function viewLabel(plane: Plane, position: { index: number; count: number } | un
 
 /** Says when the image is not what a doctor assumes: only partly here, sides nobody wrote down, a grid tilted, sheared, uneven or without millimetres. */
 function GridBadges() {
-  const tilt = useRead((state) => state.view?.tiltDegrees ?? 0);
-  const geometry = useRead((state) => state.facts?.image.geometry);
+  const words = useRead(({ view, facts }) => facts && gridRemark(facts.image, view?.tiltDegrees ?? 0));
   const sides = useRead((state) => state.facts?.image.sides ?? "known");
-  const words =
-    geometry && geometry !== "regular" ? t.read.geometry[geometry] : tilt > 5 ? t.read.tilted(Math.round(tilt)) : null;
   const isWhole = useRead((state) => state.view?.isWhole ?? true);
   if (!words && sides === "known" && isWhole) return null;
   return (

@@ -4,7 +4,7 @@ import { ChevronDown } from "lucide-react";
 import { t } from "../../ui";
 import { useSession } from "./SessionContext";
 import { useRead } from "./store";
-import { presetsOf } from "./windows";
+import { presetsOf, shownBound } from "./windows";
 
 export function WindowOptions() {
   const session = useSession();
@@ -43,7 +43,7 @@ export function WindowOptions() {
 }
 
 function Bound({ label, value, onChange }: { label: string; value: number; onChange: (value: number) => void }) {
-  const shown = Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3));
+  const shown = shownBound(value);
   return (
     <NumberInput
       size="xs"

@@ -37,7 +37,8 @@ export type Command =
   | { do: "opacity"; by: number }
   | { do: "preset"; index: number }
   | { do: "move"; right: number; down: number }
-  | { do: "tool-at-crosshair" | "reset" | "maximise" | "undo" | "redo" | "cancel" | "save" | "submit" | "shortcuts" }
+  | { do: "tool-at-crosshair" | "reset" | "maximise" | "undo" | "redo" | "cancel" }
+  | { do: "picture" | "save" | "submit" | "shortcuts" }
   | { do: "accept"; scope: "active" | "all" };
 
 export type CommandEntry = {
@@ -141,6 +142,7 @@ export const commands = [
   ...crosshairMoves("crosshair10", "Ctrl+Shift+", 10),
   { id: "tool-at-crosshair", command: { do: "tool-at-crosshair" }, keys: ["Shift+Space"], group: "views" },
 
+  { id: "picture", command: { do: "picture" }, keys: ["Shift+P"], group: "case" },
   { id: "save", command: { do: "save" }, keys: ["Ctrl+S"], group: "case" },
   { id: "submit", command: { do: "submit" }, keys: ["Ctrl+Enter"], group: "case" },
   { id: "shortcuts", command: { do: "shortcuts" }, keys: ["?"], group: "case" },

@@ -2,7 +2,7 @@
 
 import type { ImageOut } from "../../api";
 import type { Dash, ImageInfo, LayerLook } from "../../engine";
-import { okabeIto } from "../../ui";
+import { okabeIto, t } from "../../ui";
 
 const dashes: readonly Dash[] = ["solid", "long", "dots", "dash-dot"];
 
@@ -74,4 +74,10 @@ export function voxelVolume_mm3(image: Pick<ImageOut, "affine" | "geometry">): n
   if (image.geometry === "irregular" || image.geometry === "uncalibrated") return null;
   const [a = 0, b = 0, c = 0, , d = 0, e = 0, f = 0, , g = 0, h = 0, i = 0] = image.affine;
   return Math.abs(a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g));
+}
+
+/** How the grid differs from the upright one that a reader assumes; null where it does not. */
+export function gridRemark({ geometry }: Pick<ImageOut, "geometry">, tiltDegrees: number): string | null {
+  if (geometry !== "regular") return t.read.geometry[geometry];
+  return tiltDegrees > 5 ? t.read.tilted(Math.round(tiltDegrees)) : null;
 }

@@ -5,6 +5,7 @@ import { say, t } from "../../ui";
 import { saveWords } from "./BottomBar";
 import type { Command } from "./commands";
 import { toggleHeat } from "./layers";
+import { savePicture } from "./picture";
 import type { ReadSession } from "./session";
 import { type ReadState, useRead } from "./store";
 import { handles } from "./Views";
@@ -84,6 +85,7 @@ const handlers: Handlers = {
   undo: ({ session }) => session.undo(),
   redo: ({ session }) => session.redo(),
   cancel: ({ session }) => session.cancel(),
+  picture: () => void savePicture(),
   save: ({ session }) => void saveNow(session),
   submit: ({ submit }) => submit(),
   shortcuts: () => useRead.setState({ sheetOpen: true }),

@@ -34,3 +34,8 @@ export function presetsOf(image: Shown): Preset[] {
     full,
   ].filter((preset) => preset.high > preset.low);
 }
+
+/** An end of the window as a person reads it. */
+export function shownBound(value: number): number {
+  return Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3));
+}

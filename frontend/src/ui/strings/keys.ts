@@ -89,6 +89,7 @@ export const keys = {
     "crosshair10-up": "Crosshair up, ten voxels",
     "crosshair10-down": "Crosshair down, ten voxels",
     "tool-at-crosshair": "Tool down or up at the crosshair",
+    picture: "Save a picture of the view",
     save: "Say whether all is saved",
     submit: "Submit and open the next",
     shortcuts: "The list of shortcuts",

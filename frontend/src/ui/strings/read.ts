@@ -261,6 +261,12 @@ export const read = {
       ? "This reading was set to another revision in another window; here it is."
       : `This reading was set to another revision in another window. Your ${plural(waiting, "unsent stroke is", "unsent strokes are")} on top of it.`,
   showPlace: "Show",
+  picture: {
+    save: "Save picture",
+    saved: (name: string) => `${name} is saved by your browser, with the statement of intended use in it.`,
+    window: (low: number, high: number, unit: string) => `Window ${low} to ${high}${unit && ` ${unit}`}`,
+    heat: { uncertainty: "Uncertainty", disagreement: "Disagreement of the readings", difference: "Difference" },
+  },
   lookOnly: "Looking only",
   backToProject: "Back to the project's images",
   leftUnsaved: (why: string) => `The case you left has strokes the server refused: ${why}`,
