@@ -10,11 +10,12 @@ import contextlib
 import logging
 import select
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any, NewType
+from typing import Annotated, Any, NewType, TypeVar
 
 import psycopg
+from anyio import CancelScope, CapacityLimiter, to_thread
 from fastapi import Depends, Request
 from sqlalchemy import MetaData, create_engine, event, exc, text
 from sqlalchemy.engine import make_url
@@ -41,9 +42,12 @@ class Base(DeclarativeBase):
     metadata = metadata
 
 
+SESSION = "-c timezone=UTC -c default_transaction_read_only=on"  # of every connection of the pool
+
 ReadSession = NewType("ReadSession", Session)
 WriteSession = NewType("WriteSession", Session)
 AnySession = ReadSession | WriteSession
+Opened = TypeVar("Opened")
 
 
 @dataclass(frozen=True)
@@ -85,10 +89,10 @@ class Database:
             pool_timeout=pool_wait_seconds,
             pool_recycle=1800,
             hide_parameters=True,
-            connect_args={"options": f"{options} -c timezone=UTC", "connect_timeout": 3, "prepare_threshold": 3},
+            connect_args={"options": f"{options} {SESSION}", "connect_timeout": 3, "prepare_threshold": 3},
         )
         event.listen(self.engine, "checkout", _refuse_ended)
-        self._write = sessionmaker(self.engine, expire_on_commit=False)
+        self._write = sessionmaker(self.engine.execution_options(postgresql_readonly=False), expire_on_commit=False)
         self._read = sessionmaker(self.engine.execution_options(postgresql_readonly=True), expire_on_commit=False)
         self._ask = sessionmaker(self.engine.execution_options(isolation_level="AUTOCOMMIT"), expire_on_commit=False)
 
@@ -105,7 +109,10 @@ class Database:
 
     @contextlib.contextmanager
     def ask(self) -> Iterator[ReadSession]:
-        """For one question that stands alone: no transaction around it, so no BEGIN and COMMIT on their way, which are two thirds of its time."""
+        """For one question that stands alone: no transaction around it, so no BEGIN and COMMIT on their way, which are two thirds of its time.
+
+        PostgreSQL refuses a write in it too: what does not say BEGIN READ WRITE, as `write` alone does, only reads.
+        """
         with self._ask() as session:
             yield ReadSession(session)
 
@@ -219,13 +226,34 @@ def of_request(request: Request) -> Database:
     return database
 
 
-def _reads(request: Request) -> Iterator[ReadSession]:
-    with of_request(request).read() as db:
+@contextlib.asynccontextmanager
+async def _of_the_request(transaction: contextlib.AbstractContextManager[Opened]) -> AsyncIterator[Opened]:
+    """Begin at once, for a session that is lazy waits for nothing; end in a thread, for a commit waits for the disk.
+
+    That thread is not of the pool: all of those may be waiting for the connection that this one gives back.
+    """
+    opened = transaction.__enter__()
+    try:
+        yield opened
+    except BaseException as problem:
+        with CancelScope(shield=True):
+            await in_thread(transaction.__exit__, type(problem), problem, problem.__traceback__)
+        raise
+    await in_thread(transaction.__exit__, None, None, None)
+
+
+async def in_thread(work: Callable[..., Any], *arguments: Any) -> None:
+    """Do the last work of a transaction in a thread that is always free."""
+    await to_thread.run_sync(work, *arguments, limiter=CapacityLimiter(1))
+
+
+async def _reads(request: Request) -> AsyncIterator[ReadSession]:
+    async with _of_the_request(of_request(request).read()) as db:
         yield db
 
 
-def _writes(request: Request) -> Iterator[WriteSession]:
-    with of_request(request).write() as db:
+async def _writes(request: Request) -> AsyncIterator[WriteSession]:
+    async with _of_the_request(of_request(request).write()) as db:
         yield db
 
 

@@ -18,9 +18,15 @@ def test_a_statement_read_often_is_planned_no_more(database: Database) -> None:
     assert any("FROM users" in statement for statement in prepared)
 
 
-def test_a_read_can_write_nothing(database: Database) -> None:
-    with pytest.raises(exc.InternalError, match="read-only"), database.read() as db:
-        db.execute(text("UPDATE users SET name = name"))
+@pytest.mark.parametrize("before", ["nothing", "read", "ask", "write"])
+def test_neither_a_read_nor_one_question_can_write(database: Database, before: str) -> None:
+    """Whatever its connection was used for last."""
+    for enter in (database.read, database.ask):
+        if before != "nothing":
+            with getattr(database, before)() as db:
+                db.execute(text("SELECT 1"))
+        with pytest.raises(exc.InternalError, match="read-only"), enter() as db:
+            db.execute(text("UPDATE users SET name = name"))
 
 
 def test_a_connection_that_ended_while_idle_is_not_used(database: Database) -> None:
