@@ -56,16 +56,34 @@ class Sight:
 @functools.cache
 def visible() -> ColumnElement[bool]:
     """The predicate itself; whoever uses it directly executes with a sight's `params`."""
-    own = Segmentation.expert_id.in_(_own_experts())
+    own = _own()
     unblinded = _unblinded()
     seen = or_(
-        and_(own, Segmentation.author.in_(("expert", "proxy"))),
+        _drawn_by_oneself(),
         and_(own, Segmentation.author == "model", _prefill(), or_(unblinded, ~_learned_from_others())),
         and_(~own, unblinded, or_(_blinding() == "open", Segmentation.state == "submitted")),
         and_(Segmentation.expert_id.is_(None), unblinded),
     )
     private = and_(Segmentation.author == "proxy", ~own)
-    return and_(_member(), or_(ONLY.is_(None), Segmentation.project_id == ONLY), seen, ~private)
+    return and_(_within_bounds(), seen, ~private)
+
+
+@functools.cache
+def of_oneself() -> ColumnElement[bool]:
+    """The part of `visible` that asks for no policy, and so takes a fifth of its time: one's own readings. Executed with the same `params`."""
+    return and_(_within_bounds(), _drawn_by_oneself())
+
+
+def _within_bounds() -> ColumnElement[bool]:
+    return and_(_member(), or_(ONLY.is_(None), Segmentation.project_id == ONLY))
+
+
+def _own() -> ColumnElement[bool]:
+    return Segmentation.expert_id.in_(_own_experts())
+
+
+def _drawn_by_oneself() -> ColumnElement[bool]:
+    return and_(_own(), Segmentation.author.in_(("expert", "proxy")))
 
 
 def _own_experts() -> Any:
