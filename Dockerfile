@@ -65,5 +65,5 @@ COPY backend backend
 USER 10001:10001
 EXPOSE 8000
 # The client's address comes from the socket unless CONSILIUM_TRUSTED_PROXIES names the proxy; uvicorn decides nothing.
-CMD ["uvicorn", "backend.app:create_app", "--factory", "--host", "0.0.0.0", "--port", "8000", \
+CMD ["uvicorn", "backend.app:application", "--factory", "--host", "0.0.0.0", "--port", "8000", \
      "--no-proxy-headers", "--no-server-header", "--no-access-log", "--timeout-graceful-shutdown", "5"]

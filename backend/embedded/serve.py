@@ -9,7 +9,7 @@ import sys
 
 import uvicorn
 
-from backend.app import create_app
+from backend.app import application
 
 
 def main(arguments: list[str]) -> None:
@@ -21,7 +21,7 @@ def main(arguments: list[str]) -> None:
         os.close(go)
     # The client's address comes from the socket: `app` alone decides which proxies are believed.
     config = uvicorn.Config(
-        create_app,
+        application,
         factory=True,
         proxy_headers=False,
         server_header=False,

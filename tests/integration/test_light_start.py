@@ -23,7 +23,7 @@ class Refuse(importlib.abc.MetaPathFinder):
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Refuse())
 import uvicorn
-uvicorn.run("backend.app:create_app", factory=True, port=int(sys.argv[1]), log_config=None, access_log=False)
+uvicorn.run("backend.app:application", factory=True, port=int(sys.argv[1]), log_config=None, access_log=False)
 """
 
 SWALLOWED = """

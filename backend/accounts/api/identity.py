@@ -12,7 +12,7 @@ Fails closed: a bearer header is the only credential looked at when there is one
 """
 
 import hashlib
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from starlette.datastructures import FormData, UploadFile
 
 from backend.accounts import rules
 from backend.accounts.rules import Actor, Answer, Caller, Policy
-from backend.database import Writes, of_request
+from backend.database import Writes, in_thread, of_request
 from backend.errors import Forbidden, Unauthenticated
 from backend.settings import Settings
 
@@ -140,27 +140,27 @@ async def _enforce(request: Request, actor: OptionalActor) -> None:
         raise Forbidden(f"This token lacks the scope {declared.scope!r}.")
 
 
-def _run_once(
+async def _run_once(
     request: Request,
     db: Writes,
     actor: OptionalActor,
     idempotency_key: Annotated[
         str | None, Header(max_length=200, description="Send the same key to try again safely.")
     ] = None,
-) -> Iterator[None]:
+) -> AsyncIterator[None]:
     """With an Idempotency-Key: claim it first, keep the answer last, all in the route's own transaction."""
     if idempotency_key is None or actor is None or actor.user_id is None:
         yield
         return
     key = (actor.user_id, f"{request.method} {request.url.path}", idempotency_key)
-    answer = rules.claim_key(db, *key, getattr(request.state, "body_sha256", ""))
+    answer = await run_in_threadpool(rules.claim_key, db, *key, getattr(request.state, "body_sha256", ""))
     if answer is not None:
         raise Replay(answer)
     yield
     response: Response | None = getattr(request.state, "response", None)
     shown_once = _declared(request).kind in _SECRETIVE
     if response is not None and response.status_code < 300 and isinstance(response.body, bytes) and not shown_once:
-        rules.keep_answer(db, *key, Answer(response.status_code, response.body.decode()))
+        await in_thread(rules.keep_answer, db, *key, Answer(response.status_code, response.body.decode()))
 
 
 async def _receive_form(request: Request) -> None:
