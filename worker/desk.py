@@ -119,7 +119,7 @@ class Desk:
                 self.ring()  # this bell was heard in vain
 
     def _take(self) -> Held | None:
-        """The next job. The last free hand takes only what a person asked for: no batch of predictions keeps a prompt waiting."""
+        """The next job. The last free hand takes only what a person waits for: no batch of predictions keeps a prompt waiting."""
         with self._taking:
             is_last = len(self._hands) > 1 and len(self._in_hand()) == len(self._hands) - 1
             job = queue.claim(self.gateway, self.queue, self.name, asked_for_only=is_last)

@@ -179,9 +179,11 @@ class Inference:
         count: int,
         most_experts: int,
         seed: int,
+        *,
+        is_urgent: bool,
     ) -> "Future[Opinions]":
         """What the own style draws, what the first `most_experts` of these styles draw, and `count` samples between all of them."""
-        request = self._request(version, own_sha256, image, True)
+        request = self._request(version, own_sha256, image, is_urgent)
         own = request.case
         styles = [self._style(sha256) for sha256 in style_sha256s]
         rows = torch.stack([style["row"] for style in styles])
@@ -232,11 +234,11 @@ class Inference:
             return [self._urgent.popleft()] if first.question is not None else self._take(first.weights_sha256)
 
     def _ask(self, request: Request, question: Callable[[Predictor], Any]) -> "Future[Any]":
-        """Somebody waits for this one: next, and alone."""
+        """Alone, and next where somebody waits for it."""
         request.question = question
         with self._changed:
             self.courtesy.ask()
-            self._urgent.append(request)
+            (self._urgent if request.is_urgent else self._patient).append(request)
             self._changed.notify_all()
         return request.answer
 

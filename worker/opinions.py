@@ -33,7 +33,7 @@ def answer(gateway: Gateway, inference: Inference, held: Held) -> None:
     held.until_end.enter_context(memory.room(needed, plan.image, "Drawing several opinions of"))
     drawn = inference.plausible(
         plan.version, plan.own.weights_sha256, [plan.styles[expert] for expert in experts], plan.image,
-        count, MOST_EXPERTS, SEED,
+        count, MOST_EXPERTS, SEED, is_urgent=held.job.is_waited_for,
     ).result()  # fmt: skip
     values = plan.label_values
     samples_are_experts = drawn.samples is None

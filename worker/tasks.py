@@ -22,10 +22,11 @@ def handlers(gateway: Gateway, inference: Inference) -> dict[str, Handler]:
 
     def predict(held: Held) -> None:
         plan = predictions.load_plan(gateway, held.job)
-        urgent = held.job.owner_id is not None
         too_large = take_room(held, plan)
         waiting = {
-            image.image_id: inference.predict(plan.version, plan.style.weights_sha256, image, is_urgent=urgent)
+            image.image_id: inference.predict(
+                plan.version, plan.style.weights_sha256, image, is_urgent=held.job.is_waited_for
+            )
             for image in plan.images
             if image.image_id not in too_large
         }

@@ -116,6 +116,44 @@ def test_what_a_person_asked_for_comes_before_what_the_scheduler_asked_for(datab
     assert claimed(database, "interactive").id == asked
 
 
+def test_what_a_page_asks_ahead_of_its_reader_yields_to_what_somebody_waits_for(database: Database) -> None:
+    eager, patient = make_user(database, "eager"), make_user(database, "patient")
+    with database.write() as db:
+        ahead = rules.add_job(db, "opinions", project_id=None, owner=eager, params={"ahead": True}).id
+        waited_for = rules.add_job(db, "predict", project_id=None, owner=patient).id
+        last_hand = rules.claim(db, "interactive", "a test", 30, asked_for_only=True)
+        nothing = rules.claim(db, "interactive", "a test", 30, asked_for_only=True)
+
+    assert last_hand is not None and (last_hand.id, last_hand.is_waited_for) == (waited_for, True)
+    assert nothing is None
+    taken = claimed(database, "interactive")
+    assert (taken.id, taken.is_waited_for) == (ahead, False)
+
+
+def test_what_nobody_waits_for_is_served_by_age(database: Database) -> None:
+    """Neither the scheduler's work nor a page's can keep the other waiting for ever."""
+    person = make_user(database, "person")
+    made = [queue_job(database, "predict")]
+    with database.write() as db:
+        made.append(rules.add_job(db, "opinions", project_id=None, owner=person, params={"ahead": True}).id)
+    made.append(queue_job(database, "predict"))
+
+    assert [claimed(database, "interactive").id for _ in made] == made
+
+
+def test_work_done_ahead_is_not_held_against_who_waits_later(database: Database) -> None:
+    first, second = make_user(database, "first"), make_user(database, "second")
+    with database.write() as db:
+        rules.add_job(db, "opinions", project_id=None, owner=first, params={"ahead": True})
+    claimed(database, "interactive")
+    wanted = []
+    for person in (first, second):
+        with database.write() as db:
+            wanted.append(rules.add_job(db, "predict", project_id=None, owner=person).id)
+
+    assert [claimed(database, "interactive").id for _ in wanted] == wanted
+
+
 def test_a_newcomer_need_not_wait_for_all_jobs_of_somebody_else(database: Database) -> None:
     busy, newcomer = make_user(database, "busy"), make_user(database, "newcomer")
     with database.write() as db:

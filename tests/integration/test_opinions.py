@@ -11,6 +11,8 @@ import torch
 from sqlalchemy import text
 
 from backend.imaging import labels as codec
+from backend.jobs import rules as jobs
+from backend.jobs.rules import Claimed
 from backend.models import rules as models
 from backend.models.rules import NewStyle, NewVersion
 from tests.hospital import SHAPE_ZYX, Hospital, Person, Reading
@@ -110,6 +112,27 @@ def test_what_cannot_be_answered_is_refused_in_words(hospital: Hospital) -> None
     assert [answer.status_code for answer in answers] == [409, 403, 409]
     for answer, words in zip(answers, ["run a pretrain job first", "prefill: never", "reopen"], strict=True):
         assert words in answer.json()["detail"]
+
+
+def test_opinions_made_ahead_are_in_their_turn_once_their_reader_asks(hospital: Hospital) -> None:
+    (reading, _), (elsewhere, _) = scene(hospital), scene(hospital)
+
+    def what_somebody_waits_for() -> Claimed | None:
+        with hospital.app.state.database.write() as db:
+            return jobs.claim(db, "interactive", "the last free hand", 30, asked_for_only=True)
+
+    reading.person.post(path(reading) + "?ahead=true")
+    elsewhere.person.post(path(elsewhere) + "?ahead=true")
+    before = what_somebody_waits_for()
+    again = reading.person.post(path(reading) + "?ahead=true")
+    still = what_somebody_waits_for()
+    asked = reading.person.post(path(reading))
+
+    assert (before, still) == (None, None)
+    assert asked.json() == again.json() == {"pending": True, "failure": None, "opinions": None}
+    taken = what_somebody_waits_for()
+    assert taken is not None and taken.params == {"segmentation_id": reading.segmentation_id}
+    assert what_somebody_waits_for() is None
 
 
 def test_a_question_that_waits_is_not_asked_twice(hospital: Hospital) -> None:

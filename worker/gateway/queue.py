@@ -41,7 +41,7 @@ def answer_bell(celery: Celery, ring: Callable[[], None]) -> None:
 
 
 def claim(gateway: Gateway, queue: str, worker: str, *, asked_for_only: bool = False) -> Claimed | None:
-    """Take the next job of a queue, or None. asked_for_only: what a person asked for, nothing the scheduler did."""
+    """Take the next job of a queue, or None. asked_for_only: what a person waits for."""
     with gateway.database.write() as db:
         return rules.claim(db, queue, worker, gateway.settings.job_lease_seconds, asked_for_only=asked_for_only)
 

@@ -4,10 +4,10 @@ Asked with POST, computed by a job whose end arrives as a `job` event, read with
 tool `opinion`; undo is an edit like any other.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from fastapi import status
+from fastapi import Query, status
 from pydantic import BaseModel
 
 from backend.accounts.api import CurrentActor, Router, policy
@@ -74,9 +74,16 @@ class OpinionPageOut(BaseModel):
     status_code=status.HTTP_202_ACCEPTED,
     openapi_extra=policy("opinion:create"),
 )
-def ask_opinions(db: Writes, actor: CurrentActor, segmentation_id: UUID) -> rules.OpinionPage:
+def ask_opinions(
+    db: Writes,
+    actor: CurrentActor,
+    segmentation_id: UUID,
+    ahead: Annotated[
+        bool, Query(description="Nobody waits for them yet: whatever somebody waits for goes first.")
+    ] = False,
+) -> rules.OpinionPage:
     """Ask for several opinions on your own draft; 403 in a blinded project. Asking again costs nothing while an answer holds."""
-    return rules.ask_opinions(db, actor, segmentation_id)
+    return rules.ask_opinions(db, actor, segmentation_id, ahead=ahead)
 
 
 @router.get("/{segmentation_id}/opinions", response_model=OpinionPageOut, openapi_extra=policy("opinion:read"))

@@ -20,6 +20,7 @@ from backend.jobs.store import Job, learning
 from backend.jobs.store import queue as store
 from backend.models import rules as models
 from backend.projects import rules as projects
+from backend.queue import ring_after_commit
 from backend.segmentations import store as segmentations
 from backend.segmentations.rules.sight import load_seen
 
@@ -48,9 +49,10 @@ class OpinionPlan:
     names: dict[UUID, str]
 
 
-def ask_opinions(db: WriteSession, actor: Actor, segmentation_id: UUID) -> OpinionPage:
+def ask_opinions(db: WriteSession, actor: Actor, segmentation_id: UUID, *, ahead: bool = False) -> OpinionPage:
     """Ask for several opinions on the actor's own draft; what is on its way or still holds is not asked for again.
 
+    ahead: nobody waits for them yet, so what others wait for goes first; asked for again without it, they are in their turn.
     Raises Forbidden in a blinded project or one without predictions, Conflict on a submitted reading and without a live style.
     """
     row = _load(db, actor, "create", segmentation_id)
@@ -61,6 +63,8 @@ def ask_opinions(db: WriteSession, actor: Actor, segmentation_id: UUID) -> Opini
         raise Conflict("This reading is submitted; reopen it to go on drawing.")
     newest = _newest_job(db, segmentation_id)
     if newest is not None and newest.state in PENDING:
+        if not ahead and (hurried := store.hurry(db, newest.id)) is not None:
+            ring_after_commit(db, hurried.id, hurried.queue)  # the last free hand may have passed it over
         return _page(db, segmentation_id)
     _, patient_id = learning.images(db, [about.image_id])[0]
     drawing = style_for_reading(db, about.project_id, about.expert_id, patient_id)
@@ -68,7 +72,7 @@ def ask_opinions(db: WriteSession, actor: Actor, segmentation_id: UUID) -> Opini
         raise Conflict("No style is live for this expert yet; run a pretrain job first.")
     found = segmentations.newest_opinions(db, segmentation_id)
     if found is None or found.style_id != drawing[1].style_id:
-        params = {"segmentation_id": str(segmentation_id)}
+        params = {"segmentation_id": str(segmentation_id), **({store.AHEAD: True} if ahead else {})}
         add_job(db, "opinions", project_id=about.project_id, expert_id=about.expert_id, owner=actor, params=params)
     return _page(db, segmentation_id)
 

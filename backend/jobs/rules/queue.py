@@ -39,6 +39,11 @@ class Claimed:
     owner_id: UUID | None
     params: Mapping[str, Any]
 
+    @property
+    def is_waited_for(self) -> bool:
+        """A person asked for it, and not merely their page, ahead of them."""
+        return self.owner_id is not None and store.AHEAD not in self.params
+
 
 def of(job: Job) -> Claimed:
     """What a worker needs of a job's row."""
@@ -52,7 +57,7 @@ def claim(
 ) -> Claimed | None:
     """Take the next job of a queue, or None. A job whose owner may no longer sign in is cancelled, not run.
 
-    asked_for_only: what a person asked for, nothing the scheduler did.
+    asked_for_only: what a person waits for, nothing the scheduler or somebody's page asked for.
     """
     while (job := store.claim_next(db, queue, worker, lease_seconds, asked_for_only=asked_for_only)) is not None:
         if may_run(db, job):

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Interval, and_, case, cast, delete, func, select, true, tuple_, update
+from sqlalchemy import ColumnElement, Interval, and_, case, cast, delete, func, not_, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from backend.database import AnySession, WriteSession
@@ -16,6 +16,9 @@ from backend.jobs.store.tables import Job, JobMetric, WorkerHeartbeat
 
 # Any constant does, as long as nothing else of ours locks with it: "jobs" in ASCII.
 TICK_LOCK = 0x6A6F6273
+
+# A parameter of what a page asks for before its reader does.
+AHEAD = "ahead"
 
 # Jobs that tell how one reading goes on: hidden wherever that reading is.
 OF_ONE_READING = ("interact", "propagate", "opinions", "update")
@@ -31,6 +34,11 @@ def fence(job_id: UUID, attempt: int) -> ColumnElement[bool]:
     return and_(Job.id == job_id, Job.attempt == attempt, Job.state == "running")
 
 
+def is_waited_for() -> ColumnElement[bool]:
+    """A person asked for it, and not merely their page, ahead of them."""
+    return and_(Job.owner_id.is_not(None), not_(Job.params.has_key(AHEAD)))
+
+
 def add(db: WriteSession, values: Mapping[str, Any]) -> Job:
     """Append a queued job."""
     return db.scalars(insert(Job).values(dict(values)).returning(Job)).one()
@@ -39,22 +47,23 @@ def add(db: WriteSession, values: Mapping[str, Any]) -> Job:
 def claim_next(
     db: WriteSession, queue: str, worker: str, lease_seconds: float, *, asked_for_only: bool = False
 ) -> Job | None:
-    """Take the next waiting job of a queue under a new attempt, or None. asked_for_only: none that the scheduler asked for.
+    """Take the next waiting job of a queue under a new attempt, or None. asked_for_only: none that nobody waits for.
 
-    Order: what a person asked for before what the scheduler asked for; then the owner served longest ago, so that
-    500 predictions of one user do not hold up another's first; then age.
+    Order: what a person waits for before what the scheduler or somebody's page asked for; of the former the owner served
+    longest ago first, so that 500 predictions of one user do not hold up another's first; then age.
     """
+    waited_for = is_waited_for()
     served = (  # of the last hour alone, found by index: what was served earlier no longer matters
         select(Job.owner_id, func.max(Job.started_at).label("last"))
-        .where(Job.queue == queue, Job.owner_id.is_not(None), Job.updated_at > func.now() - seconds(3600))
+        .where(Job.queue == queue, waited_for, Job.updated_at > func.now() - seconds(3600))
         .group_by(Job.owner_id)
         .subquery()
     )
     chosen = (
         select(Job.id)
         .outerjoin(served, served.c.owner_id == Job.owner_id)
-        .where(Job.state == "queued", Job.queue == queue, Job.owner_id.is_not(None) if asked_for_only else true())
-        .order_by(Job.owner_id.is_(None), served.c.last.asc().nulls_first(), Job.created_at, Job.id)
+        .where(Job.state == "queued", Job.queue == queue, waited_for if asked_for_only else true())
+        .order_by(waited_for.desc(), case((waited_for, served.c.last)).asc().nulls_first(), Job.created_at, Job.id)
         .limit(1)
         .with_for_update(skip_locked=True, of=Job)
         .scalar_subquery()
@@ -115,6 +124,17 @@ def fail(db: WriteSession, job_id: UUID, attempt: int, error: Mapping[str, Any])
 def end_cancelled(db: WriteSession, job_id: UUID, attempt: int) -> Job | None:
     """Fenced; the worker has let go of a job whose cancel was asked for."""
     return _write(db, job_id, attempt, state="cancelled", finished_at=func.now(), lease_until=None)
+
+
+def hurry(db: WriteSession, job_id: UUID) -> Job | None:
+    """Somebody waits now for what was asked ahead of them; None where it no longer waits itself."""
+    return db.scalars(
+        update(Job)
+        .where(Job.id == job_id, Job.state == "queued", Job.params.has_key(AHEAD))
+        .values(params=Job.params.delete_path([AHEAD]), updated_at=func.now())
+        .returning(Job)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    ).one_or_none()
 
 
 def requeue(db: WriteSession, job_id: UUID, attempt: int, *, lost: int = 0, retries: int = 0) -> Job | None:

@@ -250,8 +250,13 @@ export const listOpenPrompts = (segmentationId: string) =>
   );
 
 /** Ask for several opinions on one's own draft; answers with where they stand. Nothing is computed twice. */
-export const askOpinions = (segmentationId: string) =>
-  body(api.POST("/api/v1/segmentations/{segmentation_id}/opinions", { params: segmentation(segmentationId) }));
+/** `ahead`: nobody waits for them yet, so whatever somebody waits for goes first. */
+export const askOpinions = (segmentationId: string, ahead = false) =>
+  body(
+    api.POST("/api/v1/segmentations/{segmentation_id}/opinions", {
+      params: { ...segmentation(segmentationId), query: { ahead } },
+    }),
+  );
 
 export const loadOpinions = (segmentationId: string) =>
   body(api.GET("/api/v1/segmentations/{segmentation_id}/opinions", { params: segmentation(segmentationId) }));

@@ -7662,7 +7662,10 @@ export interface operations {
     };
     ask_opinions: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Nobody waits for them yet: whatever somebody waits for goes first. */
+                ahead?: boolean;
+            };
             header?: {
                 /** @description Send the same key to try again safely. */
                 "idempotency-key"?: string | null;

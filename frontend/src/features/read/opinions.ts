@@ -29,12 +29,12 @@ const nothing: OpinionsState = {
 
 /**
  * Have a single slice's answer made beside its prediction, so that the strip opens with it; a volume's costs too much to make
- * unasked. A refusal is lost here: the strip asks again, and says what the server said.
+ * unasked. It yields to what anybody waits for. A refusal is lost here: the strip asks again, and says what the server said.
  */
 export function prepareOpinions({ assignment, image, project, readOnly }: ReadFacts): void {
   const isAllowed = !readOnly && project.policy.blinding === "open" && project.policy.prefill !== "never";
   if (isAllowed && image.nz === 1 && assignment?.segmentation_id)
-    askOpinions(assignment.segmentation_id).catch(() => undefined);
+    askOpinions(assignment.segmentation_id, true).catch(() => undefined);
 }
 
 export class Opinions {
