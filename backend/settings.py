@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     threads: int = Field(
         0, ge=0, description="Threads for the workers' mathematics; 0: all cores, but for training all but one."
     )
+    training_processes: int = Field(
+        0, ge=0, description="Processes that share one pretraining; 0: one for each GPU, one where there is none."
+    )
     personalise_after: int = Field(5, ge=1, description="Submitted readings before an expert's first personalisation.")
     personalise_every: int = Field(3, ge=1, description="New submitted readings before each later one.")
     personalise_quiet_seconds: float = Field(60, ge=0, description="Quiet time after a submission before training.")

@@ -6,25 +6,22 @@ supervisor renews the lease. SIGTERM: checkpoint and stop. SIGKILL: the next att
 Exit codes are for the log alone: the job's row says what happened.
 """
 
-import contextlib
-import ctypes
 import json
 import logging
 import os
 import shutil
-import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
-from types import FrameType
 from typing import Final
 from uuid import UUID
 
 import torch
 
+from worker import pretraining
+from worker.child import be_humble, die_with_parent, told_to_stop
 from worker.gateway import Gateway, evaluation, open_gateway, queue, training
 from worker.gateway.queue import OUTAGES, Claimed, JobFailure, LeaseLost, Refused
 from worker.learning import (
@@ -39,7 +36,6 @@ from worker.learning import (
     Trained,
     methods,
 )
-from worker.learning.compiled_code import compiled_code_in
 from worker.learning.evaluation import evaluate as measure_styles
 from worker.learning.gate import measure
 from worker.learning.methods.expert_adaptive import held_out_of_pretraining
@@ -48,9 +44,7 @@ from worker.reporter import Reporter
 
 log = logging.getLogger(__name__)
 
-NICENESS: Final = 10
 PUBLISH_TRIES: Final = 10  # with a pause between them, a restart of the database is outlived
-PR_SET_PDEATHSIG: Final = 1
 
 
 def main() -> int:
@@ -58,42 +52,13 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s training-child %(message)s")
     die_with_parent()
     be_humble()
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, _set(stop))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor decides for us
+    stop = told_to_stop()
     order = sys.stdin.readline()
     if not order:
         return 0
     facts = json.loads(order)
     gateway = open_gateway(pool_size=2)
     return work(gateway, UUID(facts["job_id"]), int(facts["attempt"]), stop)
-
-
-def die_with_parent() -> None:
-    """Ask the kernel to kill us when the supervisor's thread that started us is gone."""
-    parent = os.getppid()
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it died before the kernel knew
-        sys.exit(1)
-
-
-def be_humble() -> None:
-    """Let requests, predictions and the database have the processor first.
-
-    We are a session of our own, and where the kernel groups processes by session (sched(7), autogroup) niceness counts within
-    the group alone: there the group itself must be nice. Kernels without groups have no such file.
-    """
-    os.nice(NICENESS)
-    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
-    with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(NICENESS), encoding="ascii")
-
-
-def _set(stop: threading.Event) -> Callable[[int, FrameType | None], None]:
-    def on_signal(signum: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    return on_signal
 
 
 def work(gateway: Gateway, job_id: UUID, attempt: int, stop: threading.Event) -> int:
@@ -140,7 +105,10 @@ def pretrain(gateway: Gateway, job: Claimed, device: str, reporter: Reporter) ->
     """Learn shared weights and every expert's row, compare with what is live, publish."""
     work_ = training.load_pretraining(gateway, job)
     begun = time.monotonic()
-    trained = _with_smaller_batch(lambda config: _pretrain(gateway, job, work_, config, device, reporter), work_.config)
+    trained = _with_smaller_batch(
+        lambda config: pretraining.pretrain(gateway, job, work_.method, work_.readings, config, device, reporter),
+        work_.config,
+    )
     held_out = held_out_of_pretraining([reading.patient for reading in work_.readings], work_.config.held_out_every)
     better_by = compare(gateway, work_, trained, held_out, device)
     seconds = time.monotonic() - begun
@@ -150,26 +118,6 @@ def pretrain(gateway: Gateway, job: Claimed, device: str, reporter: Reporter) ->
             gateway, job, work_, trained, held_out, better_by=better_by, seconds=seconds
         )
     )
-
-
-def _pretrain(
-    gateway: Gateway,
-    job: Claimed,
-    work_: training.Pretraining,
-    config: ExpertAdaptiveConfig,
-    device: str,
-    reporter: Reporter,
-) -> Trained:
-    with compiled_code_in(gateway.settings.work_folder / "compiled"):
-        return methods.load(work_.method).pretrain(
-            work_.readings,
-            config,
-            generator_seed=config.seed,
-            device=device,
-            progress=reporter,
-            should_stop=reporter.should_stop,
-            checkpoint_dir=gateway.job_folder(job.id),
-        )
 
 
 def _with_smaller_batch(train: Callable[[ExpertAdaptiveConfig], Trained], config: ExpertAdaptiveConfig) -> Trained:

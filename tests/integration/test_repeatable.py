@@ -5,7 +5,9 @@ must follow from the images, the readings and the experts' names alone, or no fi
 """
 
 import hashlib
+import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -23,8 +25,10 @@ from tests.worlds import World, draw, make_world
 from worker.gateway import training
 from worker.gateway.connection import Gateway
 from worker.gateway.queue import Claimed
-from worker.learning import Personalised, Reading, Trained, methods
+from worker.learning import InvalidReading, Personalised, Reading, Trained, methods
 from worker.learning.methods.expert_adaptive import held_out_of_pretraining
+from worker.pretraining import pretrain, processes
+from worker.reporter import Reporter
 
 TINY = {"steps": 12, "batch": 4, "row_steps": 6, "checkpoint_every": 6, "size": 48}
 HANDS = {"Small": -3.0, "Large": 3.0, "New": 2.0}
@@ -123,6 +127,25 @@ def test_the_same_data_under_other_ids_and_in_another_order_trains_to_the_same_n
     assert made.gate.reason == made_again.gate.reason
     judged = [(case.patient, case.dice, case.hd95_mm) for case in made.gate.cases]
     assert judged == [(case.patient, case.dice, case.hd95_mm) for case in made_again.gate.cases]
+
+
+def test_two_processes_under_torchrun_learn_what_one_would(gateway: Gateway) -> None:
+    world = world_drawn(gateway, ("Small", "Large"))
+    job = claimed(gateway, world, "pretrain")
+    work = training.load_pretraining(gateway, job)
+    config = replace(work.config, channels=(6, 12), stem=2, steps=8, precision="fp32")
+    alone = methods.load("expert_adaptive").pretrain(work.readings, config, generator_seed=config.seed)
+    shared = replace(gateway, settings=gateway.settings.model_copy(update={"training_processes": 2}))
+
+    with Reporter(gateway, job, threading.Event()) as reporter:
+        together = pretrain(shared, job, work.method, work.readings, config, "cpu", reporter)
+        with pytest.raises(InvalidReading, match="no reading to learn from"):
+            pretrain(shared, job, work.method, [], config, "cpu", reporter)
+
+    assert [processes(shared, "cpu", batch) for batch in (4, 3, 1)] == [2, 1, 1], "a batch is shared evenly"
+    assert together.metrics.keys() == alone.metrics.keys()
+    assert all(torch.allclose(together.weights[name], tensor, atol=2e-4) for name, tensor in alone.weights.items())
+    assert all(torch.allclose(together.rows[expert], row, atol=2e-4) for expert, row in alone.rows.items())
 
 
 def test_another_image_of_a_patient_does_not_move_the_patient_to_the_other_side(gateway: Gateway) -> None:

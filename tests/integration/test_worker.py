@@ -154,6 +154,26 @@ def test_killing_the_child_half_way_resumes_from_its_checkpoint_and_publishes_on
     eventually("the checkpoints' removal", lambda: not manifest.parent.exists())
 
 
+def test_killing_one_of_two_processes_that_train_together_ends_both_and_the_next_attempt_resumes(
+    database: Database, world: World, workers: Workers, settings: Settings
+) -> None:
+    workers.environment["CONSILIUM_TRAINING_PROCESSES"] = "2"
+    worker = workers.start("training")
+    job_id = ask(database, "pretrain", world, params={"config": {**TINY, "channels": [6, 12], "stem": 2}})
+    manifest = settings.work_folder / "jobs" / str(job_id) / "manifest.json"
+    eventually("a checkpoint", manifest.exists, 120)
+    pair = [one for one in child_of(worker).children() if "spawn_main" in " ".join(one.cmdline())]
+    assert len(pair) == 2
+
+    pair[1].kill()
+    done = eventually("the end", ended(database, job_id), 180)
+
+    assert (done["state"], done["attempt"]) == ("done", 2), done["error"]
+    assert not any(one.is_running() for one in pair)
+    resumed_at = scalar(database, "SELECT min(step) FROM job_metrics WHERE job_id = :j AND attempt = 2", j=job_id)
+    assert isinstance(resumed_at, int) and resumed_at > 10, f"the second attempt began again at step {resumed_at}"
+
+
 def test_killing_the_whole_worker_takes_its_child_along_and_another_worker_finishes(
     database: Database, world: World, workers: Workers
 ) -> None:

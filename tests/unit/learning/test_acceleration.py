@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from tests.unit.learning.conftest import tiny
-from tests.unit.learning.pretrain_together import pretrain
-from worker.learning import load_safetensors
 from worker.learning.acceleration import Accelerated, pays
 from worker.learning.architectures import build
 from worker.learning.distributed import World
@@ -71,17 +67,3 @@ def test_one_process_has_the_whole_batch() -> None:
     assert (alone.size, alone.is_first, alone.share(6)) == (1, True, slice(0, 6))
     assert alone.mean(torch.tensor(2.0)) == 2.0
     assert alone.any(True, CPU)
-
-
-def test_two_processes_under_torchrun_learn_what_one_would(tmp_path: Path) -> None:
-    program = str(ROOT / "tests/unit/learning/pretrain_together.py")
-    subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", program, str(tmp_path)],
-        check=True, timeout=300, cwd=ROOT,
-    )  # fmt: skip
-
-    alone = pretrain()
-
-    first, second = (load_safetensors((tmp_path / name).read_bytes())[0] for name in ("rank0", "rank1"))
-    assert all(torch.equal(first[name], second[name]) for name in first)
-    assert all(torch.allclose(first[name], alone[name], atol=2e-4) for name in alone)

@@ -37,6 +37,7 @@ class DPersona(ExpertAdaptive):
     """The method. Personalisation, prediction and the gate are those of `expert_adaptive`: a published head is a row too."""
 
     name = "dpersona"
+    shares_batches = False
 
     def config(self, values: Mapping[str, Any]) -> ExpertAdaptiveConfig:
         """See ExpertAdaptive.config."""

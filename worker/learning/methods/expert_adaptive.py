@@ -49,6 +49,7 @@ class ExpertAdaptive:
     """The method. Without state: everything it needs is passed in, everything it learnt is returned."""
 
     name = "expert_adaptive"
+    shares_batches = True  # whether several processes can share a pretraining
 
     def pretrain(
         self,
