@@ -161,7 +161,7 @@ def test_killing_one_of_two_processes_that_train_together_ends_both_and_the_next
     worker = workers.start("training")
     job_id = ask(database, "pretrain", world, params={"config": {**TINY, "channels": [6, 12], "stem": 2}})
     manifest = settings.work_folder / "jobs" / str(job_id) / "manifest.json"
-    eventually("a checkpoint", manifest.exists, 120)
+    eventually("a checkpoint", manifest.exists, 300)
     pair = [one for one in child_of(worker).children() if "spawn_main" in " ".join(one.cmdline())]
     assert len(pair) == 2
 
