@@ -159,7 +159,7 @@ def test_hiding_everything_changes_no_label(port: int, page: Page) -> None:
     assert page.evaluate("[...viewer.countVoxels()]") == before
 
 
-# Counts the cells that layers paint; pages wait here by frames that WATCH does not count.
+# Counts the cells that layers paint and the timers that wait; WATCH counts frames, but for those of `plainFrame`.
 COUNT = """
 window.cells = 0;
 const put = CanvasRenderingContext2D.prototype.putImageData;
@@ -167,9 +167,20 @@ CanvasRenderingContext2D.prototype.putImageData = function (image, x, y, left, t
   window.cells += width * height;
   return put.apply(this, arguments);
 };
+window.waiting = new Set();
+const [later, never] = [window.setTimeout.bind(window), window.clearTimeout.bind(window)];
+window.setTimeout = (work, delay) => {
+  const timer = later(() => { waiting.delete(timer); work(); }, delay);
+  waiting.add(timer);
+  return timer;
+};
+window.clearTimeout = (timer) => { waiting.delete(timer); never(timer); };
 """
-SETTLE = "() => new Promise((done) => plainFrame(() => plainFrame(() => plainFrame(done))))"
-
+SETTLE = """async () => {
+  const frame = () => new Promise((done) => plainFrame(done));
+  while (waiting.size > 0) await frame();
+  for (let n = 0; n < 3; n++) await frame();
+}"""
 FORGET = f"async () => {{ await ({SETTLE})(); spent.frame.length = 0; window.cells = 0; }}"
 
 

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from benchmarks.workload import Workload, prepare
 from tests.acceptance.conftest import Complaints
+from tests.acceptance.engine_page import read_canvas
 from tests.acceptance.one_case import OneCase, dot, expect_depth, open_case, sign_in
 from tests.acceptance.screens import wait_saved
 from tests.running import eventually, running
@@ -64,6 +65,20 @@ def test_the_second_opinion_is_taken_corrected_undone_and_another_submitted(
     page.keyboard.press("ArrowRight")
     expect(cards.nth(1)).to_have_attribute("aria-pressed", "true")
     page.screenshot(path=tmp_path / "opinions-1.png")
+    page.get_by_label("Brush", exact=True).hover()
+    expect(page.get_by_role("tooltip")).to_be_visible()
+    page.keyboard.press("Escape")  # closes the strip, whatever tooltip is open
+    expect(strip).to_have_count(0)
+    page.keyboard.press("v")
+    expect(cards.first).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("ArrowRight")
+    expect(cards.nth(1)).to_have_attribute("aria-pressed", "true")
+    bare = read_canvas(page, "axial")
+    page.get_by_role("switch", name="Envelope").click()
+    assert (read_canvas(page, "axial") != bare).any()
+    page.screenshot(path=tmp_path / "opinions-envelope.png")
+    page.get_by_role("switch", name="Envelope").click()
+    assert np.array_equal(read_canvas(page, "axial"), bare)
     page.get_by_role("switch", name="Outlines of 10 %").click()
     page.screenshot(path=tmp_path / "opinions-2.png")
     page.get_by_test_id("view-axial").focus()

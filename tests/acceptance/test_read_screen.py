@@ -252,6 +252,9 @@ def test_an_image_larger_than_the_memory_allowed_is_drawn_on_plane_by_plane(
     expect_depth(page, 3)
     wait_saved(page)
     assert np.array_equal(case.labels(), expected | (others * (np.arange(400) == 399)[:, None, None]).astype(np.uint8))
+
+    open_case(page, server.url, case)
+    expect(page.get_by_role("button", name="Hide Prediction")).to_be_visible()  # the rest of it is still on offer
     page.get_by_label("Slices to accept").select_option("All slices")
     page.get_by_label("What accepting may do").select_option("Add and remove")
     page.get_by_test_id("view-axial").focus()
@@ -264,6 +267,7 @@ def test_an_image_larger_than_the_memory_allowed_is_drawn_on_plane_by_plane(
     assert np.array_equal(case.labels(), others)
 
     open_case(page, server.url, case)
+    expect(page.get_by_role("button", name="Show Prediction")).to_be_visible()
     for depth in (3, 2, 1, 0):
         page.keyboard.press("Control+z")
         expect_depth(page, depth)

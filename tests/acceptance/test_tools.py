@@ -224,6 +224,8 @@ def test_a_click_is_answered_survives_a_reload_and_enter_accepts_it(
     prompts = f"/segmentations/{case.segmentation_id}/prompts"
     state = page.get_by_test_id("ask-state")
 
+    page.keyboard.press("Shift+N")
+    expect(page.get_by_text("Nothing to propagate: draw or correct the object by hand", exact=False)).to_be_visible()
     page.keyboard.press("a")
     page.mouse.click(*middle)
     expect(state).to_be_visible()
@@ -298,8 +300,11 @@ def test_prompts_name_the_voxels_under_the_mouse_on_an_oblique_left_handed_volum
                 of_file = np.linalg.inv(affine) @ to_mm @ [*voxel, 1]
                 assert values[tuple(np.rint(of_file[:3]).astype(int))] == shown
                 seen.append((voxel, mm))
-            with page.expect_response(lambda answer: answer.url.endswith("/prompts") and answer.ok) as answered:
+            with page.expect_response(
+                lambda one: one.url.endswith("/prompts") and one.request.method == "POST"
+            ) as answered:
                 trace(page, places)
+            assert answered.value.ok
             prompt = answered.value.request.post_data_json
             assert (prompt["type"], prompt["slice_axis"]) == (shape, "ijk"[AXES[plane][2]])
             assert len(prompt["points"]) == len(places)

@@ -2,6 +2,7 @@
 
 export { toJournal } from "./labels/EditHistory";
 export { BadEdit, decodeRuns, encodeRuns } from "./labels/editCodec";
+export { buildEnvelope } from "./ops/envelope";
 export { slabLanes } from "./render/feeds";
 export { DIFFERENCE_COLOURS, heatColour } from "./render/heatColours";
 export { makeUuid } from "./render/uuid";

@@ -425,6 +425,8 @@ export interface ViewerDoor {
   countOverdrawn(id: string, scope: AcceptScope): ReadonlyMap<number, number>;
   /** the same of `acceptProposal` */
   countOverdrawnByProposal(runs: Runs, label: number): ReadonlyMap<number, number>;
+  /** how many voxels of a layer are neither taken over nor decided by hand; 0 while it is not complete */
+  countLeft(id: string): number;
   /** Null when nothing would change. Of a layer in run form the edit's tool is `opinion`, for it is no revision. */
   acceptLayer(id: string, scope: AcceptScope): Edit | null;
   /** makes the active map equal to a layer's, whatever is locked; null when nothing differs or it is not complete yet */

@@ -5,6 +5,7 @@
 import { toVoxel } from "../geometry/affine";
 import type { VoxelBox } from "../geometry/box";
 import { hasLengths } from "../geometry/measure";
+import type { Toolbox } from "../tools/Toolbox";
 import type {
   CompareSide,
   HeatSource,
@@ -32,6 +33,7 @@ export abstract class LayerViewer {
   protected abstract readonly references: ReferenceMaps;
   protected abstract readonly imageFeed: Feed;
   protected abstract readonly views: ViewSet;
+  protected abstract readonly toolbox: Toolbox;
   private miniatures: MiniaturePainter | null = null;
 
   abstract goTo(ijk: Point3): void;
@@ -75,6 +77,13 @@ export abstract class LayerViewer {
 
   removeLayer(id: string): void {
     this.references.remove(id);
+  }
+
+  countLeft(id: string): number {
+    const { nx, ny, nz } = this.scene.volume.info;
+    const runs = this.references.find(id)?.runs;
+    if (!runs?.isComplete) return 0;
+    return this.toolbox.board?.countLeft(runs, { min: [0, 0, 0], max: [nx - 1, ny - 1, nz - 1] }) ?? 0;
   }
 
   drawMiniature(canvas: HTMLCanvasElement, id: string, plane: Plane, slice: number, box: VoxelBox): void {

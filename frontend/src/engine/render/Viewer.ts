@@ -62,7 +62,7 @@ export class Viewer extends LayerViewer implements ViewerDoor {
   /** what the cursor line speaks of: the pointer, or the crosshair after a key */
   private pointed: Sample | null = null;
   private readonly window: DisplayWindow;
-  private readonly toolbox: Toolbox;
+  protected readonly toolbox: Toolbox;
   private snapshot: ViewerState | null = null;
   private toldCrosshair: Point3;
   private readonly tellState = (): void => this.sayState();

@@ -102,17 +102,29 @@ export class DrawingBoard {
 
   /** Value → how many voxels that I gave it by hand accepting would change; all of them where my steps left the memory. */
   countOverdrawn(proposal: RowRuns, scope: AcceptScope, range: VoxelBox): ReadonlyMap<number, number> {
-    return this.countByHand(this.draftAccept(proposal, scope, range));
+    return this.countByHand(this.peek(this.draftAccept(proposal, scope, range)));
+  }
+
+  /** How many voxels of a proposal are neither taken over nor decided by hand. `whole`: the grid. */
+  countLeft(proposal: RowRuns, whole: VoxelBox): number {
+    const change = this.peek(this.draftAccept(proposal, { labels: "all", mode: "replace" }, whole));
+    const byHand = [...this.countByHand(change).values()];
+    return byHand.reduce((left, count) => left - count, change?.voxels ?? 0);
   }
 
   /** The same of `acceptRuns`. */
   countOverdrawnByRuns(runs: Runs, label: number): ReadonlyMap<number, number> {
-    return this.countByHand(this.draftRuns(runs, label));
+    return this.countByHand(this.peek(this.draftRuns(runs, label)));
   }
 
-  private countByHand(draft: EditDraft): ReadonlyMap<number, number> {
+  /** What a draft would change; everything stays as it is. */
+  private peek(draft: EditDraft): Edit | null {
     const change = draft.finish(this.makeId(), "accept", null);
     draft.cancel();
+    return change;
+  }
+
+  private countByHand(change: Edit | null): ReadonlyMap<number, number> {
     if (change === null) return new Map();
     const { standing, undoDepth } = this.history;
     return standing.length < undoDepth ? countValues(change, () => true) : countHandDrawn(change, standing);

@@ -70,6 +70,25 @@ describe("accepting a proposal", () => {
     expect(board.countOverdrawn(proposal, all, WHOLE)).toEqual(new Map());
   });
 
+  it("knows what of a proposal is left: neither taken over nor decided by hand", () => {
+    const board = makeBoard();
+    const proposal = proposalOf(new Uint8Array(60).fill(1));
+    const left = [board.countLeft(proposal, WHOLE)];
+    board.accept(proposal, "r", { labels: "all", mode: "replace" }, { min: [0, 0, 0], max: [9, 0, 0] });
+    left.push(board.countLeft(proposal, WHOLE));
+    board.accept(proposal, "r", { labels: "all", mode: "replace" }, WHOLE);
+    left.push(board.countLeft(proposal, WHOLE));
+    board.settings.activeLabel = 2;
+    board.settings.radiusMm = 0.1;
+    click(board, "brush", [3, 0, 0]);
+    left.push(board.countLeft(proposal, WHOLE));
+    board.history.undo();
+    board.history.undo();
+    left.push(board.countLeft(proposal, WHOLE));
+
+    expect(left).toEqual([60, 50, 0, 0, 50]);
+  });
+
   it("counts as mine what came with the revision I continue", () => {
     const board = makeBoard();
     board.labels.applyRuns({ starts: Float64Array.of(5), lengths: Float64Array.of(3), values: Uint8Array.of(1, 1, 1) });

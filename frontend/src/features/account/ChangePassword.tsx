@@ -23,7 +23,7 @@ export function ChangePassword({ name }: { name: string }) {
     if (present !== "" && isGoodPassword(password, again)) change.run(present, password);
   };
   return (
-    <Stack component="section" gap="xs" maw={420} aria-label={words.title}>
+    <Stack component="section" gap="xs" mt="lg" maw={420} aria-label={words.title}>
       <Title order={2}>{words.title}</Title>
       <Text size="sm" c="dimmed">
         {words.hint}

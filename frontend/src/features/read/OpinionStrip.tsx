@@ -30,13 +30,22 @@ export function OpinionStrip() {
           <Summary state={state} />
         </div>
         {state.cards.length > 0 && (
-          <Switch
-            size="xs"
-            label={t.opinions.contours}
-            title={t.opinions.contoursHint}
-            checked={state.contours}
-            onChange={(event) => opinions?.showContours(event.currentTarget.checked)}
-          />
+          <>
+            <Switch
+              size="xs"
+              label={t.opinions.envelope}
+              title={t.opinions.envelopeHint}
+              checked={state.envelope}
+              onChange={(event) => opinions?.showEnvelope(event.currentTarget.checked)}
+            />
+            <Switch
+              size="xs"
+              label={t.opinions.contours}
+              title={t.opinions.contoursHint}
+              checked={state.contours}
+              onChange={(event) => opinions?.showContours(event.currentTarget.checked)}
+            />
+          </>
         )}
         <Button
           size="compact-xs"

@@ -3,7 +3,15 @@
  * takes one over as an ordinary edit. The server keeps the answer, so opening the strip again costs nothing.
  */
 import { askOpinions, asProblem, loadOpinions, type OpinionOut, type OpinionPageOut, onServerEvent } from "../../api";
-import { type AcceptScope, type Dash, decodeRuns, type LayerLook, type Runs, type Viewer } from "../../engine";
+import {
+  type AcceptScope,
+  buildEnvelope,
+  type Dash,
+  decodeRuns,
+  type LayerLook,
+  type Runs,
+  type Viewer,
+} from "../../engine";
 import { say, t } from "../../ui";
 import { askedLook } from "./looks";
 import { placeOf } from "./miniatures";
@@ -14,7 +22,12 @@ const lookAgain_ms = 1000;
 const whole: AcceptScope = { labels: "all", mode: "replace" };
 const hidden: LayerLook = { ...askedLook, visible: false };
 const contourDashes: readonly Dash[] = ["dots", "long", "solid"];
+const envelopeId = "opinion-envelope";
+/** In the labels' colours, so that it is not one more contour. */
+const envelopeLook: LayerLook = { kind: "outline", colour: null, dash: "dash-dot", opacity: 1, visible: true };
 const contourLook: LayerLook = { kind: "outline", colour: "#f5f5f0", dash: "solid", opacity: 1, visible: false };
+
+const empty: Runs = { starts: new Float64Array(), lengths: new Float64Array(), values: new Uint8Array() };
 
 const nothing: OpinionsState = {
   pending: true,
@@ -25,6 +38,7 @@ const nothing: OpinionsState = {
   place: null,
   interval: {},
   contours: false,
+  envelope: false,
 };
 
 /**
@@ -41,6 +55,8 @@ export class Opinions {
   #state: OpinionsState | null = null;
   #layers: string[] = [];
   #contours: string[] = [];
+  /** Of the drawn ones, without the experts' own. */
+  #drawn: readonly Runs[] = [];
   #proposalWasShown = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopHearing: () => void = () => undefined;
@@ -65,7 +81,7 @@ export class Opinions {
     this.#stopHearing();
     clearTimeout(this.#timer);
     if (!this.isOpen) return;
-    for (const id of [...this.#layers, ...this.#contours]) this.viewer.removeLayer(id);
+    for (const id of [...this.#layers, ...this.#contours, envelopeId]) this.viewer.removeLayer(id);
     this.#layers = [];
     this.#contours = [];
     this.around.setProposal(this.#proposalWasShown);
@@ -116,6 +132,14 @@ export class Opinions {
     this.#tell({ ...this.#state, contours });
   }
 
+  /** What some of the drawn ones hold and not all: its outlines are the innermost and the outermost of them. */
+  showEnvelope(envelope: boolean): void {
+    if (this.#state === null) return;
+    if (envelope) this.viewer.showProposal(envelopeId, buildEnvelope(this.#drawn), envelopeLook);
+    else this.viewer.removeLayer(envelopeId);
+    this.#tell({ ...this.#state, envelope });
+  }
+
   async #open(): Promise<void> {
     this.#tell(nothing);
     this.#proposalWasShown = this.around.setProposal(false);
@@ -150,6 +174,7 @@ export class Opinions {
     const answers = [...opinions.items, ...opinions.experts];
     const runs = answers.map((one) => this.#decode(one.runs));
     const cards = answers.map((one, n) => this.#addCard(one, runs[n], n));
+    this.#drawn = runs.slice(0, opinions.items.length).map((one) => one ?? empty);
     this.#contours = opinions.contours.flatMap(({ runs: coded }, n) => {
       const decoded = this.#decode(coded);
       if (decoded === null) return [];
@@ -178,7 +203,6 @@ export class Opinions {
 
   #addCard(one: OpinionOut, runs: Runs | null | undefined, n: number): OpinionCard {
     const layerId = `opinion-${n}`;
-    const empty: Runs = { starts: new Float64Array(), lengths: new Float64Array(), values: new Uint8Array() };
     this.viewer.showProposal(layerId, runs ?? empty, hidden);
     this.#layers.push(layerId);
     const { probability, expert_name: expertName, voxels, dice } = one;

@@ -332,11 +332,12 @@ export class ReadSession {
     if (this.#proposalRevisionId) this.viewer.removeLayer(proposalId);
     if (useRead.getState().heat === "uncertainty") hideHeat(this.viewer);
     this.#proposalRevisionId = prediction.revision_id;
-    const look = { ...proposalLook, visible: !this.#reading?.accepted.has(prediction.revision_id) };
     const { revision_id: revisionId, style_label: title, style_id: proposalStyleId } = prediction;
+    const look = { ...proposalLook, visible: !this.#reading?.accepted.has(revisionId) };
     await this.#addLayer({ id: proposalId, revisionId, title, author: "model", look }, "uint8", (proposal) =>
       this.#show({ proposal, proposalStyleId }),
     );
+    if (!look.visible && this.viewer.countLeft(proposalId) > 0) this.#showProposal(true);
   }
 
   /** Show or hide the hatched proposal; says whether it was shown before. */

@@ -101,6 +101,8 @@ export type OpinionsState = {
   interval: Readonly<Record<string, readonly number[]>>;
   /** Whether the 10, 50 and 90 % outlines are shown. */
   contours: boolean;
+  /** Whether the innermost and outermost outline of the drawn ones are shown. */
+  envelope: boolean;
 };
 
 /** What may be taken over: the prediction, an opinion by its name, the answer to prompts, what was propagated. */

@@ -41,11 +41,12 @@ export function useCommands(session: ReadSession | null, submit: () => void): vo
     const up = (event: KeyboardEvent) => {
       if (event.code === heldCode) release();
     };
-    window.addEventListener("keydown", down);
+    // Before anybody else: an open tooltip keeps Esc for itself, and it was not the tooltip that Esc was meant for.
+    window.addEventListener("keydown", down, true);
     window.addEventListener("keyup", up);
     window.addEventListener("blur", release);
     return () => {
-      window.removeEventListener("keydown", down);
+      window.removeEventListener("keydown", down, true);
       window.removeEventListener("keyup", up);
       window.removeEventListener("blur", release);
     };

@@ -14,6 +14,8 @@ export const opinions = {
   hint: "Point at one to see it, click or Enter takes it over (Ctrl+Z takes it back), V closes",
   take: "Take over (Enter)",
   close: "Close several opinions",
+  envelope: "Envelope — ·",
+  envelopeHint: "In the labels' colours: the innermost and the outermost outline of the distinct ones",
   contours: "Outlines of 10 % ···, 50 % – –, 90 % —",
   contoursHint: "Dots: at least 10 % of the drawn ones show it; dashes: 50 %; solid: 90 %",
   number: (n: number) => `Opinion ${n}`,
