@@ -22,7 +22,7 @@ export function OpinionStrip() {
   const { opinions } = session;
   return (
     <section className={classes.strip} aria-label={t.opinions.title} data-testid="opinion-strip">
-      <Group gap={10} wrap="nowrap" className={classes.head}>
+      <Group gap={16} wrap="nowrap" className={classes.head}>
         <Text size="sm" fw={600}>
           {t.opinions.title}
         </Text>
