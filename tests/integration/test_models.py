@@ -14,7 +14,9 @@ from backend.jobs.rules import Claimed, Timing
 from backend.models import rules
 from backend.models.rules import NewStyle, NewVersion
 from backend.projects import rules as projects
-from tests.worlds import World, draw, make_world
+from backend.segmentations import rules as segmentations
+from backend.settings import Settings
+from tests.worlds import World, disc, draw, make_world
 
 TIMING = Timing(personalise_after=2, personalise_every=2, personalise_quiet_seconds=0, rering_seconds=10)
 FILE = "a" * 64
@@ -197,6 +199,39 @@ def test_the_scheduler_personalises_after_enough_new_readings_and_not_again_for_
     end_personalisation(database)
 
     assert personalisations(database, world) == 1
+
+
+def test_predictions_accepted_unchanged_start_no_personalisation_and_it_is_said_why(
+    database: Database, blobs: Blobs, world: World, settings: Settings
+) -> None:
+    publish_version(database, world)
+    style = live_style(database, world, "Bo")
+    assert style is not None
+    reader, manager, colleague = (
+        member(database, world, *who) for who in (("reader", "Bo"), ("manager", None), ("reader", None))
+    )
+    with database.write() as db:
+        db.execute(text("UPDATE experts SET user_id = NULL"))  # what comes below is imported
+
+    def said(actor: Actor) -> list[tuple[str | None, int, int, int]]:
+        with database.read() as db:
+            found = jobs.list_next_personalisations(db, actor, world.project_id, settings)
+        return [(one.waits_for, one.missing, one.changed, one.accepted) for one in found]
+
+    assert said(manager) == []
+    for image_id in world.images[:3]:
+        y, x, radius = world.discs[image_id]
+        kept = segmentations.keep_labels(blobs, disc(y, x, radius + 2), [1])
+        with database.write() as db:
+            segmentations.put_prediction(db, world.project_id, image_id, world.experts["Bo"], style, kept)
+    draw(database, blobs, world, "Bo", world.images[:3], 2)
+    assert said(reader) == said(manager) == [("correction", 4, 0, 3)]
+    assert said(colleague) == []
+    draw(database, blobs, world, "Bo", world.images[3:], 3)
+    assert said(manager) == [("more", 3, 1, 3)]
+    with database.write() as db:
+        jobs.add_job(db, "personalise", project_id=world.project_id, expert_id=world.experts["Bo"])
+    assert said(manager) == []
 
 
 def test_readings_of_pretrained_experts_do_not_count_as_new(database: Database, world: World) -> None:

@@ -19,26 +19,28 @@ from worker.inference import Recent
 EXPERT = DueExpert(uuid4(), uuid4(), changed=5, accepted=0, quiet_seconds=60, waiting_seconds=90, is_first=True)
 
 
-def is_due(expert: DueExpert) -> bool:
-    return decisions.is_due(expert, after=5, every=3, quiet_seconds=60)
-
-
 @pytest.mark.parametrize(
-    ("changes", "due"),
+    ("changes", "obstacle", "missing"),
     [
-        ({}, True),
-        ({"changed": 4}, False),
-        ({"changed": 4, "accepted": 2}, True),
-        ({"changed": 4, "accepted": 1}, False),
-        ({"changed": 0, "accepted": 50}, False),
-        ({"changed": 3, "is_first": False}, True),
-        ({"changed": 2, "is_first": False}, False),
-        ({"quiet_seconds": 5}, False),
-        ({"quiet_seconds": 5, "waiting_seconds": 300}, True),
+        ({}, None, 0),
+        ({"changed": 4}, "more", 1),
+        ({"changed": 4, "accepted": 2}, None, 0),
+        ({"changed": 4, "accepted": 1}, "more", 1),
+        ({"changed": 0, "accepted": 5}, "correction", 3),
+        ({"changed": 0, "accepted": 50}, "correction", 0),
+        ({"changed": 3, "is_first": False}, None, 0),
+        ({"changed": 2, "is_first": False}, "more", 1),
+        ({"quiet_seconds": 5}, "quiet", 0),
+        ({"quiet_seconds": 5, "waiting_seconds": 300}, None, 0),
     ],
 )
-def test_an_expert_is_due_after_enough_corrections_and_quiet(changes: dict[str, object], due: bool) -> None:
-    assert is_due(replace(EXPERT, **changes)) is due
+def test_an_expert_is_due_after_enough_corrections_and_quiet(
+    changes: dict[str, object], obstacle: str | None, missing: int
+) -> None:
+    expert = replace(EXPERT, **changes)
+
+    assert decisions.obstacle(expert, after=5, every=3, quiet_seconds=60) == obstacle
+    assert decisions.readings_missing(expert, after=5, every=3) == missing
 
 
 def test_missing_predictions_become_jobs_of_at_most_sixteen_images_of_one_style_in_reading_order() -> None:

@@ -21,6 +21,7 @@ from backend.jobs.rules.opinions import (
     load_opinions,
     publish_opinions,
 )
+from backend.jobs.rules.personalisations import NextPersonalisation, list_next_personalisations
 from backend.jobs.rules.prompts import (
     InteractPlan,
     NewPrompt,
@@ -106,6 +107,8 @@ __all__ = [
     "Estimate",
     "Job",
     "JobMetric",
+    "NextPersonalisation",
+    "list_next_personalisations",
     "NetworkPart",
     "ProxyNumbers",
     "StreamView",

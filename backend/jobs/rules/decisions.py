@@ -51,15 +51,26 @@ def after_retry(retries: int) -> JobFailure | None:
     return OUT_OF_RETRIES if retries >= MAX_RETRIES else None
 
 
-def is_due(expert: DueExpert, after: int, every: int, quiet_seconds: float) -> bool:
-    """Whether an expert's submissions are enough and quiet enough to personalise.
+Obstacle = Literal["correction", "more", "quiet"]
 
-    A prediction accepted unchanged counts half and never alone. Quiet means nothing new for quiet_seconds, but nobody
-    waits longer than five minutes.
+
+def readings_missing(expert: DueExpert, after: int, every: int) -> int:
+    """How many more corrected readings a personalisation needs; one accepted unchanged counts half."""
+    return max(0, math.ceil((after if expert.is_first else every) - expert.changed - expert.accepted / 2))
+
+
+def obstacle(expert: DueExpert, after: int, every: int, quiet_seconds: float) -> Obstacle | None:
+    """What an expert's next personalisation waits for; None when it is due.
+
+    correction: all that was submitted was accepted as predicted, which alone teaches nothing. more: further readings. quiet:
+    nothing new for quiet_seconds, but nobody waits longer than five minutes.
     """
-    enough = expert.changed + expert.accepted / 2 >= (after if expert.is_first else every)
-    quiet = expert.quiet_seconds >= quiet_seconds or expert.waiting_seconds >= LONGEST_WAIT_SECONDS
-    return expert.changed > 0 and enough and quiet
+    if expert.changed == 0:
+        return "correction"
+    if readings_missing(expert, after, every) > 0:
+        return "more"
+    is_quiet = expert.quiet_seconds >= quiet_seconds or expert.waiting_seconds >= LONGEST_WAIT_SECONDS
+    return None if is_quiet else "quiet"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from backend.database import WriteSession
 from backend.jobs.rules.creation import add_job
-from backend.jobs.rules.decisions import batches, is_due
+from backend.jobs.rules.decisions import batches, obstacle
 from backend.jobs.rules.online import feed_streams
 from backend.jobs.rules.queue import reap
 from backend.jobs.store import learning
@@ -44,7 +44,8 @@ def schedule(db: WriteSession, timing: Timing) -> int:
     due = [
         expert
         for expert in learning.due_experts(db)
-        if is_due(expert, timing.personalise_after, timing.personalise_every, timing.personalise_quiet_seconds)
+        if obstacle(expert, timing.personalise_after, timing.personalise_every, timing.personalise_quiet_seconds)
+        is None
     ]
     for expert in due:
         add_job(db, "personalise", project_id=expert.project_id, expert_id=expert.expert_id)

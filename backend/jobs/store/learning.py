@@ -149,14 +149,15 @@ def expert_names(db: AnySession, project_id: UUID) -> dict[UUID, str]:
     return {row.id: row.name for row in rows}
 
 
-def due_experts(db: AnySession) -> list[DueExpert]:
-    """Experts of projects that personalise, with what no style of theirs on the live model version has seen.
+def due_experts(db: AnySession, project_id: UUID | None = None) -> list[DueExpert]:
+    """Experts of projects (or of one) that personalise, with what no style of theirs on the live model version has seen.
 
     Left out: experts with a personalisation queued or running, projects with a pretraining queued or running. What was
     submitted before the last personalisation began does not count again, even when that job failed: otherwise
     one bad reading would start it for ever.
     """
-    newest = _newest_submitted().subquery()
+    submitted = _newest_submitted()
+    newest = (submitted if project_id is None else submitted.where(Segmentation.project_id == project_id)).subquery()
     version = aliased(ModelVersion)
     last_start = (
         select(func.max(Job.started_at))

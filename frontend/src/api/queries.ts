@@ -165,6 +165,13 @@ export const learningCurvesQuery = (projectId: string, goal: number) =>
     placeholderData: keepPreviousData,
   });
 
+/** What each next personalisation waits for. Begins with "assignments": a submission changes it, and so does a new style. */
+export const nextPersonalisationsQuery = (projectId: string) =>
+  queryOptions({
+    queryKey: ["assignments", projectId, "next-personalisations"],
+    queryFn: () => body(api.GET("/api/v1/next-personalisations", { params: { query: { project_id: projectId } } })),
+  });
+
 /** How each stream of finished cases went. Begins with "jobs": it grows when one of them ends. */
 export const streamsQuery = (projectId: string) =>
   queryOptions({

@@ -664,6 +664,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/next-personalisations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Next Personalisations
+         * @description Why no personalisation has started by itself yet, expert by expert.
+         */
+        get: operations["list_next_personalisations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/one-time-links/look": {
         parameters: {
             query?: never;
@@ -2915,6 +2935,39 @@ export interface components {
          */
         NewestEvaluationOut: {
             evaluation: components["schemas"]["EvaluationOut"] | null;
+        };
+        /**
+         * NextPersonalisationOut
+         * @description An expert's submitted readings that no style of theirs has learnt from, and what the next personalisation waits for.
+         *
+         *     changed: readings corrected; accepted: those submitted exactly as predicted, which count half. waits_for: "correction" where
+         *     all were accepted, for accepting alone teaches nothing and starts no personalisation; "more", `missing` further corrected
+         *     readings; "quiet", a pause in submitting; null, only its turn.
+         */
+        NextPersonalisationOut: {
+            /**
+             * Expert Id
+             * Format: uuid
+             */
+            expert_id: string;
+            /** Expert Name */
+            expert_name: string;
+            /** Changed */
+            changed: number;
+            /** Accepted */
+            accepted: number;
+            /** Waits For */
+            waits_for: ("correction" | "more" | "quiet") | null;
+            /** Missing */
+            missing: number;
+        };
+        /**
+         * NextPersonalisationsOut
+         * @description Your own; for who runs the project, everybody's. Nobody is listed without new readings or while one is under way.
+         */
+        NextPersonalisationsOut: {
+            /** Items */
+            items: components["schemas"]["NextPersonalisationOut"][];
         };
         /**
          * NextSliceOut
@@ -6149,6 +6202,55 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ModelOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_next_personalisations: {
+        parameters: {
+            query: {
+                project_id: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NextPersonalisationsOut"];
                 };
             };
             /** @description The request is understood but cannot be right. */

@@ -24,6 +24,7 @@ export type PromptIn = Schemas["PromptIn"];
 export type PropagationOut = Schemas["PropagationOut"];
 export type PromptPageOut = Schemas["PromptPageOut"];
 export type ModelOut = Schemas["ModelOut"];
+export type NextPersonalisationOut = Schemas["NextPersonalisationOut"];
 export type StreamOut = Schemas["StreamOut"];
 export type LearningCurveOut = Schemas["LearningCurveOut"];
 export type EvaluatedOut = Schemas["EvaluatedOut"];

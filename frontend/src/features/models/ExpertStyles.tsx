@@ -6,6 +6,7 @@ import { useState } from "react";
 import {
   importStyle,
   type LearningCurveOut,
+  type NextPersonalisationOut,
   promoteStyle,
   type StyleOut,
   sessionQuery,
@@ -13,7 +14,7 @@ import {
   useAction,
 } from "../../api";
 import { t } from "../../ui";
-import { figuresOf, gateWords } from "./figures";
+import { figuresOf, gateWords, nextWords } from "./figures";
 import { PromoteDialog } from "./PromoteDialog";
 import { StateBadge } from "./StateBadge";
 import { StyleCurve } from "./StyleCurve";
@@ -24,12 +25,14 @@ const shownAtFirst = 3;
 type Props = {
   /** newest first */
   styles: readonly [StyleOut, ...StyleOut[]];
+  /** undefined: nothing new was submitted, or a personalisation is under way */
+  next: NextPersonalisationOut | undefined;
   curve: LearningCurveOut | undefined;
   goal: number;
   manages: boolean;
 };
 
-export function ExpertStyles({ styles, curve, goal, manages }: Props) {
+export function ExpertStyles({ styles, next, curve, goal, manages }: Props) {
   const [chosen, setChosen] = useState<StyleOut | null>(null);
   const [behind, setBehind] = useState<StyleOut | null>(null);
   const [all, setAll] = useState(false);
@@ -45,6 +48,11 @@ export function ExpertStyles({ styles, curve, goal, manages }: Props) {
         </Text>
         {manages && <ImportButton style={styles[0]} />}
       </Group>
+      {next && (
+        <Text size="sm" mb={6} data-testid="next-personalisation">
+          {nextWords(next)}
+        </Text>
+      )}
       {curve && <StyleCurve curve={curve} goal={goal} />}
       <Stack gap={10}>
         {shown.map((style) => (

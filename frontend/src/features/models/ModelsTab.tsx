@@ -3,7 +3,14 @@ import { Group, NumberInput, Stack, Title } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { asProblem, learningCurvesQuery, modelsQuery, type StyleOut, stylesQuery } from "../../api";
+import {
+  asProblem,
+  learningCurvesQuery,
+  modelsQuery,
+  nextPersonalisationsQuery,
+  type StyleOut,
+  stylesQuery,
+} from "../../api";
 import { EmptyState, Problem, t, Waiting } from "../../ui";
 import { Evaluation } from "./Evaluation";
 import { ExpertStyles } from "./ExpertStyles";
@@ -19,9 +26,10 @@ export function ModelsTab({ projectId, firstGoal, manages }: Props) {
   const [goal, setGoal] = useState(firstGoal);
   const [askedGoal] = useDebouncedValue(goal, 300);
   const curves = useQuery(learningCurvesQuery(projectId, askedGoal));
-  const error = models.error ?? styles.error ?? curves.error;
+  const next = useQuery(nextPersonalisationsQuery(projectId));
+  const error = models.error ?? styles.error ?? curves.error ?? next.error;
   if (error) {
-    const retry = () => void Promise.all([models.refetch(), styles.refetch(), curves.refetch()]);
+    const retry = () => void Promise.all([models, styles, curves, next].map((query) => query.refetch()));
     return <Problem problem={asProblem(error)} retry={retry} />;
   }
   if (!models.data || !styles.data || !curves.data) return <Waiting />;
@@ -55,6 +63,7 @@ export function ModelsTab({ projectId, firstGoal, manages }: Props) {
             <ExpertStyles
               key={expertId}
               styles={own}
+              next={next.data?.items.find((one) => one.expert_id === expertId)}
               curve={curves.data.items.find((one) => one.expert_id === expertId)}
               goal={askedGoal}
               manages={manages}

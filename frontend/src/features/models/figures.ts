@@ -1,4 +1,5 @@
 /** Puts figures and gate verdicts, free JSON on the wire, into words. */
+import type { NextPersonalisationOut } from "../../api";
 import { t } from "../../ui";
 
 type Figures = Readonly<Record<string, unknown>>;
@@ -16,6 +17,13 @@ export function gateWords(gate: Figures): string {
   const verdict = gate.passed === true ? t.models.gatePassed : t.models.gateHeld;
   const reason = typeof gate.reason === "string" ? ` ${gate.reason}` : "";
   return `${verdict}${reason}`;
+}
+
+/** What keeps an expert's next personalisation from starting. */
+export function nextWords({ waits_for: waitsFor, changed, accepted, missing }: NextPersonalisationOut): string {
+  if (waitsFor === "correction") return t.models.waitsFor.correction(accepted, Math.max(1, missing));
+  if (waitsFor === "more") return t.models.waitsFor.more(changed, accepted, missing);
+  return waitsFor === "quiet" ? t.models.waitsFor.quiet : t.models.waitsFor.turn;
 }
 
 /** Shares to three places; points out of a hundred to one. */

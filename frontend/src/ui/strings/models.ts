@@ -28,6 +28,14 @@ export const models = {
       .filter((part) => part !== "" && part !== "no figures")
       .join(" · "),
   imported: "taken in from a file",
+  waitsFor: {
+    correction: (accepted: number, missing: number) =>
+      `${plural(accepted, "new reading", "new readings")}, submitted exactly as predicted. Accepting teaches nothing new, so no personalisation starts; it does once ${plural(missing, "reading is corrected", "readings are corrected")}.`,
+    more: (changed: number, accepted: number, missing: number) =>
+      `${plural(changed, "new reading", "new readings")} corrected${accepted > 0 ? `, ${accepted} submitted exactly as predicted (they count half)` : ""}: the next personalisation starts after ${missing} more.`,
+    quiet: "Enough new readings: the next personalisation starts at the next pause in submitting.",
+    turn: "Enough new readings: the next personalisation is about to start.",
+  },
   goal: "Goal (Dice, points)",
   outlook: {
     reached: (goal: number) => `${goal} Dice is reached on this expert's held-out cases.`,
