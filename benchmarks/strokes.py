@@ -2,7 +2,7 @@
 
 `python -m benchmarks.strokes [--small | --full]`. Twenty accounts draw strokes of a real brush's size on readings of their own, one every second each (a
 quick hand), past the browser; one of them draws with a real Chromium, alone and among the others. The case is opened anew for every 25 strokes, which begin
-the moment it lets them, while the others' readings are still on their way: so a quarter of the strokes is made then, and a p95 is over more than a hundred. Their
+the moment it lets them, while the others' readings are still on their way: so as large a part of the strokes as before is made then, and a p95 is over more than a hundred. Their
 clock starts when the button is let go and stops when the browser's outbox knows that the server has the stroke.
 """
 
@@ -74,7 +74,7 @@ def main() -> int:
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--small", action="store_true")
     is_full = parser.parse_args().full
-    seconds, openings = (60, 12) if is_full else (20, 5)
+    seconds, openings_alone, openings_among = (60, 5, 12) if is_full else (10, 2, 5)
     with (
         tempfile.TemporaryDirectory(prefix="consilium-strokes-", ignore_cleanup_errors=True) as folder,
         running(Path(folder) / "data") as server,
@@ -89,9 +89,9 @@ def main() -> int:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=[*FLAGS, "--no-sandbox"])
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.add_init_script(NOTE_LETTING_GO)
-        alone = look_closely(page, server.url, doctors[0], openings)
+        alone = look_closely(page, server.url, doctors[0], openings_alone)
         with Drawing([doctors[0], *doctors[2:]]):  # a reading of its own: the same strokes twice would change nothing
-            among = look_closely(page, server.url, doctors[1], openings)
+            among = look_closely(page, server.url, doctors[1], openings_among)
         browser.close()
     sizes = [len(post) for post in alone.posts]
     voxels = [voxels_of(json.loads(post)["runs"]) for post in alone.posts]
