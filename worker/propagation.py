@@ -75,7 +75,7 @@ def run(gateway: Gateway, inference: Inference, held: Held) -> None:
 
     proxy = proxies.carry(inference, session, drawn, tell)
     volume = inference.volume(plan.image)
-    found_again = left_out(volume.image_CDHW.mean(0), drawn, volume.spacing_mm, axis=plan.axis, register=False)
+    found_again = left_out(drawn, volume.spacing_mm, axis=plan.axis)
     quality = round(sum(found_again) / len(found_again), 3) if found_again else None
     networks = _networks(inference, plan, session, proxy.labels)
     part = None if networks is None else judge(plan, drawn, proxy.labels, networks, quality)

@@ -15,7 +15,8 @@ from scipy import ndimage
 
 from benchmarks.interactive.propagation import dice
 from benchmarks.interactive.sets import Mask, Task
-from worker.learning.propagate import left_out, propagate, signed_distance
+from worker.learning.interpolation import signed_distance
+from worker.learning.propagate import left_out, propagate
 from worker.learning.propose import Strategy, propose, weigh
 
 STRATEGIES: tuple[Strategy, ...] = ("fixed_interval", "model_guided", "random")
@@ -49,7 +50,7 @@ def session(task: Task, strategy: Strategy, seed: int) -> list[Step]:
         proxy = propagate(task.image, masks, task.spacing_mm, register=False)
         rest = [index for index in range(first, last + 1) if index not in drawn]
         if len(drawn) in BUDGETS:
-            again = left_out(task.image, masks, task.spacing_mm, register=False)
+            again = left_out(masks, task.spacing_mm)
             estimate = 100 * sum(again) / len(again) if again else None
             score = dice(proxy.labels_DHW[rest] == 1, task.mask[rest])
             steps.append(Step(task.case, strategy, seed, len(drawn), score, estimate))

@@ -325,10 +325,11 @@ def copy(gesture: Gesture) -> Labels:
 
 
 def plane_metric(gesture: Gesture) -> tuple[float, float, float]:
-    """uu, vv, uv of the slice's two axes, ascending."""
+    """uu, vv, uv of the slice's two axes, ascending; uv is 0 where they stand at right angles apart from rounding."""
     g = compute_metric(gesture.affine)
     u, v = (axis for axis in range(3) if axis != gesture.slice_axis)
-    return g[u][u], g[v][v], g[u][v]
+    uu, vv, uv = g[u][u], g[v][v], g[u][v]
+    return uu, vv, 0.0 if abs(uv) < 1e-9 * math.sqrt(uu * vv) else uv
 
 
 def signed_distance(cells: Mask, metric: tuple[float, float, float]) -> npt.NDArray[np.float64]:
@@ -347,18 +348,23 @@ def signed_distance(cells: Mask, metric: tuple[float, float, float]) -> npt.NDAr
     return np.where(cells, -distance, distance)
 
 
-def moved(distance: npt.NDArray[np.float64], du: int, dv: int) -> npt.NDArray[np.float64]:
-    """Shifted by whole cells; what comes from beyond the grid is infinitely far outside."""
+def looked_up(distance: npt.NDArray[np.float64], u: float, v: float) -> npt.NDArray[np.float64]:
+    """At every cell, what stands (u, v) cells away, bilinear; beyond the grid its nearest cell speaks."""
     height, width = distance.shape
-    out = np.full(distance.shape, np.inf)
-    v, u = np.indices(distance.shape)
-    ok = (v - dv >= 0) & (v - dv < height) & (u - du >= 0) & (u - du < width)
-    out[ok] = distance[(v - dv)[ok], (u - du)[ok]]
-    return out
+    across, down = u - math.floor(u), v - math.floor(v)
+
+    def at(beside: int, below: int) -> npt.NDArray[np.float64]:
+        rows, columns = np.indices(distance.shape)
+        rows = np.clip(rows + math.floor(v) + below, 0, height - 1)
+        return distance[rows, np.clip(columns + math.floor(u) + beside, 0, width - 1)]
+
+    upper = (1 - across) * at(0, 0) + across * at(1, 0)
+    lower = (1 - across) * at(0, 1) + across * at(1, 1)
+    return (1 - down) * upper + down * lower
 
 
-def between(a: Mask, b: Mask, share: float, metric: tuple[float, float, float]) -> Mask:
-    """The shape `share` of the way from slice a to slice b [v, u]: LEARNING.md section 4, "Instant preview"."""
+def between(a: Mask, b: Mask, share: float, gap_mm: float, metric: tuple[float, float, float]) -> Mask:
+    """The shape `share` of the way from slice a to slice b [v, u]: worker/learning/interpolation.py says it in words."""
     uu, vv, uv = metric
 
     def one_piece(cells: Mask) -> bool:
@@ -369,20 +375,36 @@ def between(a: Mask, b: Mask, share: float, metric: tuple[float, float, float]) 
         v, u = np.nonzero(cells)
         return int(u.sum()) / len(u), int(v.sum()) / len(v)
 
+    def saturated(cells: Mask) -> npt.NDArray[np.float64]:
+        distance = signed_distance(cells, metric)
+        with np.errstate(invalid="ignore"):
+            return np.where(np.isinf(distance), np.sign(distance) * gap_mm, distance / (1 + abs(distance) / gap_mm))
+
     (ua, va), (ub, vb) = centroid(a), centroid(b)
     du, dv = ub - ua, vb - va
+    size_a, size_b = int(a.sum()), int(b.sum())
     area = math.sqrt(uu * vv - uv * uv)
-    radii = math.sqrt(int(a.sum()) * area / math.pi) + math.sqrt(int(b.sum()) * area / math.pi)
+    radii = math.sqrt(size_a * area / math.pi) + math.sqrt(size_b * area / math.pi)
     apart = math.sqrt(uu * du * du + vv * dv * dv + 2 * uv * du * dv)
-    far_a, far_b = signed_distance(a, metric), signed_distance(b, metric)
-    if one_piece(a) and one_piece(b) and apart < 1.5 * radii:
-        far_a = moved(far_a, math.floor(share * du + 0.5), math.floor(share * dv + 0.5))
-        far_b = moved(far_b, math.floor((share - 1) * du + 0.5), math.floor((share - 1) * dv + 0.5))
-    with np.errstate(invalid="ignore"):
-        mixed = (1 - share) * far_a + share * far_b <= 0
-    if mixed.sum() >= 0.5 * min(a.sum(), b.sum()):
-        return mixed
-    return a if share <= 0.5 else b
+    if not (one_piece(a) and one_piece(b) and apart < 1.5 * radii):
+        du = dv = 0.0
+
+    far_a = looked_up(saturated(a), -share * du, -share * dv)
+    far_b = looked_up(saturated(b), (1 - share) * du, (1 - share) * dv)
+    steps = np.floor(((1 - share) * far_a + share * far_b) * 2**20 + 0.5)
+
+    v, u = np.indices(a.shape)
+    inside = np.ones_like(a)
+    for cells, ends_a, ends_b, move in (
+        (u, np.nonzero(a)[1], np.nonzero(b)[1], du),
+        (v, np.nonzero(a)[0], np.nonzero(b)[0], dv),
+    ):
+        first = math.floor(min(ends_a.min() + share * move, ends_b.min() + (share - 1) * move))
+        last = math.ceil(max(ends_a.max() + share * move, ends_b.max() + (share - 1) * move))
+        inside &= (cells >= first) & (cells <= last)
+    wanted = math.floor((1 - share) * size_a + share * size_b + 0.5 * share * (1 - share) * abs(size_a - size_b) + 0.5)
+    level = max(0.0, np.sort(steps[inside])[min(wanted, int(inside.sum())) - 1])
+    return inside & (steps <= level)
 
 
 def interpolate(gesture: Gesture) -> Labels:
@@ -397,12 +419,11 @@ def interpolate(gesture: Gesture) -> Labels:
     if not gaps:
         raise Refused("no gap")
     wanted, there = np.zeros_like(shape), np.zeros_like(shape)
+    step_mm = math.sqrt(compute_metric(gesture.affine)[gesture.slice_axis][gesture.slice_axis])
     for a, b in gaps:
+        ends, gap_mm = (shape[cut(gesture, a)], shape[cut(gesture, b)]), (b - a) * step_mm
         for at in range(a + 1, b):
-            share = (at - a) / (b - a)
-            wanted[cut(gesture, at)] = between(
-                shape[cut(gesture, a)], shape[cut(gesture, b)], share, plane_metric(gesture)
-            )
+            wanted[cut(gesture, at)] = between(*ends, (at - a) / (b - a), gap_mm, plane_metric(gesture))
             there[cut(gesture, at)] = True
     after = gesture.labels.copy()
     after[wanted & paintable] = gesture.active

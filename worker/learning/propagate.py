@@ -3,12 +3,10 @@
 The paper does not say how it registers; this is LEARNING.md section 4. Between two drawn slices the *signed distance* of each
 label is carried from both sides, never the mask, and mixed linearly. Two ways to carry it:
 
-    preview     no registration: where both slices hold one piece and lie near each other, the distances are moved to the
-                centroid between them, else they stay where they are
+    preview     no registration: what the browser shows at once (`interpolation`)
     refinement  each step is warped by the 2D registration of the two neighbouring slices of the *image* (symmetric demons)
 
-Both are cut where the shape is as large as it should be between its neighbours, so that thin or parted shapes do not vanish on the
-way. Beyond the outermost drawn slice a label is carried from one side and rounded off as a ball of its own radius would be, so
+Where a mixture has nearly vanished it is cut at the level that gives it the area in between. Beyond the outermost drawn slice a label is carried from one side and rounded off as a ball of its own radius would be, so
 one drawn slice is enough to begin. Pure arrays; no torch.
 
 Axis legend: N slices along the drawn axis, L labels, H W within a slice. Distances are in mm, positive inside.
@@ -17,7 +15,7 @@ Axis legend: N slices along the drawn axis, L labels, H W within a slice. Distan
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -25,19 +23,19 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage, special
+from scipy import special
 
+from worker.learning.interpolation import Between, Box, radius, signed_distance
 from worker.learning.registration import followed, scaled
 
 Mask = npt.NDArray[np.bool_]
 Field = npt.NDArray[np.float32]
+Depth = npt.NDArray[np.floating]
 Drawn = Mapping[
     int, Mapping[int, Mask]
 ]  # label → slice → mask [H, W]; an empty mask says that the label ends before it
 
 MARGIN: Final = 24  # pixels around the object within which is registered
-LEAST_PIECE: Final = 4  # pixels: smaller pieces do not count as a second one
-NEAR: Final = 1.5  # sums of radii within which two centroids belong to one object
 VANISHED: Final = 0.5  # of the smaller neighbour: a mixture below it has lost the shape
 SOFT: Final = (1.5, 0.35)  # tau in pixels at a drawn slice, and what each slice of distance adds
 FADE_SLICES: Final = 20.0  # lambda of the confidence
@@ -64,36 +62,12 @@ class Proxy:
         return self.labels_DHW.nbytes + self.chance_LDHW.nbytes + self.confidence_DHW.nbytes
 
 
-class _Box(NamedTuple):
-    """A rectangle within a slice, in pixels; top and left belong to it, bottom and right do not."""
-
-    top: int
-    bottom: int
-    left: int
-    right: int
-
-    def cut(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return array[..., self.top : self.bottom, self.left : self.right]
-
-    @classmethod
-    def around(cls, mask: Mask, margin: int = 0) -> _Box:
-        """The smallest that holds the mask, and so many pixels more where the slice has them. The mask must not be empty."""
-        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        height, width = mask.shape
-        return cls(
-            max(0, int(rows[0]) - margin),
-            min(height, int(rows[-1]) + margin + 1),
-            max(0, int(columns[0]) - margin),
-            min(width, int(columns[-1]) + margin + 1),
-        )
-
-
 class Carried(NamedTuple):
     """One label on one slice. distance, chance: within the box; away: slices to the nearest drawn one."""
 
     label: int
     slice: int
-    box: _Box
+    box: Box
     distance: Field
     chance: Field
     away: int
@@ -116,7 +90,7 @@ class _Block(NamedTuple):
 
     first: int
     end: int
-    box: _Box
+    box: Box
 
     @classmethod
     def around(cls, carried: Sequence[Carried], drawn: Drawn) -> _Block:
@@ -124,13 +98,13 @@ class _Block(NamedTuple):
         union = np.logical_or.reduce([mask for slices in drawn.values() for mask in slices.values()])
         for one in carried:
             one.box.cut(union)[...] = True
-        return cls(min(reached), max(reached) + 1, _Box.around(union))
+        return cls(min(reached), max(reached) + 1, Box.around(union))
 
     def cut(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Of an array [..., N, H, W]."""
         return self.box.cut(array[..., self.first : self.end, :, :])
 
-    def at(self, index: int, box: _Box) -> tuple[int, slice, slice]:
+    def at(self, index: int, box: Box) -> tuple[int, slice, slice]:
         """Where a box on a slice of the volume lies within the block."""
         top, left = self.box.top, self.box.left
         return index - self.first, slice(box.top - top, box.bottom - top), slice(box.left - left, box.right - left)
@@ -187,20 +161,6 @@ def propagate(
             for gap in gaps:
                 gap.cancel()
     return _resolve(drawn, carried, image_NHW.shape, axis)
-
-
-def signed_distance(mask: Mask, spacing_mm: tuple[float, float]) -> Field:
-    """Distance in mm from each pixel's centre to the nearest pixel of the other kind, positive inside.
-
-    -inf where there is no inside; as far as the picture is long where there is no outside.
-    """
-    if not mask.any():
-        return np.full(mask.shape, -np.inf, np.float32)
-    if mask.all():
-        return np.full(mask.shape, max(mask.shape) * max(spacing_mm), np.float32)
-    inside = ndimage.distance_transform_edt(mask, spacing_mm)
-    outside = ndimage.distance_transform_edt(~mask, spacing_mm)
-    return np.asarray(inside - outside, np.float32)
 
 
 def _check(drawn: Drawn, shape: tuple[int, ...]) -> None:
@@ -283,7 +243,7 @@ class _Carrier:
 
     def _reach(self, mask: Mask) -> int:
         """Slices to which a shape goes on if it is as long as it is wide."""
-        return max(1, int(_radius(mask, self.within_mm) / self.across_mm))
+        return max(1, int(radius(mask, self.within_mm) / self.across_mm))
 
     def key(self, span: _Span) -> Hashable:
         """All that the span's outcome depends on beside the image, its spacing and the axis."""
@@ -299,63 +259,58 @@ class _Carrier:
         pair = [label for label in span.labels if all(self._has(label, index) for index in (a, b))]
         single = [label for label in span.labels if label not in pair]
         bulge = round((b - a) * self.across_mm / self.pixel_mm / 2) if pair else 0  # of a ball between two tips
-        box = _Box.around(np.logical_or.reduce(ends), MARGIN + bulge)
+        box = Box.around(np.logical_or.reduce(ends), MARGIN + bulge)
         return Gap([*self._carry_between(a, b, pair, box), *self._carry_beyond(a, b, single, box)])
 
     def _has(self, label: int, index: int) -> bool:
         return index in self.drawn[label] and bool(self.drawn[label][index].any())
 
-    def _carry_between(self, a: int, b: int, labels: list[int], box: _Box) -> list[Carried]:
+    def _carry_between(self, a: int, b: int, labels: list[int], box: Box) -> list[Carried]:
         if not labels:
             return []
-        at_a, at_b = (
-            np.stack([signed_distance(box.cut(self.drawn[label][index]), self.within_mm) for label in labels])
-            for index in (a, b)
-        )
-        if self.register:
-            images = scaled(box.cut(self.image_NHW[a : b + 1]))
-            from_a, from_b = followed(at_a, images[:-1]), followed(at_b, images[:0:-1])[::-1]
+        if not self.register:
+            return [one for label in labels for one in self._interpolate(a, b, label)]
+        at_a, at_b = (np.stack([self._depth(label, index, box) for label in labels]) for index in (a, b))
+        images = scaled(box.cut(self.image_NHW[a : b + 1]))
+        from_a, from_b = followed(at_a, images[:-1]), followed(at_b, images[:0:-1])[::-1]
         made: list[Carried] = []
         for index in range(a + 1, b):
-            share = (index - a) / (b - a)
-            away = min(index - a, b - index)
+            share, away = (index - a) / (b - a), min(index - a, b - index)
             for n, label in enumerate(labels):
-                masks = box.cut(self.drawn[label][a]), box.cut(self.drawn[label][b])
-                if self.register:
-                    left, right = from_a[index - a - 1][n], from_b[index - a - 1][n]
-                else:
-                    left, right = self._aligned(masks, (at_a[n], at_b[n]), share)
-                made.append(Carried(label, index, box, *self._mix(left, right, share, masks, away), away))
+                left, right = from_a[index - a - 1][n], from_b[index - a - 1][n]
+                mixed = (1 - share) * left + share * right
+                level = self._level(mixed, share, label, a, b)
+                chance = self._chance(left - level, right - level, share, away)
+                made.append(Carried(label, index, box, (mixed - level).astype(np.float32), chance, away))
         return made
 
-    def _mix(self, left: Field, right: Field, share: float, masks: tuple[Mask, Mask], away: int) -> tuple[Field, Field]:
-        """Distance and chance between two carried distances, cut so that the shape keeps its size."""
-        mixed = (1 - share) * left + share * right
-        areas = [int(np.count_nonzero(mask)) for mask in masks]
-        cut = 0.0
-        if np.count_nonzero(mixed >= 0) < VANISHED * min(areas):
-            wanted = round((1 - share) * areas[0] + share * areas[1])
-            cut = float(np.partition(mixed, -wanted, axis=None)[-wanted])
+    def _depth(self, label: int, index: int, box: Box) -> Field:
+        return np.asarray(signed_distance(box.cut(self.drawn[label][index]), self.within_mm), np.float32)
+
+    def _interpolate(self, a: int, b: int, label: int) -> Iterator[Carried]:
+        """One label between two slices, as the browser shows it at once."""
+        between = Between(self.drawn[label][a], self.drawn[label][b], (b - a) * self.across_mm, self.within_mm)
+        for index in range(a + 1, b):
+            share, away = (index - a) / (b - a), min(index - a, b - index)
+            box, left, right, depth, level = between.at(share)
+            chance = self._chance(left - level, right - level, share, away)
+            yield Carried(label, index, box, depth.astype(np.float32), chance, away)
+
+    def _level(self, mixed: Field, share: float, label: int, a: int, b: int) -> float:
+        """Where to cut a mixture so that a shape that has nearly vanished keeps its size; else 0."""
+        areas = [int(np.count_nonzero(self.drawn[label][index])) for index in (a, b)]
+        if np.count_nonzero(mixed >= 0) >= VANISHED * min(areas):
+            return 0.0
+        wanted = round((1 - share) * areas[0] + share * areas[1])
+        return float(np.partition(mixed, -wanted, axis=None)[-wanted])
+
+    def _chance(self, left: Depth, right: Depth, share: float, away: int) -> Field:
+        """0..1 of lying inside, from the depth on either side."""
         tau = (SOFT[0] + SOFT[1] * away) * self.pixel_mm
-        chance = (1 - share) * special.expit((left - cut) / tau) + share * special.expit((right - cut) / tau)
-        return (mixed - cut).astype(np.float32), chance.astype(np.float32)
+        chance = (1 - share) * special.expit(left / tau) + share * special.expit(right / tau)
+        return np.asarray(chance, np.float32)
 
-    def _aligned(self, masks: tuple[Mask, Mask], distances: tuple[Field, Field], share: float) -> tuple[Field, Field]:
-        """Both distances moved to the centroid between them, where both shapes are one piece and near each other."""
-        if not all(_is_one_piece(mask) for mask in masks):
-            return distances
-        a, b = (np.array(ndimage.center_of_mass(mask)) for mask in masks)
-        apart_mm = float(np.linalg.norm((b - a) * self.within_mm))
-        if apart_mm >= NEAR * sum(_radius(mask, self.within_mm) for mask in masks):
-            return distances
-        moves = share * (b - a), (share - 1) * (b - a)
-        left, right = (
-            ndimage.shift(distance, move, order=1, mode="nearest")
-            for distance, move in zip(distances, moves, strict=True)
-        )
-        return left, right
-
-    def _carry_beyond(self, a: int, b: int, labels: list[int], box: _Box) -> list[Carried]:
+    def _carry_beyond(self, a: int, b: int, labels: list[int], box: Box) -> list[Carried]:
         """From the one slice that has the label towards the other end, rounded off as a ball would be."""
         made: list[Carried] = []
         for label in labels:
@@ -366,7 +321,7 @@ class _Carrier:
             reach = min(self._reach(mask), abs(stop - start) - (stop in slices))
             if reach < 1:
                 continue
-            distance = signed_distance(mask, self.within_mm)
+            distance = self._depth(label, start, box)
             depth, long = float(distance.max()), self._reach(mask)
             ways: Sequence[Field] = [distance] * reach
             if self.register:
@@ -380,35 +335,22 @@ class _Carrier:
         return made
 
 
-def _is_one_piece(mask: Mask) -> bool:
-    pieces, _ = ndimage.label(mask, np.ones((3, 3)))
-    return int((np.bincount(pieces.ravel())[1:] >= LEAST_PIECE).sum()) == 1
-
-
-def _radius(mask: Mask, spacing_mm: tuple[float, float]) -> float:
-    """Of the disc of equal area, in mm."""
-    return float(np.sqrt(np.count_nonzero(mask) * spacing_mm[0] * spacing_mm[1] / np.pi))
-
-
-def left_out(
-    image_DHW: Field, drawn: Drawn, spacing_mm: Sequence[float], *, axis: int = 0, register: bool = True
-) -> list[float]:
-    """How well each drawn slice between two others is found again from its neighbours alone: Dice 0..1, by label and slice.
+def left_out(drawn: Drawn, spacing_mm: Sequence[float], *, axis: int = 0) -> list[float]:
+    """How well each drawn slice between two others is found again from those alone, without the image: Dice 0..1, by label and slice.
 
     An honest quality of the proxy that needs no truth; pessimistic, because the gap is twice as wide as any that is left.
     Empty where no slice lies between two drawn ones.
     """
-    image_NHW = np.moveaxis(np.asarray(image_DHW, np.float32), axis, 0)
-    turned_mm = [spacing_mm[axis], *(mm for n, mm in enumerate(spacing_mm) if n != axis)]
+    within_mm = tuple(mm for n, mm in enumerate(spacing_mm) if n != axis)
     found = []
     for slices in drawn.values():
         order = sorted(slices)
         for a, middle, b in zip(order, order[1:], order[2:], strict=False):
             if not (slices[a].any() and slices[b].any()):
                 continue
-            ends = {1: {0: slices[a], b - a: slices[b]}}
-            proxy = propagate(image_NHW[a : b + 1], ends, turned_mm, register=register)
-            again, mask = proxy.labels_DHW[middle - a] == 1, slices[middle]
+            between = Between(slices[a], slices[b], (b - a) * spacing_mm[axis], (within_mm[0], within_mm[1]))
+            box, *_, depth, _ = between.at((middle - a) / (b - a))
+            again, mask = depth >= 0, slices[middle]
             size = int(again.sum()) + int(mask.sum())
-            found.append(2 * int((again & mask).sum()) / size if size else 1.0)
+            found.append(2 * int((again & box.cut(mask)).sum()) / size if size else 1.0)
     return found

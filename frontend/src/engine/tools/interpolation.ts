@@ -9,7 +9,7 @@
 import { EditDraft } from "../labels/EditDraft";
 import type { LabelVolume } from "../labels/LabelVolume";
 import { Bits } from "../ops/bits";
-import { describeShape, interpolateShapes, type Shape } from "../ops/interpolate";
+import { Between, describeShape, type Shape } from "../ops/interpolate";
 import type { Edit } from "../types";
 import type { Bench } from "./Bench";
 import { type Gesture, makeInstant, type Sample, ToolRefusal } from "./Gesture";
@@ -30,28 +30,32 @@ export function startInterpolation(bench: Bench, sample: Sample): Gesture {
   const gaps = listGaps(bench, grid, sample.slice);
   const draft = new EditDraft(labels);
   const metric = grid.metric(bench.metric);
+  const { width, height } = grid;
   const describe = (slice: number): Shape =>
-    describeShape(grid.cut(slice, activeLabel), grid.width, grid.height, metric);
+    describeShape({ cells: grid.cut(slice, activeLabel), width, height, metric });
   let [last, shape]: [number, Shape | null] = [-1, null];
   for (const [from, to] of gaps) {
     const a = from === last && shape !== null ? shape : describe(from);
     const b = describe(to);
+    const between = new Between(a, b, (to - from) * grid.stepMm(bench.metric));
     for (let slice = from + 1; slice < to; slice++) {
-      write(slice, interpolateShapes(a, b, (slice - from) / (to - from), metric));
+      write(slice, between.at((slice - from) / (to - from)));
     }
     [last, shape] = [to, b];
   }
 
   /** What lies beyond the shape's box can only lose the label, and only where the slice holds any. */
-  function write(slice: number, { cells, box }: ReturnType<typeof interpolateShapes>): void {
+  function write(slice: number, { cells, box }: ReturnType<Between["at"]>): void {
     const whole = [0, 0, grid.width - 1, grid.height - 1] as const;
-    const [left, top, right, bottom] = labels.isSliceEmpty(slice, grid.axis) ? box : whole;
+    const isEmpty = labels.isSliceEmpty(slice, grid.axis);
+    const [left, top, right, bottom] = isEmpty ? box : whole;
     for (let v = top; v <= bottom; v++) {
       let cell = left + grid.width * v;
       let index = grid.indexOf(cell, slice);
       for (let u = left; u <= right; u++, cell++, index += grid.uStep) {
-        const present = labels.read(index);
         const isIn = cells[cell] === 1;
+        if (isEmpty && !isIn) continue;
+        const present = labels.read(index);
         if (isIn === (present === activeLabel) || !(isIn ? paint : take).mayChange(index, present)) continue;
         const value = isIn ? activeLabel : 0;
         if (grid.axis === 2) draft.write(index, u, v, slice, value);

@@ -4,6 +4,8 @@ import type { LabelVolume } from "../labels/LabelVolume";
 import type { PlaneMetric } from "../ops/signedDistance";
 import type { Point3 } from "../types";
 
+const UPRIGHT = 1e-9;
+
 export class SliceCells {
   /** voxel axes of u and v, ascending */
   readonly uAxis: 0 | 1;
@@ -51,8 +53,20 @@ export class SliceCells {
     return cells;
   }
 
+  /** uv is 0 where rows and columns stand at right angles apart from rounding. */
   metric({ ii, jj, kk, ij, ik, jk }: Metric): PlaneMetric {
-    if (this.axis === 0) return { uu: jj, vv: kk, uv: jk };
-    return this.axis === 1 ? { uu: ii, vv: kk, uv: ik } : { uu: ii, vv: jj, uv: ij };
+    const [uu, vv, uv] = (
+      [
+        [jj, kk, jk],
+        [ii, kk, ik],
+        [ii, jj, ij],
+      ] as const
+    )[this.axis];
+    return { uu, vv, uv: Math.abs(uv) < UPRIGHT * Math.sqrt(uu * vv) ? 0 : uv };
+  }
+
+  /** From one slice to the next. */
+  stepMm({ ii, jj, kk }: Metric): number {
+    return Math.sqrt([ii, jj, kk][this.axis] as number);
   }
 }
