@@ -116,6 +116,14 @@ def test_three_slices_by_mouse_become_a_volume(
     page.screenshot(path=tmp_path / "proposed.png")
     assert len(set(visited)) == 2 and not set(visited) & set(drawn)
 
+    one_slice = slice_shown(page)
+    reach = page.get_by_role("combobox", name="Slices to accept")
+    reach.select_option("this")
+    page.keyboard.press("Enter")
+    wait_saved(page)
+    page.screenshot(path=tmp_path / "one-slice.png")
+    expect(state).to_have_attribute("data-state", "shown")  # the rest waits
+    reach.select_option("all")
     page.keyboard.press("Enter")
     expect(state).to_have_count(0)
     wait_saved(page)
@@ -131,6 +139,7 @@ def test_three_slices_by_mouse_become_a_volume(
     copied = np.stack([truth[min(drawn, key=lambda one: abs(one - k))] for k in between])
     assert dice(labels[between] == 1, truth[between]) > dice(copied, truth[between]) + 0.05
     assert revision["assisted"] is True and revision["submitted_at"]
-    edits = api(page, f"/segmentations/{segmentation_id}/edits")["items"]
-    assert edits[-1]["source_revision_id"] is not None
+    *_, part, rest = api(page, f"/segmentations/{segmentation_id}/edits")["items"]
+    assert part["source_revision_id"] == rest["source_revision_id"] is not None
+    assert part["voxels"] == int((labels[one_slice] == 1).sum()), "other slices were taken over too"
     assert complaints.none(), complaints

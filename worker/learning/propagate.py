@@ -6,7 +6,8 @@ label is carried from both sides, never the mask, and mixed linearly. Two ways t
     preview     no registration: what the browser shows at once (`interpolation`)
     refinement  each step is warped by the 2D registration of the two neighbouring slices of the *image* (symmetric demons)
 
-Where a mixture has nearly vanished it is cut at the level that gives it the area in between. Beyond the outermost drawn slice a label is carried from one side and rounded off as a ball of its own radius would be, so
+Its mixture is cut half a pixel farther out at most where that gives the shape the area in between; as far out as it takes where the
+shape has nearly vanished. Beyond the outermost drawn slice a label is carried from one side and rounded off as a ball of its own radius would be, so
 one drawn slice is enough to begin. Pure arrays; no torch.
 
 Axis legend: N slices along the drawn axis, L labels, H W within a slice. Distances are in mm, positive inside.
@@ -37,6 +38,7 @@ Drawn = Mapping[
 
 MARGIN: Final = 24  # pixels around the object within which is registered
 VANISHED: Final = 0.5  # of the smaller neighbour: a mixture below it has lost the shape
+OUT: Final = 0.5  # pixels: mixing two distances rounds an edge off by about so much
 SOFT: Final = (1.5, 0.35)  # tau in pixels at a drawn slice, and what each slice of distance adds
 FADE_SLICES: Final = 20.0  # lambda of the confidence
 
@@ -297,12 +299,13 @@ class _Carrier:
             yield Carried(label, index, box, depth.astype(np.float32), chance, away)
 
     def _level(self, mixed: Field, share: float, label: int, a: int, b: int) -> float:
-        """Where to cut a mixture so that a shape that has nearly vanished keeps its size; else 0."""
+        """Where to cut a mixture so that the shape has the area in between: at most half a pixel out, unless it has nearly vanished."""
         areas = [int(np.count_nonzero(self.drawn[label][index])) for index in (a, b)]
-        if np.count_nonzero(mixed >= 0) >= VANISHED * min(areas):
+        wanted, there = round((1 - share) * areas[0] + share * areas[1]), np.count_nonzero(mixed >= 0)
+        if there >= wanted:
             return 0.0
-        wanted = round((1 - share) * areas[0] + share * areas[1])
-        return float(np.partition(mixed, -wanted, axis=None)[-wanted])
+        level = float(np.partition(mixed, -wanted, axis=None)[-wanted])
+        return level if there < VANISHED * min(areas) else max(level, -OUT * self.pixel_mm)
 
     def _chance(self, left: Depth, right: Depth, share: float, away: int) -> Field:
         """0..1 of lying inside, from the depth on either side."""

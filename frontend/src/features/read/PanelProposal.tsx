@@ -5,7 +5,7 @@ import { asProblem, isProblem } from "../../api";
 import { say, t } from "../../ui";
 import { toggleHeat } from "./layers";
 import { OpinionsButton } from "./OpinionStrip";
-import { Pick } from "./optionParts";
+import { AcceptReach, Pick } from "./optionParts";
 import { EyeButton, HeatSwatch, KeyHint, OpacitySlider, Section } from "./panelParts";
 import classes from "./read.module.css";
 import { useSession } from "./SessionContext";
@@ -81,23 +81,18 @@ export function ProposalSection() {
 /** Which slices are taken over, whether that may add, remove or both, and the keys for it; nothing where nobody draws. */
 function AcceptPart() {
   const part = useRead((state) => state.acceptPart);
-  const plane = useRead((state) => state.largePlane);
-  const isFlat = useRead((state) => (state.facts?.image.nz ?? 1) === 1);
   const readOnly = useRead((state) => state.facts?.readOnly);
   if (readOnly) return null;
-  const set = (change: Partial<typeof part>) => useRead.setState({ acceptPart: { ...part, ...change } });
-  const { part: words, reaches, modes } = t.read.accepting;
+  const { part: words, modes } = t.read.accepting;
   return (
     <Stack gap={8}>
-      {!isFlat && (
-        <Pick
-          label={words.slices}
-          value={part.reach}
-          values={reaches(t.read.planes[plane])}
-          onChange={(reach) => set({ reach })}
-        />
-      )}
-      <Pick label={words.mode} value={part.mode} values={modes} onChange={(mode) => set({ mode })} />
+      <AcceptReach />
+      <Pick
+        label={words.mode}
+        value={part.mode}
+        values={modes}
+        onChange={(mode) => useRead.setState({ acceptPart: { ...part, mode } })}
+      />
       <Text size="xs" c="dimmed">
         {t.read.acceptKeys}
       </Text>

@@ -1,6 +1,7 @@
 /** Where propagation stands; shown with any tool while something is propagated, because Enter and Esc then mean it. */
 import { Badge, Button, Group, Loader, Text } from "@mantine/core";
 import { t } from "../../ui";
+import { AcceptReach } from "./optionParts";
 import { useSession } from "./SessionContext";
 import { type PropagationState, useRead } from "./store";
 
@@ -31,6 +32,7 @@ export function PropagationStatus() {
         {problem ?? progress}
       </Text>
       {!pending && !problem && isShown && <Standing state={state} />}
+      {isShown && <AcceptReach />}
       <Button size="compact-xs" disabled={pending || !isShown} onClick={() => session.acceptPropagated("all")}>
         {words.accept}
       </Button>

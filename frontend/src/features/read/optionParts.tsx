@@ -1,5 +1,6 @@
 /** The few controls that tools' options are made of; each gives the focus back, so that keys mean tools again. */
 import { Button, Checkbox, Group, NativeSelect, NumberInput, Text, Tooltip } from "@mantine/core";
+import { t } from "../../ui";
 import type { CommandId } from "./commands";
 import { useSession } from "./SessionContext";
 import { useRead } from "./store";
@@ -80,6 +81,23 @@ export function Pick<Value extends string>({
         event.currentTarget.blur();
         if (next) onChange(next[0]);
       }}
+    />
+  );
+}
+
+/** Which of the large view's slices are taken over, of a prediction or a proxy; nothing for a picture of one slice. */
+export function AcceptReach() {
+  const part = useRead((state) => state.acceptPart);
+  const plane = useRead((state) => state.largePlane);
+  const isFlat = useRead((state) => (state.facts?.image.nz ?? 1) === 1);
+  const { part: words, reaches } = t.read.accepting;
+  if (isFlat) return null;
+  return (
+    <Pick
+      label={words.slices}
+      value={part.reach}
+      values={reaches(t.read.planes[plane])}
+      onChange={(reach) => useRead.setState({ acceptPart: { ...part, reach } })}
     />
   );
 }

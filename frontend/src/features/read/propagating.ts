@@ -70,19 +70,17 @@ export class Propagating {
   }
 
   /**
-   * Take the proxy over as one edit, asking first where it changes what was put there since (an interpolation, say). The active
-   * label alone: what was propagated of the others stays on the screen, to be taken over or corrected next.
+   * Take the proxy over as one edit, asking first where it changes what was put there since (an interpolation, say). Of a part, a
+   * label or some slices, the rest stays on the screen, to be taken over or corrected next.
    */
-  accept(scope: "active" | "all"): void {
+  accept(taken: AcceptScope): void {
     if (this.#shown === null || this.#isStale || this.#waitsFor !== null) {
       say(t.propagation.stillPending);
       return;
     }
-    const labels = scope === "all" ? scope : [this.viewer.state.activeLabel];
-    const taken: AcceptScope = { labels, mode: "replace" };
     this.takeOver({ kind: "propagation" }, this.viewer.countOverdrawn(layerId, taken), () => {
       if (this.viewer.acceptLayer(layerId, taken) === null) say(t.propagation.same);
-      if (scope === "all") this.discard();
+      if (taken.labels === "all" && taken.slices === undefined) this.discard();
     });
   }
 

@@ -163,9 +163,9 @@ export class ReadSession {
     this.#takeOver({ kind: "prediction" }, voxels, () => this.takeProposal(this.#scopeOf(scope)));
   }
 
-  /** Take over what was propagated, of the active label or of all. */
+  /** Take over what was propagated, of the active label or of all, on the slices that were chosen. */
   acceptPropagated(scope: "active" | "all"): void {
-    this.#propagating?.accept(scope);
+    this.#propagating?.accept({ ...this.#scopeOf(scope), mode: "replace" });
   }
 
   /** At once, or after a question where voxels drawn by hand would change. */
