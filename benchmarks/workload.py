@@ -58,20 +58,22 @@ def blobs(cases: int, size: int, seed: int) -> tuple[dict[str, np.ndarray], dict
     return images, distances
 
 
-def prepare(server: Running, cases: int, size: int, drawn: int, seed: int = 7) -> Workload:
-    """Import `cases` images, `drawn` of them outlined by five simulated experts (offsets -2 … 2 voxels), and add a new doctor (+3)."""
+def prepare(server: Running, cases: int, size: int, drawn: int, seed: int = 7, depth: int = 1) -> Workload:
+    """Import `cases` images, `drawn` of them outlined by five simulated experts (offsets -2 … 2 voxels), and add a new doctor (+3).
+
+    depth: how many slices an image has, all of them the same; `truth` is of one.
+    """
     admin = Client(server.url).redeem(str(server.link))
     project = admin.post("/projects", {
         "name": f"Benchmark {size}", "description": "simulated", "labels": [LABEL],
         "policy": {"blinding": "open", "prefill": "before", "reads_per_image": 6, "personalise": True},
     })  # fmt: skip
     images, distances = blobs(cases, size, seed)
-    files = {f"images/{name}.nii": nifti(image[None]) for name, image in images.items()}
+    files = {f"images/{name}.nii": nifti(np.repeat(image[None], depth, 0)) for name, image in images.items()}
     for offset in range(-2, 3):
         for name in list(images)[:drawn]:
-            files[f"segmentations/Expert{offset + 3}/{name}.nii"] = nifti(
-                (distances[name] < offset)[None].astype(np.uint8)
-            )
+            drawn_by = (distances[name] < offset)[None].astype(np.uint8)
+            files[f"segmentations/Expert{offset + 3}/{name}.nii"] = nifti(np.repeat(drawn_by, depth, 0))
     admin.upload(project["id"], files, experts=True)
     made = admin.post("/users", {"name": "doctor", "display_name": "Doctor", "role": "expert"})
     expert = admin.post("/experts", {"name": "Doctor", "description": "", "user_id": made["user"]["id"]})

@@ -1,35 +1,37 @@
 """What a click waits for while the same worker learns: `python -m benchmarks.interactive.clicks [--small | --full]`.
 
-The worker's own loop in this process, on a running server's database and files: the network's say on one 128×128 slice, as Ask AI asks for it, first with
-nothing else going on and then while one online update follows another. Both in blocks that alternate, so that whatever else the machine does
-falls on both. The rest of a click (bell, claim, queries, the answer's way to the screen) is not in it: `benchmarks.asking` measures it whole.
+A click as the doctor waits for it, on a running server: the prompt is posted, the job's end is heard on the event stream, the proposal is fetched. First with
+nothing else going on, then while one online update of the same expert follows another (each after a propagation, which is waited for), in
+blocks of one run that alternate, so that whatever else the machine does falls on both. Only the browser's drawing of the answer is not in it.
+A click counts as busy when an update was running as it was made.
 """
 
 import argparse
+import json
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
+from queue import Queue
+from typing import Any
+from uuid import uuid4
 
+import httpx
 import numpy as np
 
 from benchmarks.figures import Figure, percentile, report, say
-from benchmarks.prediction import Bench
-from benchmarks.workload import prepare
-from tests.running import running
-from worker.learning import Case, Predictor, Reading
-from worker.learning.online import Branch, OnlineConfig, update, whole_labels
+from benchmarks.workload import Workload, prepare
+from tests.running import Client, eventually, running
 
 BLOCKS = 4
-# From a click to its answer on the screen, median, nothing else going on: `benchmarks.asking` on two cores, another run.
-CLICK_MS = 307.2
-SHARE = 0.5  # of it that learning may add
+LIMIT = 1.5
+DEPTH = 9
 PAUSE_SECONDS = 0.05
+ENDS = ("done", "failed", "cancelled")
 
 
 def main() -> int:
-    """Train a little, then click, idle and busy in turns."""
+    """Train a little, draw, then click, idle and busy in turns."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.interactive.clicks", description=__doc__)
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--small", action="store_true")
@@ -38,71 +40,122 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="consilium-clicks-", ignore_cleanup_errors=True) as folder,
         running(Path(folder) / "data", CONSILIUM_PERSONALISE_QUIET_SECONDS="3600") as server,
     ):
-        work = prepare(server, cases=12, size=128, drawn=6)
+        work = prepare(server, cases=8, size=128, drawn=6, depth=DEPTH)
         params = {"config": {"steps": 40}}
         work.admin.wait_job(
             work.admin.post("/jobs", {"kind": "pretrain", "project_id": work.project_id, "params": params}), 600
         )
-        with Bench(server.data, work.project_id, *next(work.never_predicted())) as bench:
-            idle, busy = [], []
-            for block in range(BLOCKS):
-                say(f"block {block + 1} of {BLOCKS} …")
-                idle += [click(bench) for _ in range(clicks)]
-                with Learning(bench):
-                    busy += [click(bench) for _ in range(clicks)]
-    # Against the idle median in both: an idle click that was disturbed does not flatter.
-    added = [percentile(busy, share) - percentile(idle, 0.5) for share in (0.5, 0.95)]
+        segmentation_id = draw(work)
+        doctor = Doctor(work, segmentation_id)
+        idle, busy = list[float](), list[float]()
+        doctor.learn()
+        doctor.click()  # the first of all wakes what sleeps
+        for block in range(BLOCKS):
+            say(f"block {block + 1} of {BLOCKS} …")
+            doctor.rest()
+            idle += [doctor.click() for _ in range(clicks)]
+            made = list[float]()
+            while len(made) < clicks:
+                if not doctor.is_learning():
+                    doctor.learn()
+                made.append(doctor.click())
+            busy += made
+    medians, tails = ([percentile(times, share) for times in (idle, busy)] for share in (0.5, 0.95))
     return report("interactive-clicks", [
-        Figure("a click's network, nothing else going on, median", round(percentile(idle, 0.5), 1), "ms"),
-        Figure("the same during an update, median", round(percentile(busy, 0.5), 1), "ms"),
-        Figure("the same during an update, p95", round(percentile(busy, 0.95), 1), "ms"),
-        Figure("added to a click by an update, median", round(added[0], 1), "ms", SHARE * CLICK_MS),
-        Figure("added to a click by an update, p95", round(added[1], 1), "ms", SHARE * CLICK_MS),
-    ])  # fmt: skip
+        Figure("a click to its proposal over REST, nothing else going on, median", round(medians[0], 1), "ms"),
+        Figure("the same during an update, median", round(medians[1], 1), "ms"),
+        Figure("a click to its proposal over REST, nothing else going on, p95", round(tails[0], 1), "ms"),
+        Figure("the same during an update, p95", round(tails[1], 1), "ms"),
+        Figure("click during an update / idle, median", round(medians[1] / medians[0], 2), "ratio", LIMIT),
+        Figure("click during an update / idle, p95", round(tails[1] / tails[0], 2), "ratio", LIMIT),
+    ], clicks=len(idle) + len(busy))  # fmt: skip
 
 
-def click(bench: Bench) -> float:
-    """Milliseconds from the question to the network's answer on one slice."""
-    version, style, [image, *_] = bench.plan.version, bench.plan.style, bench.plan.images
-    time.sleep(PAUSE_SECONDS)
-    began = time.perf_counter()
-    bench.inference.chances(version, style.weights_sha256, image, 1, slice(0, 1)).result(60)
-    return (time.perf_counter() - began) * 1000
+def draw(work: Workload) -> str:
+    """The doctor's drawing on three slices of one image; returns its segmentation."""
+    name, image = next(iter(work.images.items()))
+    mine = next(
+        a for a in work.doctor.every("/assignments", project_id=work.project_id) if a["image_id"] == image["id"]
+    )
+    segmentation_id: str = work.doctor.post(f"/assignments/{mine['id']}/open")["segmentation_id"]
+    before = np.zeros((DEPTH, *work.truth[name].shape), np.uint8)
+    for k in (0, DEPTH // 2, DEPTH - 1):
+        after = before.copy()
+        after[k] = work.truth[name]
+        work.doctor.draw(segmentation_id, before, after)
+        before = after
+    return segmentation_id
 
 
-class Learning:
-    """One update after another while it is entered, from the middle of the image as if it were drawn."""
+class Doctor:
+    """One reading on the screen: clicks, propagates, and hears the server's events as a browser does."""
 
-    def __init__(self, bench: Bench) -> None:
-        self.bench = bench
-        self.over = threading.Event()
-        self.thread = threading.Thread(target=self._learn)
+    def __init__(self, work: Workload, segmentation_id: str) -> None:
+        self.work, self.client, self.path = work, work.doctor, f"/segmentations/{segmentation_id}"
+        self.heard = Queue[dict[str, Any]]()
+        self.clicks = 0
+        threading.Thread(target=hear, args=(self.client, self.heard), daemon=True).start()
+        assert self.heard.get(timeout=30)["type"] == "hello"
 
-    def __enter__(self) -> None:
-        self.thread.start()
+    def click(self) -> float:
+        """Milliseconds from the prompt to its proposal, which is withdrawn again."""
+        self.clicks += 1
+        time.sleep(PAUSE_SECONDS)
+        point = [60 + self.clicks % 9, 64, 1 + self.clicks % 3]
+        body = {
+            "prompt_id": str(uuid4()), "round_id": str(uuid4()), "type": "point", "points": [point], "label": 1,
+            "sign": "include", "radius_mm": 0, "slice_axis": "k",
+        }  # fmt: skip
+        began = time.perf_counter()
+        job_id = self.client.post(f"{self.path}/prompts", body)["job_id"]
+        self.wait_for(job_id)
+        proposal = self.client.get(f"{self.path}/prompts")["proposal"]
+        took = (time.perf_counter() - began) * 1000
+        assert proposal is not None and proposal["style_id"] is not None, "the network had no say"
+        self.client.call("DELETE", f"{self.path}/prompts")
+        return took
 
-    def __exit__(self, *_: object) -> None:
-        self.over.set()
-        self.thread.join()
+    def wait_for(self, job_id: str) -> None:
+        while True:
+            event = self.heard.get(timeout=60)
+            if event["type"] == "job" and event["id"] == job_id and event["state"] in ENDS:
+                return
 
-    def _learn(self) -> None:
-        plan = self.bench.plan
-        while not self.over.is_set():
-            self.bench.inference.learn(plan.version, plan.style.weights_sha256, plan.images[0], self._update).result(60)
+    def learn(self) -> None:
+        """Propagate, and come back when the update that follows is running."""
+        self.rest()
+        self.client.post(f"{self.path}/propagations", {"axis": "k"})
+        eventually("an update that runs", lambda: self.is_learning() or None, 60, 0.01)
 
-    def _update(self, predictor: Predictor, case: Case, give_way: Callable[[], None]) -> Branch:
-        labels = np.zeros(case.image_CDHW.shape[1:], np.uint8)
-        labels[:, 40:90, 40:90] = 1
-        reading = Reading(case.image_CDHW, case.spacing_mm, labels, "doctor", "one", "one")
+    def is_learning(self) -> bool:
+        return bool(self.jobs("running"))
 
-        def should_stop() -> bool:
-            give_way()
-            return False
+    def rest(self) -> None:
+        """Wait until nothing is learnt any more."""
+        eventually("the end of learning", lambda: not (self.jobs("queued") or self.jobs("running")) or None, 60)
 
-        return update(
-            predictor.network, predictor.config, Branch(case.row, case.adapter), whole_labels(reading, predictor.config.labels),
-            [reading], {}, OnlineConfig(), generator_seed=0, device=predictor.device, should_stop=should_stop,
-        )  # fmt: skip
+    def jobs(self, state: str) -> list[Any]:
+        found: list[Any] = self.work.admin.get(
+            "/jobs", project_id=self.work.project_id, kind="update", state=state, limit=1
+        )["items"]
+        return found
+
+
+def hear(client: Client, heard: "Queue[dict[str, Any]]") -> None:
+    """Every event of the server, until it goes away."""
+    headers = {"Origin": client.url}
+    with httpx.Client(
+        base_url=f"{client.url}/api/v1", cookies=client.http.cookies, headers=headers, timeout=None
+    ) as own:
+        try:
+            with own.stream("GET", "/events") as answer:
+                for line in answer.iter_lines():
+                    if line == "event: hello":
+                        heard.put({"type": "hello"})
+                    elif line.startswith("data: ") and '"type"' in line:
+                        heard.put(json.loads(line.removeprefix("data: ")))
+        except httpx.HTTPError:
+            return  # the server was stopped: the measurement is over
 
 
 if __name__ == "__main__":

@@ -165,7 +165,7 @@ export class Between {
   }
 }
 
-/** Distances within a frame of the slice; those beyond the length of the gap count little more than that length. */
+/** Distances within a frame of the slice, none of them counting for more than the length of the gap. */
 function saturated({ cells, width, metric }: Plane, frame: CellRange, gapMm: number): Float64Array {
   const [left, top, right, bottom] = frame;
   const size = { width: right - left + 1, height: bottom - top + 1 };
