@@ -1,80 +1,113 @@
 """B3, B5 and B7 from the rows of `benchmarks.interactive.stream`: `python -m benchmarks.interactive.streams ROWS…`.
 
 B3: of how many of all slices the test Dice reaches 95 % of what full annotation gives, for the branch and for a network that begins from
-nothing. B5: prequential Dice and forgetting. B7: each volume's rounds judged by a band made on the others of its stream.
+nothing. B5: prequential Dice and forgetting. B7: each volume's rounds judged by a band made on the others of its stream. Every figure is a
+mean over seeds with its 95 % t interval, and every way stands against "all" by the differences on the same seeds.
 """
 
 import argparse
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from scipy import stats
 
 from benchmarks.figures import Figure, report, say
 from worker.learning.stopping import NOMINAL, band
 
-ENOUGH = 0.95
-FEWER = 62.0
+WHOLE = "all"  # the way that the others leave something out of, and that the limits are stated for
+
+
+class Measure(NamedTuple):
+    """What is told of one stream; `limit` holds for the way "all"."""
+
+    name: str
+    of: Callable[[dict[str, Any]], float]
+    unit: str = "points"
+    limit: float | None = None
+    sense: Literal["at most", "at least"] = "at most"
+
+
+MEASURES = (
+    Measure("B3 slices saved", lambda row: 100 * (1 - row["drawn"] / row["slices"]), "%", 62.0, "at least"),
+    Measure("B3 branch of offline Dice", lambda row: 100 * row["test"][1] / row["offline"], "%", 95.0, "at least"),
+    Measure("B3 live style before, test Dice", lambda row: row["test"][0]),
+    Measure("B3 branch after, test Dice", lambda row: row["test"][1]),
+    Measure("B3 offline, test Dice", lambda row: row["offline"]),
+    Measure("B3 reading", lambda row: float(np.mean(row["read"]))),
+    Measure("B3 proxy alone", lambda row: float(np.mean(row["proxy"]))),
+    Measure("B5 prequential", lambda row: float(np.mean(row["prequential"]))),
+    Measure("B5 prequential, last ten", lambda row: float(np.mean(row["prequential"][-10:]))),
+    Measure("B5 live style on the same", lambda row: float(np.mean(row["live"]))),
+    Measure("B5 forgotten", lambda row: float(np.mean([then - now for then, now in row["early"]])), limit=1.0),
+)
+COLD = (
+    Measure("B3 from nothing of every slice's Dice", lambda row: 100 * row["cold"][0] / row["cold"][1], "%", 95.0, "at least"),
+    Measure("B3 from nothing, test Dice", lambda row: row["cold"][0]),
+    Measure("B3 from nothing, every slice, test Dice", lambda row: row["cold"][1]),
+)  # fmt: skip
+STOPPING = (
+    Measure("B7 coverage", lambda row: coverage(row)[0], "%"),
+    Measure("B7 half width of the band, median", lambda row: coverage(row)[1]),
+)
 
 
 def main() -> int:
-    """Read rows of any number of seeds; a way is told by the mean over them."""
+    """Read rows of any number of seeds."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.interactive.streams", description=__doc__)
     parser.add_argument("rows", type=Path, nargs="+")
     rows = [json.loads(line) for file in parser.parse_args().rows for line in file.read_text().splitlines()]
+    ways = {
+        way: {row["seed"]: row for row in rows if row["way"] == way}
+        for way in dict.fromkeys(row["way"] for row in rows)
+    }
     figures: list[Figure] = []
-    for way in dict.fromkeys(row["way"] for row in rows):
-        figures += of_way(way, [row for row in rows if row["way"] == way])
-    for row in (row for row in rows if row["way"] == "all"):
-        figures += stopping(row)
+    for way, streams in ways.items():
+        cold = COLD if all(row["cold"] for row in streams.values()) else ()
+        for measure in (*MEASURES, *cold, *(STOPPING if way == WHOLE else ())):
+            figures += told(way, measure, streams, {} if way == WHOLE else ways.get(WHOLE, {}))
+    off = [abs(coverage(row)[0] - 100 * NOMINAL) for row in ways.get(WHOLE, {}).values()]
+    figures += (
+        [Figure("B7 coverage, distance from nominal, worst seed", round(max(off), 1), "points", 5.0)] if off else []
+    )
     return report("interactive-streams", figures, rows=len(rows), seeds=sorted({row["seed"] for row in rows}))
 
 
-def of_way(way: str, rows: list[dict[str, Any]]) -> list[Figure]:
-    """What one way did, Dice in points."""
-
-    def mean(*path: str | int) -> float:
-        found = []
-        for row in rows:
-            value: Any = row
-            for step in path:
-                value = value[step]
-            found.append(float(np.mean(value)))
-        return round(float(np.mean(found)), 1)
-
-    fewer = round(float(np.mean([100 * (1 - row["drawn"] / row["slices"]) for row in rows])), 1)
-    lost = round(float(np.mean([a - b for row in rows for a, b in row["early"]])), 2)
-    last = round(float(np.mean([np.mean(row["prequential"][-10:]) for row in rows])), 1)
-    share = round(float(np.mean([100 * row["test"][1] / row["offline"] for row in rows])), 1)
-    say(
-        f"{way}: {fewer} % fewer slices; prequential {mean('prequential')} (last ten {last}), live style {mean('live')}; proxy alone "
-        f"{mean('proxy')}, reading {mean('read')}; test {mean('test', 0)} -> {mean('test', 1)}, offline {mean('offline')}; forgotten {lost}"
-    )
-    figures = [
-        Figure(f"B3 {way}: slices saved", fewer, "%", FEWER if way == "all" else None, "at least"),
-        Figure(f"B3 {way}: branch of offline Dice", share, "%", 100 * ENOUGH if way == "all" else None, "at least"),
-        Figure(f"B3 {way}: live style before, test Dice", mean("test", 0), "points"),
-        Figure(f"B3 {way}: branch after, test Dice", mean("test", 1), "points"),
-        Figure(f"B3 {way}: offline, test Dice", mean("offline"), "points"),
-        Figure(f"B3 {way}: reading", mean("read"), "points"),
-        Figure(f"B3 {way}: proxy alone", mean("proxy"), "points"),
-        Figure(f"B5 {way}: prequential", mean("prequential"), "points"),
-        Figure(f"B5 {way}: prequential, last ten", last, "points"),
-        Figure(f"B5 {way}: live style on the same", mean("live"), "points"),
-        Figure(f"B5 {way}: forgotten", lost, "points", 1.0 if way == "all" else None),
+def told(
+    way: str, measure: Measure, streams: dict[int, dict[str, Any]], whole: dict[int, dict[str, Any]]
+) -> list[Figure]:
+    """The mean over seeds; and what the way lacks or gains against "all" on the seeds that both have."""
+    values = [measure.of(row) for row in streams.values()]
+    low, high = interval(values)
+    say(f"{way}: {measure.name} {np.mean(values):.2f} [{low:.2f}, {high:.2f}] {measure.unit}, {len(values)} seeds")
+    limit = measure.limit if way == WHOLE else None
+    found = [Figure(f"{measure.name}: {way}", round(float(np.mean(values)), 2), measure.unit, limit, measure.sense)]
+    found += [
+        Figure(f"{measure.name}: {way}, {end}", round(at, 2), measure.unit)
+        for end, at in (("low", low), ("high", high))
     ]
-    if all(row["cold"] for row in rows):
-        cold, full = mean("cold", 0), mean("cold", 1)
-        say(f"{way}, from nothing: {cold} against {full} of every slice")
-        limit = round(ENOUGH * full, 1) if way == "all" else None
-        figures.append(Figure(f"B3 {way}: from nothing, test Dice", cold, "points", limit, "at least"))
-        figures.append(Figure(f"B3 {way}: from nothing, every slice", full, "points"))
-    return figures
+    both = [measure.of(streams[seed]) - measure.of(whole[seed]) for seed in streams if seed in whole]
+    if both:
+        low, high = interval(both)
+        say(f"    against {WHOLE}: {np.mean(both):+.2f} [{low:+.2f}, {high:+.2f}]")
+        found.append(Figure(f"{measure.name}: {way} - {WHOLE}", round(float(np.mean(both)), 2), measure.unit))
+        found.append(Figure(f"{measure.name}: {way} - {WHOLE}, low", round(low, 2), measure.unit))
+        found.append(Figure(f"{measure.name}: {way} - {WHOLE}, high", round(high, 2), measure.unit))
+    return found
 
 
-def stopping(row: dict[str, Any]) -> list[Figure]:
-    """B7 on one stream."""
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """95 % t interval of the mean over seeds; of one seed, the value itself twice, which says nothing about chance."""
+    if len(values) < 2 or not np.ptp(values):
+        return float(np.mean(values)), float(np.mean(values))
+    low, high = stats.t.interval(0.95, len(values) - 1, float(np.mean(values)), float(stats.sem(values)))
+    return float(low), float(high)
+
+
+def coverage(row: dict[str, Any]) -> tuple[float, float]:
+    """Of one stream's rounds, how many in 100 lie in the band; and half its width in the median."""
     inside, halves = [], []
     for n, rounds in enumerate(row["rounds"]):
         others = [other for m, other in enumerate(row["rounds"]) if m != n]
@@ -83,13 +116,7 @@ def stopping(row: dict[str, Any]) -> list[Figure]:
             if found is not None:
                 inside.append(found.low <= true <= found.high)
                 halves.append((found.high - found.low) / 2)
-    off = round(abs(100 * float(np.mean(inside)) - 100 * NOMINAL), 1)
-    where = f"B7 seed {row['seed']}"
-    say(f"{where}: coverage {100 * np.mean(inside):.1f} %, half width {np.median(halves):.1f} (median)")
-    return [
-        Figure(f"{where}: coverage, distance from nominal", off, "points", 5.0),
-        Figure(f"{where}: half width of the band, median", round(float(np.median(halves)), 1), "points"),
-    ]
+    return 100 * float(np.mean(inside)), float(np.median(halves))
 
 
 if __name__ == "__main__":
