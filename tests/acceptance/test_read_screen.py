@@ -158,7 +158,7 @@ def test_a_case_takes_no_more_memory_than_its_voxels_may_and_gives_it_back(
     server: Running, admin: Client, page: Page
 ) -> None:
     """The budget of the measured study, voxel for voxel, and a tenth of the volume for each time it is opened and closed."""
-    shape_zyx = (256, 128, 128)
+    shape_zyx = (384, 128, 128)
     reading = np.zeros(shape_zyx, np.uint8)
     reading[100:150, 40:90, 40:90] = 1
     case = make_case(server, admin, "often", others={f"Exp{n}": np.roll(reading, n, axis=2) for n in range(2)})
