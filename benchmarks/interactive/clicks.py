@@ -45,8 +45,8 @@ def main() -> int:
         work.admin.wait_job(
             work.admin.post("/jobs", {"kind": "pretrain", "project_id": work.project_id, "params": params}), 600
         )
-        segmentation_id = draw(work)
-        doctor = Doctor(work, segmentation_id)
+        eventually("the end of every job", lambda: not any(active(work, None)) or None, 300, 0.5)
+        doctor = Doctor(work, draw(work))
         idle, busy = list[float](), list[float]()
         doctor.learn()
         doctor.click()  # the first of all wakes what sleeps
@@ -128,17 +128,19 @@ class Doctor:
         eventually("an update that runs", lambda: self.is_learning() or None, 60, 0.01)
 
     def is_learning(self) -> bool:
-        return bool(self.jobs("running"))
+        _, runs = active(self.work, "update")
+        return runs
 
     def rest(self) -> None:
         """Wait until nothing is learnt any more."""
-        eventually("the end of learning", lambda: not (self.jobs("queued") or self.jobs("running")) or None, 60)
+        eventually("the end of learning", lambda: not any(active(self.work, "update")) or None, 300, 0.02)
 
-    def jobs(self, state: str) -> list[Any]:
-        found: list[Any] = self.work.admin.get(
-            "/jobs", project_id=self.work.project_id, kind="update", state=state, limit=1
-        )["items"]
-        return found
+
+def active(work: Workload, kind: str | None) -> tuple[bool, bool]:
+    """Whether a job of this kind, or of any, waits, and whether one runs."""
+    asked = {"project_id": work.project_id, "limit": 1, **({} if kind is None else {"kind": kind})}
+    waits, runs = (bool(work.admin.get("/jobs", state=state, **asked)["items"]) for state in ("queued", "running"))
+    return waits, runs
 
 
 def hear(client: Client, heard: "Queue[dict[str, Any]]") -> None:
