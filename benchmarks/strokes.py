@@ -1,9 +1,8 @@
 """Twenty doctors drawing at once: how soon a stroke is acknowledged, what one stroke sends, and what the crash journal costs.
 
 `python -m benchmarks.strokes [--small | --full]`. Twenty accounts draw strokes of a real brush's size on readings of their own, one every second each (a
-quick hand), past the browser; one of them draws with a real Chromium, alone and among the others. The case is opened anew for every 25 strokes, which begin
-the moment it lets them, while the others' readings are still on their way: so as large a part of the strokes as before is made then, and a p95 is over more than a hundred. Their
-clock starts when the button is let go and stops when the browser's outbox knows that the server has the stroke.
+quick hand), past the browser; one of them draws with a real Chromium, alone and among the others, from the moment the case lets them, while the others'
+readings are still on their way. Their clock starts when the button is let go and stops when the browser's outbox knows that the server has the stroke.
 """
 
 import argparse
@@ -28,7 +27,6 @@ from tests.acceptance.screens import wait_saved
 from tests.running import PASSWORD, Client, running
 
 DOCTORS, SIDE, SLICES, PACE_SECONDS = 20, 256, 60, 1.0
-STROKES_OF_AN_OPENING = 25
 ACKNOWLEDGED_MS, STROKE_BYTES, VOXELS = 100.0, 2000, 5000
 NOTE_LETTING_GO = "letGo = []; addEventListener('pointerup', (event) => letGo.push(event.timeStamp), true);"
 ENDS = "(name) => performance.getEntriesByName(name).map((one) => one.startTime + one.duration)"
@@ -73,8 +71,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--small", action="store_true")
-    is_full = parser.parse_args().full
-    seconds, openings_alone, openings_among = (60, 5, 12) if is_full else (10, 2, 5)
+    seconds = 60 if parser.parse_args().full else 20
     with (
         tempfile.TemporaryDirectory(prefix="consilium-strokes-", ignore_cleanup_errors=True) as folder,
         running(Path(folder) / "data") as server,
@@ -89,9 +86,9 @@ def main() -> int:
         browser = playwright.chromium.launch(executable_path=chromium_path(), args=[*FLAGS, "--no-sandbox"])
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.add_init_script(NOTE_LETTING_GO)
-        alone = look_closely(page, server.url, doctors[0], openings_alone)
+        alone = look_closely(page, server.url, doctors[0], seconds)
         with Drawing([doctors[0], *doctors[2:]]):  # a reading of its own: the same strokes twice would change nothing
-            among = look_closely(page, server.url, doctors[1], openings_among)
+            among = look_closely(page, server.url, doctors[1], seconds)
         browser.close()
     sizes = [len(post) for post in alone.posts]
     voxels = [voxels_of(json.loads(post)["runs"]) for post in alone.posts]
@@ -167,8 +164,8 @@ def voxels_of(runs: str) -> int:
     return size
 
 
-def look_closely(page: Page, url: str, doctor: Doctor, openings: int) -> Seen:
-    """Strokes by the mouse of a real browser, from each opening of the case until all are saved."""
+def look_closely(page: Page, url: str, doctor: Doctor, seconds: int) -> Seen:
+    """Strokes by the mouse of a real browser, until the last is saved."""
     page.context.clear_cookies()
     page.goto(f"{url}/login")
     page.get_by_role("textbox", name="Name").fill(doctor.name)
@@ -182,40 +179,33 @@ def look_closely(page: Page, url: str, doctor: Doctor, openings: int) -> Seen:
             posts.append(str(request.post_data))
 
     page.on("requestfinished", finished)
-    seen = Seen(posts, [], [])
-    for opening in range(openings):
-        page.goto(f"{url}/read/{doctor.assignment_id}")
-        page.locator("[data-testid=submit]:not([disabled])").wait_for(timeout=60_000)
-        draw_closely(page, opening)
-        let_go: list[float] = page.evaluate("letGo")
-        known: list[float] = page.evaluate(ENDS, "stroke-acknowledged")
-        assert len(known) == len(let_go) == STROKES_OF_AN_OPENING, f"{len(let_go)} let go, {len(known)} acknowledged"
-        seen.acknowledged_ms.extend(end - start for start, end in zip(let_go, known, strict=True))
-        seen.journal_ms.extend(page.evaluate(DURATIONS, "journal-write"))
-    page.remove_listener("requestfinished", finished)
-    return seen
-
-
-def draw_closely(page: Page, opening: int) -> None:
-    """A brush's strokes down one slice, then down the next; other ones at each opening, until the last is saved."""
+    page.goto(f"{url}/read/{doctor.assignment_id}")
+    page.locator("[data-testid=submit]:not([disabled])").wait_for(timeout=60_000)
     brush = page.get_by_test_id("brush-size")
     brush.fill("9")
     brush.press("Enter")
     box = page.get_by_test_id("view-axial").bounding_box()
     assert box is not None
     page.evaluate("letGo.length = 0")
-    page.keyboard.press("ArrowUp" if opening % 2 else "ArrowDown")
-    for stroke_number in range(STROKES_OF_AN_OPENING):
-        y = box["y"] + box["height"] * (0.25 + 0.05 * (stroke_number % 10) + 0.005 * opening)
+    strokes, ends = 0, time.monotonic() + seconds
+    while time.monotonic() < ends:
+        y = box["y"] + box["height"] * (0.25 + 0.05 * (strokes % 10))
         page.mouse.move(box["x"] + box["width"] * 0.3, y)
         page.mouse.down()
         page.mouse.move(box["x"] + box["width"] * 0.5, y + 20, steps=12)
         page.mouse.move(box["x"] + box["width"] * 0.6, y, steps=12)
         page.mouse.up()
-        if stroke_number % 10 == 9:
+        strokes += 1
+        if strokes % 10 == 0:
             page.keyboard.press("ArrowUp")
         page.wait_for_timeout(250)
     wait_saved(page)
+    page.remove_listener("requestfinished", finished)
+    let_go: list[float] = page.evaluate("letGo")
+    known: list[float] = page.evaluate(ENDS, "stroke-acknowledged")
+    assert len(known) == len(let_go) == strokes, f"{strokes} strokes, {len(let_go)} let go, {len(known)} acknowledged"
+    took = [end - start for start, end in zip(let_go, known, strict=True)]
+    return Seen(posts, took, page.evaluate(DURATIONS, "journal-write"))
 
 
 if __name__ == "__main__":
