@@ -89,7 +89,7 @@ def told(
         for end, at in (("low", low), ("high", high))
     ]
     both = [measure.of(streams[seed]) - measure.of(whole[seed]) for seed in streams if seed in whole]
-    if both:
+    if any(both):
         low, high = interval(both)
         say(f"    against {WHOLE}: {np.mean(both):+.2f} [{low:+.2f}, {high:+.2f}]")
         found.append(Figure(f"{measure.name}: {way} - {WHOLE}", round(float(np.mean(both)), 2), measure.unit))
