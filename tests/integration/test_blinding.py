@@ -67,6 +67,7 @@ def routes_to(reading: Reading, mine: Reading) -> Iterator[tuple[str, str, dict[
     yield "POST", f"/segmentations/{segmentation}/propagations", {"axis": "k"}
     yield "GET", f"/segmentations/{segmentation}/opinions", None
     yield "POST", f"/segmentations/{segmentation}/opinions", None
+    yield "GET", f"/segmentations/{segmentation}/readings/A/slabs/0", None
     yield "GET", f"/revisions/{revision}", None
     yield "GET", f"/revisions/{revision}/slabs/0", None
     yield "GET", f"/revisions/{revision}/uncertainty/slabs/0", None
@@ -86,7 +87,7 @@ def test_no_route_that_names_a_reading_is_left_out(hospital: Hospital) -> None:
     }  # fmt: skip
 
     asked = {
-        (method, re.sub(r"/([0-9a-f-]{36}|\d+)(?=/|$)", "/*", path))
+        (method, re.sub(r"/([0-9a-f-]{36}|\d+|A)(?=/|$)", "/*", path))
         for method, path, _ in routes_to(scene.other, scene.mine)
     }
 

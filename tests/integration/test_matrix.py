@@ -89,6 +89,9 @@ MAY: Final[dict[str, tuple[str, ...]]] = {
     "segmentation:submit": ("reader",),
     "segmentation:reopen": ("reader",),
     "segmentation:compare": ("reader",),
+    "review:list": ("adjudicator",),
+    "review:create": ("adjudicator",),
+    "review:compare": (),  # the segmentation asked about is a reading, not a review; see test_reviews.py
     "opinion:read": (),  # `here` is blinded: not even the reading's owner
     "opinion:create": (),
     "revision:read": ("reader",),
@@ -217,7 +220,7 @@ def make_world(hospital: Hospital) -> World:
         "revision_id": drawn, "import_id": begun["id"], "job_id": job, "user_id": peer.user_id,
         "expert_id": str(reader.expert_id), "model_id": model, "style_id": style, "token_id": str(spare.token.id),
         "session_id": str(sign_in.id),
-        "slab": "0", "v": reader.get(f"/images/{image}").json()["sha256"], "path": "images/a.nii.gz",
+        "slab": "0", "letter": "A", "v": reader.get(f"/images/{image}").json()["sha256"], "path": "images/a.nii.gz",
         "etag": reading.etag, "browser_id": str(uuid.uuid4()), "prompt_id": str(prompt["prompt_id"]),
     }  # fmt: skip
     bodies = {
@@ -401,7 +404,7 @@ def test_nobody_does_what_they_may_not(
 def test_what_must_not_exist_answers_like_a_random_id(hospital: Hospital, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backend.jobs.api.jobs.STREAM_SECONDS", 0.0)
     world = make_world(hospital)
-    random_ids = {name: value if name in ("slab", "v", "path", "etag") else str(uuid.uuid4())
+    random_ids = {name: value if name in ("slab", "letter", "v", "path", "etag") else str(uuid.uuid4())
                   for name, value in world.ids.items()}  # fmt: skip
     wrong = []
     for operation in operations():

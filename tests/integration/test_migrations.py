@@ -35,10 +35,17 @@ def test_account_names_of_older_days_take_the_form_they_are_looked_up_in(databas
     assert names == {"ana", "ana-2", "fiona"}
 
 
-@pytest.mark.parametrize("table", ["audit", "revisions", "edits", "prompts", "prompt_withdrawals", "proposals"])
+@pytest.mark.parametrize(
+    "table", ["audit", "revisions", "edits", "prompts", "prompt_withdrawals", "proposals", "review_readings"]
+)
 @pytest.mark.parametrize("statement", ["UPDATE {} SET {} = {}", "DELETE FROM {}", "TRUNCATE {}"])
 def test_the_application_may_not_rewrite_what_is_append_only(database_urls: Urls, table: str, statement: str) -> None:
-    column = {"revisions": "number", "prompt_withdrawals": "prompt_id", "proposals": "box_ijk"}.get(table, "seq")
+    column = {
+        "revisions": "number",
+        "prompt_withdrawals": "prompt_id",
+        "proposals": "box_ijk",
+        "review_readings": "letter",
+    }.get(table, "seq")
 
     with psycopg.connect(database_urls.app) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(statement.format(table, column, column).encode())

@@ -157,11 +157,14 @@ MAY: Final[dict[tuple[str, str], Predicate]] = {
     ("assignment", "open"): _owner,
     ("segmentation", "read"): _member,
     ("segmentation", "list"): _member,
-    ("segmentation", "create"): _any(_owner, _adjudicator),
     ("segmentation", "update"): _owner,
     ("segmentation", "submit"): _owner,
     ("segmentation", "reopen"): _any(_owner, _manager),
     ("segmentation", "compare"): _member,
+    ("review", "read"): _member,  # who is no adjudicator may know that there are reviews
+    ("review", "list"): _adjudicator,
+    ("review", "create"): _adjudicator,
+    ("review", "compare"): _adjudicator,  # the readings under review, by letter
     ("opinion", "read"): _owner,
     ("opinion", "create"): _owner,
     ("revision", "read"): _member,

@@ -5,7 +5,7 @@ A label that a stored label map may use is never taken out of the set: its voxel
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -99,6 +99,11 @@ def load_policy(db: AnySession, project_id: UUID) -> ReadingPolicy:
 def is_blinded(db: AnySession, project_id: UUID) -> bool:
     """Whether readers of this project work without seeing each other's readings at first."""
     return load_policy(db, project_id).blinding != "open"
+
+
+def judged_blindly(db: AnySession, actor: Actor, project_ids: Collection[UUID]) -> set[UUID]:
+    """The blinded ones of these projects in which the actor is adjudicator: there nobody's name stands beside a reading."""
+    return store.projects_judged(db, actor.user_id, project_ids, "open")
 
 
 def load_labels(db: AnySession, project_id: UUID) -> list[LabelView]:

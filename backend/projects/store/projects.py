@@ -1,6 +1,6 @@
 """Queries on projects: their labels, members, experts and images."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -108,6 +108,15 @@ def count_work(db: AnySession, project_id: UUID, user_id: UUID | None) -> tuple[
 
 def role_of(db: AnySession, project_id: UUID, user_id: UUID) -> str | None:
     return db.scalar(select(Member.role).where(Member.project_id == project_id, Member.user_id == user_id))
+
+
+def projects_judged(
+    db: AnySession, user_id: UUID | None, project_ids: Collection[UUID], unless_blinding: str
+) -> set[UUID]:
+    """Those of these projects where this user is adjudicator, but for those of one blinding policy."""
+    query = select(Project.id).join(Member, Member.project_id == Project.id)
+    query = query.where(Member.user_id == user_id, Member.role == "adjudicator", Project.id.in_(project_ids))
+    return set(db.scalars(query.where(Project.policy["blinding"].astext != unless_blinding)))
 
 
 def list_members(

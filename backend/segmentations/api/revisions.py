@@ -4,7 +4,7 @@ Label bytes are never cached by a browser: whether they may be seen can change w
 """
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import Path, Query, Request, Response
@@ -17,13 +17,17 @@ from backend.studies.api import accepts_gzip
 
 router = Router(tags=["revisions"])
 
+SLAB: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {"application/octet-stream": {}}, "description": "uint8 or uint16, x fastest."}
+}
+
 
 class RevisionOut(BaseModel):
     """A whole label map at one moment, immutable. `label_volumes`: voxels per label value, background left out.
 
     has_uncertainty: a model drew it and said how sure it was (`GET /revisions/{id}/uncertainty/slabs/{k}`).
     author: who made it, and style_label: the last style that helped, in the list of one's own reading; null elsewhere. origin `fork`: saved by a browser whose map
-    differed from the server's.
+    differed from the server's; `majority`: what a review begins with.
     """
 
     id: UUID
@@ -32,7 +36,7 @@ class RevisionOut(BaseModel):
     number: int
     dtype: Literal["uint8", "uint16"]
     label_volumes: dict[str, int]
-    origin: Literal["blank", "import", "fold", "predict", "restore", "fork", "propagate"]
+    origin: Literal["blank", "import", "fold", "predict", "restore", "fork", "propagate", "majority"]
     assisted: bool
     style_id: UUID | None
     created_at: datetime
@@ -107,13 +111,13 @@ def get_revision(db: Reads, actor: CurrentActor, revision_id: UUID) -> rules.Rev
     "/revisions/{revision_id}/slabs/{slab}",
     openapi_extra=policy("revision:read"),
     response_class=Response,
-    responses={200: {"content": {"application/octet-stream": {}}, "description": "uint8 or uint16, x fastest."}},
+    responses=SLAB,
 )
 def get_label_slab(
     request: Request, db: Reads, actor: CurrentActor, revision_id: UUID, slab: Annotated[int, Path(ge=0)]
 ) -> Response:
     """Slab k of a label map: the slices of the image's slab k, little endian, x fastest; header X-Slab-Dtype says which type."""
-    return _slab(request, rules.load_label_slab(db, actor, request.app.state.blobs, revision_id, slab))
+    return slab_response(request, rules.load_label_slab(db, actor, request.app.state.blobs, revision_id, slab))
 
 
 @router.get(
@@ -130,10 +134,11 @@ def get_uncertainty_slab(
     The byte is 255 · (1 - p) · K / (K - 1), p the probability of the likeliest of the K classes, background included; of a
     proxy, 255 · (1 - its confidence).
     """
-    return _slab(request, rules.load_uncertainty_slab(db, actor, request.app.state.blobs, revision_id, slab))
+    return slab_response(request, rules.load_uncertainty_slab(db, actor, request.app.state.blobs, revision_id, slab))
 
 
-def _slab(request: Request, labels: rules.LabelSlab) -> Response:
+def slab_response(request: Request, labels: rules.LabelSlab) -> Response:
+    """Label bytes as they travel: never kept by a browser."""
     headers = {"Cache-Control": "no-store", "Vary": "Accept-Encoding", "X-Slab-Dtype": labels.dtype}
     if accepts_gzip(request):
         headers["Content-Encoding"] = "gzip"

@@ -30,6 +30,7 @@ EDIT_BYTES = 11 * 1024 * 1024  # 8 MiB of runs in base64, and what stands beside
 class SegmentationOut(BaseModel):
     """One label map on an image's grid by one author.
 
+    expert_id, expert_name: null too for an adjudicator of a blinded project, who judges readings without names.
     What is on it now = the head revision with the edits after `folded_seq` applied in order; `etag` names that state.
     """
 
@@ -90,7 +91,8 @@ class EditIn(BaseModel):
     """One gesture's changed voxels, numbered by the client.
 
     source_revision_id: the revision its voxels were taken from (accepting a prediction). undoes: the edit it takes
-    back. runs: base64, see `EditOut`.
+    back. runs: base64, see `EditOut`. tool: any name; `decide-…` are the decisions of a review
+    (`decide-{take-a…take-z | union | intersection | undecidable | redrawn}[-{boundary | extent | missed | absent | label | protocol}]`).
     """
 
     model_config = ConfigDict(extra="forbid")

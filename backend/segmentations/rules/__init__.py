@@ -25,6 +25,14 @@ from backend.segmentations.rules.keeping import (
 )
 from backend.segmentations.rules.lineage import Lineage, load_lineage
 from backend.segmentations.rules.provenance import Provenance, load_provenance
+from backend.segmentations.rules.reviews import (
+    LetteredReading,
+    ReviewItemView,
+    ReviewView,
+    list_reviews,
+    load_reading_slab,
+    open_review,
+)
 from backend.segmentations.rules.revisions import (
     Comparison,
     LabelAgreement,
@@ -64,10 +72,13 @@ __all__ = [
     "KeptLabels",
     "LabelAgreement",
     "LabelSlab",
+    "LetteredReading",
     "Lineage",
     "NewEdit",
     "PredictionView",
     "Provenance",
+    "ReviewItemView",
+    "ReviewView",
     "RevisionView",
     "SegmentationView",
     "add_edit",
@@ -78,11 +89,13 @@ __all__ = [
     "keep_prediction",
     "list_assignments",
     "list_edits",
+    "list_reviews",
     "list_revisions",
     "list_segmentations",
     "load_assignment",
     "load_label_slab",
     "load_lineage",
+    "load_reading_slab",
     "load_provenance",
     "load_revision",
     "load_segmentation",
@@ -90,6 +103,7 @@ __all__ = [
     "note_mismatch",
     "next_assignment",
     "open_assignment",
+    "open_review",
     "put_imported_reading",
     "put_prediction",
     "put_proxy",

@@ -16,6 +16,7 @@ from backend.imaging import labels as label_codec
 from backend.imaging.labels import Runs
 from backend.segmentations import store
 from backend.segmentations.rules.provenance import overwrites_drawn
+from backend.segmentations.rules.reviews import check_decision
 from backend.segmentations.rules.sight import load_seen, make_etag
 from backend.segmentations.rules.writing import (
     Writing,
@@ -75,6 +76,7 @@ def add_edit(
     check_writable(writing, if_match)
     if edit.base_revision_id != writing.head.id:
         raise Invalid(f"base_revision_id must be the head revision {writing.head.id} that If-Match names.")
+    check_decision(writing.segmentation, edit.tool)
     runs = decode(writing, runs_bytes)
     source = check_source(db, actor, writing, edit.source_revision_id)
     undone = _find_undone(db, writing, edit.undoes)

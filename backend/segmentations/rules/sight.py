@@ -6,6 +6,7 @@ where jobs are claimed and published.
 """
 
 import base64
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -79,23 +80,24 @@ def load_seen(db: AnySession, actor: Actor, action: str, segmentation_id: UUID) 
     if row is None:
         raise NotFound
     segmentation = row.segmentation
-    projects.authorize_in(
-        db, actor, action, "segmentation", segmentation.project_id, row.expert.user_id if row.expert else None
-    )
+    owner_id = row.expert.user_id if row.expert else segmentation.reviewer_id
+    projects.authorize_in(db, actor, action, "segmentation", segmentation.project_id, owner_id)
     return row
 
 
-def view_of(row: store.SegmentationRow) -> SegmentationView:
+def view_of(row: store.SegmentationRow, *, named: bool = True) -> SegmentationView:
+    """A segmentation as it is told; named: whose it is may be said (see `_is_named`)."""
     segmentation = row.segmentation
+    expert = row.expert if named else None
     return SegmentationView(
         id=segmentation.id,
         project_id=segmentation.project_id,
         image_id=segmentation.image_id,
         author=segmentation.author,
-        expert_id=segmentation.expert_id,
-        expert_name=row.expert.name if row.expert else None,
-        style_id=segmentation.style_id,
-        style_label=style_label(row.style) if row.style else None,
+        expert_id=expert.id if expert else None,
+        expert_name=expert.name if expert else None,
+        style_id=segmentation.style_id if named else None,
+        style_label=style_label(row.style) if row.style and named else None,
         state=segmentation.state,
         head_revision_id=row.head.id,
         edit_seq=segmentation.edit_seq,
@@ -108,7 +110,18 @@ def view_of(row: store.SegmentationRow) -> SegmentationView:
 
 def load_segmentation(db: AnySession, actor: Actor, segmentation_id: UUID) -> SegmentationView:
     """One segmentation. Raises NotFound when blinding hides it."""
-    return view_of(load_seen(db, actor, "read", segmentation_id))
+    row = load_seen(db, actor, "read", segmentation_id)
+    return view_of(row, named=_is_named(actor, row, _without_names(db, actor, [row])))
+
+
+def _without_names(db: AnySession, actor: Actor, rows: Iterable[store.SegmentationRow]) -> Collection[UUID]:
+    """The projects among these in which the actor judges readings: in a blinded one without learning whose they are (PRODUCT 4.9)."""
+    return projects.judged_blindly(db, actor, {row.segmentation.project_id for row in rows})
+
+
+def _is_named(actor: Actor, row: store.SegmentationRow, without_names: Collection[UUID]) -> bool:
+    is_own = row.expert is not None and row.expert.user_id is not None and row.expert.user_id == actor.user_id
+    return is_own or row.segmentation.project_id not in without_names
 
 
 def list_segmentations(
@@ -122,7 +135,8 @@ def list_segmentations(
     after = decode_cursor(cursor, datetime, UUID) if cursor else None
     rows = store.list_segmentations(db, visible(actor), project_id, image_id, after, limit + 1)
     page = page_of(rows, limit, lambda row: (row.segmentation.created_at, row.segmentation.id))
-    return Page([view_of(row) for row in page.items], page.next_cursor)
+    without_names = _without_names(db, actor, page.items)
+    return Page([view_of(row, named=_is_named(actor, row, without_names)) for row in page.items], page.next_cursor)
 
 
 def list_edits(db: AnySession, actor: Actor, segmentation_id: UUID, after: int, limit: int) -> EditPage:

@@ -20,6 +20,7 @@ from backend.segmentations.rules.keeping import keep_labels
 from backend.segmentations.rules.revisions import RevisionView, made_view
 from backend.segmentations.rules.sight import SegmentationView, load_seen, make_etag, view_of, visible
 from backend.segmentations.rules.writing import (
+    DRAWN,
     Writing,
     check_source,
     check_writable,
@@ -58,13 +59,13 @@ def submit(
 def reopen(db: WriteSession, actor: Actor, segmentation_id: UUID) -> SegmentationView:
     """Take a submitted reading up again. The submitted revision stays, further edits build on it."""
     row = load_seen(db, actor, "reopen", segmentation_id)
-    if row.segmentation.author != "expert":
+    if row.segmentation.author not in DRAWN:
         raise Conflict("Only a reading can be reopened; what a model drew stays as it is.")
     segmentation = store.lock_segmentation(db, segmentation_id)
     if segmentation is None or segmentation.state != "submitted":
         raise Conflict("This reading is not submitted, so there is nothing to reopen.")
     expert_id = segmentation.expert_id
-    if expert_id is None or not project_store.is_project_expert(db, segmentation.project_id, expert_id):
+    if expert_id is not None and not project_store.is_project_expert(db, segmentation.project_id, expert_id):
         raise Conflict("Its reader has left the project; add the expert again, then reopen it.")
     store.set_state(db, segmentation_id, "draft")
     move_assignment(db, segmentation, "drafting")

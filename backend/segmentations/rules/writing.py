@@ -25,6 +25,7 @@ from backend.segmentations.rules.keeping import keep_labels, read_labels
 from backend.segmentations.rules.sight import load_seen, make_etag, visible
 from backend.studies.store import Image
 
+DRAWN = ("expert", "consensus")  # the authors who are people; models and propagation never change what they made
 MAX_RUNS_BYTES = 8 * 1024 * 1024
 STEP_TOO_LARGE = (
     f"This step changes too much at once: its runs exceed {MAX_RUNS_BYTES >> 20} MiB. "
@@ -64,7 +65,7 @@ def lock(db: WriteSession, actor: Actor, action: str, segmentation_id: UUID) -> 
     ground = store.ground_of(db, segmentation) if segmentation else None
     if segmentation is None or ground is None:
         raise NotFound
-    if segmentation.author != "expert":
+    if segmentation.author not in DRAWN:
         raise Conflict("What a model drew is never changed; accept it in your own reading and correct it there.")
     return Writing(segmentation, ground.head, ground.image, ground.values, ground.withdrawn)
 
@@ -203,6 +204,8 @@ def move_assignment(db: WriteSession, segmentation: store.Segmentation, state: s
 
 def announce(db: WriteSession, segmentation: store.Segmentation) -> None:
     """Tell whoever listens that the reading goes on."""
-    event = {"project_id": segmentation.project_id, "expert_id": segmentation.expert_id}
+    event = {
+        "project_id": segmentation.project_id, "expert_id": segmentation.expert_id, "owner_id": segmentation.reviewer_id
+    }  # fmt: skip
     state = {"edit_seq": segmentation.edit_seq, "head_revision_id": segmentation.head_revision_id}
     notify(db, {"type": "segmentation", "id": segmentation.id, **event, **state})

@@ -3,7 +3,8 @@
 Every list, get and aggregate filters by it, so counts and cursors cannot leak; what it hides answers 404 like what
 does not exist. Fails closed: an unknown policy value unblinds nothing, and no membership means nothing at all.
 
-A proxy, what was propagated from a reading not finished yet, is for its reader alone, whatever the policy.
+A proxy, what was propagated from a reading not finished yet, is for its reader alone, whatever the policy; a consensus not
+submitted yet for its reviewer.
 Of others' readings (and predictions in others' styles, consensus) a member sees:
     open                  all
     until_own_submitted   submitted ones, once their own reading of that image is submitted (who reads nothing there:
@@ -62,7 +63,8 @@ def visible() -> ColumnElement[bool]:
         _drawn_by_oneself(),
         and_(own, Segmentation.author == "model", _prefill(), or_(unblinded, ~_learned_from_others())),
         and_(~own, unblinded, or_(_blinding() == "open", Segmentation.state == "submitted")),
-        and_(Segmentation.expert_id.is_(None), unblinded),
+        and_(Segmentation.expert_id.is_(None), unblinded, Segmentation.state == "submitted"),
+        Segmentation.reviewer_id == READER,
     )
     private = and_(Segmentation.author == "proxy", ~own)
     return and_(_within_bounds(), seen, ~private)

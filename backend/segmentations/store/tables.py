@@ -28,7 +28,10 @@ from backend.database import Base
 
 
 class Segmentation(Base):
-    """One label map on an image's grid by one author. `expert_id`: who drew, or in whose style the model drew."""
+    """One label map on an image's grid by one author.
+
+    expert_id: who drew, or in whose style the model drew. reviewer_id: the user who settles the readings in a consensus.
+    """
 
     __tablename__ = "segmentations"
     __table_args__ = (
@@ -58,6 +61,14 @@ class Segmentation(Base):
             unique=True,
             postgresql_where="author = 'proxy'",
         ),
+        Index(
+            "uq_segmentations_review",
+            "project_id",
+            "image_id",
+            "reviewer_id",
+            unique=True,
+            postgresql_where="author = 'consensus'",
+        ),
         Index("ix_segmentations_image_id", "image_id", "project_id"),
         Index("ix_segmentations_expert_id", "project_id", "expert_id", "author"),
     )
@@ -68,6 +79,7 @@ class Segmentation(Base):
     author: Mapped[str] = mapped_column(String(12))
     expert_id: Mapped[UUID | None] = mapped_column(ForeignKey("experts.id"))
     style_id: Mapped[UUID | None] = mapped_column(ForeignKey("styles.id"))
+    reviewer_id: Mapped[UUID | None] = mapped_column(ForeignKey("users.id"))
     head_revision_id: Mapped[UUID | None] = mapped_column()
     edit_seq: Mapped[int] = mapped_column(Integer, server_default="0")
     state: Mapped[str] = mapped_column(String(12), server_default="draft")
@@ -87,7 +99,8 @@ class Revision(Base):
         UniqueConstraint("segmentation_id", "number"),
         CheckConstraint("dtype IN ('uint8', 'uint16')", name="dtype"),
         CheckConstraint(
-            "origin IN ('blank', 'import', 'fold', 'predict', 'restore', 'fork', 'propagate')", name="origin"
+            "origin IN ('blank', 'import', 'fold', 'predict', 'restore', 'fork', 'propagate', 'majority')",
+            name="origin",
         ),
         Index("ix_revisions_submitted_at", "submitted_at"),
     )

@@ -880,6 +880,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project_id}/images/{image_id}/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open Review
+         * @description Begin your review of an image, or go on with it. It starts as the majority of its readings.
+         */
+        post: operations["open_review"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project_id}/labels": {
         parameters: {
             query?: never;
@@ -956,6 +976,26 @@ export interface paths {
          * @description A project's images and how far their readings are, for who runs it; in a blinded project counts alone.
          */
         get: operations["list_progress"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project_id}/reviews": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Reviews
+         * @description The images of a project whose readings are all submitted, for its adjudicators; not those you read yourself.
+         */
+        get: operations["list_reviews"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1221,6 +1261,26 @@ export interface paths {
          * @description Carry the slices drawn so far through the volume; a request before this one that is not done is cancelled.
          */
         post: operations["propagate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/segmentations/{segmentation_id}/readings/{letter}/slabs/{slab}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Reading Slab
+         * @description Slab k of a reading under your review, by its letter; as `GET /revisions/{id}/slabs/{k}`.
+         */
+        get: operations["get_reading_slab"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2049,7 +2109,8 @@ export interface components {
          * @description One gesture's changed voxels, numbered by the client.
          *
          *     source_revision_id: the revision its voxels were taken from (accepting a prediction). undoes: the edit it takes
-         *     back. runs: base64, see `EditOut`.
+         *     back. runs: base64, see `EditOut`. tool: any name; `decide-…` are the decisions of a review
+         *     (`decide-{take-a…take-z | union | intersection | undecidable | redrawn}[-{boundary | extent | missed | absent | label | protocol}]`).
          */
         EditIn: {
             /**
@@ -2693,6 +2754,19 @@ export interface components {
         LearningCurvesOut: {
             /** Items */
             items: components["schemas"]["LearningCurveOut"][];
+        };
+        /**
+         * LetteredReadingOut
+         * @description One of the readings under review: the letter its reader goes by in this one, and the type of its labels.
+         */
+        LetteredReadingOut: {
+            /** Letter */
+            letter: string;
+            /**
+             * Dtype
+             * @enum {string}
+             */
+            dtype: "uint8" | "uint16";
         };
         /**
          * LineageOut
@@ -3691,12 +3765,71 @@ export interface components {
             revision_id: string;
         };
         /**
+         * ReviewItemOut
+         * @description An image that you have begun to review or may review, and of how many readings; `state` is null before it is begun.
+         */
+        ReviewItemOut: {
+            /**
+             * Image Id
+             * Format: uuid
+             */
+            image_id: string;
+            /** Image Name */
+            image_name: string;
+            /** Image Sha256 */
+            image_sha256: string;
+            /** Readings */
+            readings: number;
+            /** State */
+            state: ("draft" | "submitted") | null;
+        };
+        /**
+         * ReviewOut
+         * @description A review of one image by you; `segmentation_id` is what it makes. is_outdated: a reading was taken up again since it began.
+         */
+        ReviewOut: {
+            /**
+             * Segmentation Id
+             * Format: uuid
+             */
+            segmentation_id: string;
+            /**
+             * Project Id
+             * Format: uuid
+             */
+            project_id: string;
+            /**
+             * Image Id
+             * Format: uuid
+             */
+            image_id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "draft" | "submitted";
+            /** Readings */
+            readings: components["schemas"]["LetteredReadingOut"][];
+            /** Is Outdated */
+            is_outdated: boolean;
+        };
+        /**
+         * ReviewPageOut
+         * @description A page of images to review, in reading order.
+         */
+        ReviewPageOut: {
+            /** Items */
+            items: components["schemas"]["ReviewItemOut"][];
+            /** Next Cursor */
+            next_cursor: string | null;
+        };
+        /**
          * RevisionOut
          * @description A whole label map at one moment, immutable. `label_volumes`: voxels per label value, background left out.
          *
          *     has_uncertainty: a model drew it and said how sure it was (`GET /revisions/{id}/uncertainty/slabs/{k}`).
          *     author: who made it, and style_label: the last style that helped, in the list of one's own reading; null elsewhere. origin `fork`: saved by a browser whose map
-         *     differed from the server's.
+         *     differed from the server's; `majority`: what a review begins with.
          */
         RevisionOut: {
             /**
@@ -3726,7 +3859,7 @@ export interface components {
              * Origin
              * @enum {string}
              */
-            origin: "blank" | "import" | "fold" | "predict" | "restore" | "fork" | "propagate";
+            origin: "blank" | "import" | "fold" | "predict" | "restore" | "fork" | "propagate" | "majority";
             /** Assisted */
             assisted: boolean;
             /** Style Id */
@@ -3759,6 +3892,7 @@ export interface components {
          * SegmentationOut
          * @description One label map on an image's grid by one author.
          *
+         *     expert_id, expert_name: null too for an adjudicator of a blinded project, who judges readings without names.
          *     What is on it now = the head revision with the edits after `folded_seq` applied in order; `etag` names that state.
          */
         SegmentationOut: {
@@ -6976,6 +7110,59 @@ export interface operations {
             };
         };
     };
+    open_review: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Send the same key to try again safely. */
+                "idempotency-key"?: string | null;
+            };
+            path: {
+                project_id: string;
+                image_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     set_labels: {
         parameters: {
             query?: never;
@@ -7210,6 +7397,60 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ImageProgressPageOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_reviews: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+                /** @description Most items on one page. */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewPageOut"];
                 };
             };
             /** @description The request is understood but cannot be right. */
@@ -8100,6 +8341,57 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PropagationOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_reading_slab: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                segmentation_id: string;
+                letter: string;
+                slab: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description uint8 or uint16, x fastest. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": unknown;
                 };
             };
             /** @description The request is understood but cannot be right. */

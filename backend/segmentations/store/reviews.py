@@ -1,0 +1,159 @@
+"""Reviews: which readings a reviewer decides between, under which letters, and which images are ready for one.
+
+The letters are drawn once and kept: the same reader is the same letter after a reload, another one in the next case.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Select, String, Subquery, and_, func, literal, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Mapped, aliased, mapped_column
+
+from backend.accounts.store import ExpertRow
+from backend.database import AnySession, Base, WriteSession
+from backend.projects.store import Assignment, ProjectImage
+from backend.segmentations.store.queries import RevisionRow
+from backend.segmentations.store.tables import Revision, Segmentation
+from backend.studies.store import Image
+
+
+class ReviewReading(Base):
+    """One reading that a review decides between, at the revision it had when the review began; `letter` stands for its reader."""
+
+    __tablename__ = "review_readings"
+
+    segmentation_id: Mapped[UUID] = mapped_column(ForeignKey("segmentations.id"), primary_key=True)
+    letter: Mapped[str] = mapped_column(String(1), primary_key=True)
+    revision_id: Mapped[UUID] = mapped_column(ForeignKey("revisions.id"))
+
+
+@dataclass(frozen=True)
+class ReviewRow:
+    """An image of a project as one reviewer finds it; asked and submitted count its reads that are not withdrawn.
+
+    reads_it: the reviewer is asked to read it too. review: what they made of it so far.
+    """
+
+    image: Image
+    position: int
+    asked: int
+    submitted: int
+    reads_it: bool
+    review: Segmentation | None
+
+
+def list_reviews(
+    db: AnySession, project_id: UUID, user_id: UUID, after: tuple[int, UUID] | None, limit: int
+) -> list[ReviewRow]:
+    """Images in reading order that this reviewer has begun or may begin: two reads or more, all submitted, none their own."""
+    counts = _count_reads(project_id, user_id)
+    ready = and_(counts.c.submitted == counts.c.asked, counts.c.submitted > 1, ~counts.c.reads_it)
+    query = _rows(counts, project_id, user_id).where(or_(Segmentation.id.is_not(None), ready))
+    query = query.order_by(ProjectImage.position, ProjectImage.image_id).limit(limit)
+    if after is not None:
+        place = tuple_(ProjectImage.position, ProjectImage.image_id)
+        query = query.where(place > tuple_(*(literal(part) for part in after)))
+    return [ReviewRow(*row) for row in db.execute(query)]
+
+
+def lock_for_review(db: WriteSession, project_id: UUID, image_id: UUID, user_id: UUID) -> ReviewRow | None:
+    """One image of a project, its place locked: whoever opens it a second time finds the review that the first one made."""
+    query = _rows(_count_reads(project_id, user_id), project_id, user_id).where(Image.id == image_id)
+    row = db.execute(query.with_for_update(of=ProjectImage)).one_or_none()
+    return ReviewRow(*row) if row else None
+
+
+def _count_reads(project_id: UUID, user_id: UUID) -> Subquery:
+    """For each image of a project how many are asked, how many have submitted, and whether this user is among them."""
+    return (
+        select(
+            Assignment.image_id,
+            func.count().label("asked"),
+            func.count().filter(Assignment.state == "submitted").label("submitted"),
+            func.coalesce(func.bool_or(ExpertRow.user_id == user_id), False).label("reads_it"),
+        )
+        .join(ExpertRow, ExpertRow.id == Assignment.expert_id)
+        .where(Assignment.project_id == project_id, Assignment.state != "withdrawn")
+        .group_by(Assignment.image_id)
+        .subquery("counts")
+    )
+
+
+def _rows(counts: Subquery, project_id: UUID, user_id: UUID) -> Select[Image, int, int, int, bool, Segmentation]:
+    review = and_(
+        Segmentation.image_id == Image.id,
+        Segmentation.project_id == project_id,
+        Segmentation.author == "consensus",
+        Segmentation.reviewer_id == user_id,
+    )
+    return (
+        select(Image, ProjectImage.position, counts.c.asked, counts.c.submitted, counts.c.reads_it, Segmentation)
+        .join(ProjectImage, ProjectImage.image_id == Image.id)
+        .join(counts, counts.c.image_id == Image.id)
+        .outerjoin(Segmentation, review)
+        .where(ProjectImage.project_id == project_id)
+    )
+
+
+def submitted_revisions(db: AnySession, project_id: UUID, image_id: UUID) -> list[Revision]:
+    """What the experts submitted of an image, one revision each."""
+    query = (
+        select(Revision)
+        .join(Segmentation, Segmentation.head_revision_id == Revision.id)
+        .join(Assignment, Assignment.segmentation_id == Segmentation.id)
+        .where(
+            Segmentation.project_id == project_id,
+            Segmentation.image_id == image_id,
+            Segmentation.author == "expert",
+            Segmentation.state == "submitted",
+            Assignment.state == "submitted",
+        )
+    )
+    return list(db.scalars(query))
+
+
+def add_review_readings(db: WriteSession, segmentation_id: UUID, letters: Mapping[str, UUID]) -> None:
+    """Keep which revision each letter stands for."""
+    rows = [
+        {"segmentation_id": segmentation_id, "letter": letter, "revision_id": revision_id}
+        for letter, revision_id in letters.items()
+    ]
+    db.execute(insert(ReviewReading).values(rows))
+
+
+def review_readings(db: AnySession, segmentation_id: UUID) -> list[tuple[str, Revision]]:
+    """The readings a review decides between, by letter."""
+    query = select(ReviewReading.letter, Revision).join(Revision, Revision.id == ReviewReading.revision_id)
+    query = query.where(ReviewReading.segmentation_id == segmentation_id).order_by(ReviewReading.letter)
+    return [(letter, revision) for letter, revision in db.execute(query)]
+
+
+def find_review_reading(db: AnySession, segmentation_id: UUID, letter: str, user_id: UUID | None) -> RevisionRow | None:
+    """The reading behind a letter of this user's own review."""
+    review = aliased(Segmentation)
+    query = (
+        select(Revision, Segmentation, Image)
+        .join(ReviewReading, ReviewReading.revision_id == Revision.id)
+        .join(review, review.id == ReviewReading.segmentation_id)
+        .join(Segmentation, Segmentation.id == Revision.segmentation_id)
+        .join(Image, Image.id == Segmentation.image_id)
+        .where(review.id == segmentation_id, review.reviewer_id == user_id, ReviewReading.letter == letter)
+    )
+    row = db.execute(query).one_or_none()
+    return RevisionRow(*row) if row else None
+
+
+def is_outdated(db: AnySession, segmentation_id: UUID) -> bool:
+    """Whether a reading was taken up again since this review of it began."""
+    moved = (
+        select(ReviewReading.letter)
+        .join(Revision, Revision.id == ReviewReading.revision_id)
+        .join(Segmentation, Segmentation.id == Revision.segmentation_id)
+        .where(
+            ReviewReading.segmentation_id == segmentation_id,
+            or_(Segmentation.head_revision_id != Revision.id, Segmentation.state != "submitted"),
+        )
+    )
+    return bool(db.scalar(select(moved.exists())))

@@ -1,0 +1,200 @@
+"""Reviews: settling disputed regions without learning whose readings they are, and before which nobody learns anything."""
+
+from dataclasses import dataclass
+
+import httpx
+import numpy as np
+import pytest
+
+from backend.segmentations.rules.reviews import majority
+from tests.hospital import Hospital, Person, Reading, checksums
+
+
+@dataclass
+class Case:
+    """One image of a blinded project, read by two; `judge` is its adjudicator and reads nothing."""
+
+    project: str
+    image: str
+    readings: list[Reading]
+    judge: Person
+
+    def review(self, who: Person | None = None) -> httpx.Response:
+        return (who or self.judge).post(f"/projects/{self.project}/images/{self.image}/review")
+
+    def listed(self) -> list[dict[str, object]]:
+        return list(self.judge.get(f"/projects/{self.project}/reviews").json()["items"])
+
+
+@pytest.fixture
+def case(hospital: Hospital) -> Case:
+    """Both have drawn: voxels 5 to 7 as one label, then one of them 20 and the other 30; neither has submitted."""
+    project = hospital.project(blinding="until_settled")
+    (image,) = hospital.images(project)
+    people = [hospital.reader(project), hospital.reader(project)]
+    readings = [hospital.open(one, project) for one in people]
+    readings[0].draw({5: 1, 6: 1, 7: 1, 20: 1})
+    readings[1].draw({5: 1, 6: 1, 7: 1, 30: 2})
+    judge = hospital.person(expert=False)
+    member = {"user_id": judge.user_id, "role": "adjudicator"}
+    assert hospital.admin.post(f"/projects/{project}/members", member).status_code == 200
+    return Case(project, image, readings, judge)
+
+
+def opened(case: Case) -> Reading:
+    """The judge's own segmentation, after both readers have submitted."""
+    for reading in case.readings:
+        assert reading.submit().status_code == 200
+    review = case.review().json()
+    seen = case.judge.get(f"/segmentations/{review['segmentation_id']}").json()
+    return Reading(case.judge, seen["id"], seen["head_revision_id"], seen["etag"])
+
+
+def test_while_a_reading_is_outstanding_there_is_nothing_to_review(case: Case) -> None:
+    case.readings[0].submit()
+
+    answer = case.review()
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    assert case.listed() == []
+
+
+def test_a_reader_reviews_nothing(case: Case) -> None:
+    reader = case.readings[0].person
+
+    assert case.review(reader).status_code == 403
+    assert reader.get(f"/projects/{case.project}/reviews").status_code == 403
+
+
+def test_whoever_reads_an_image_does_not_review_it(hospital: Hospital, case: Case) -> None:
+    judge = hospital.reader(case.project)
+    member = {"user_id": judge.user_id, "role": "adjudicator"}
+    hospital.admin.post(f"/projects/{case.project}/members", member)
+    for reading in (*case.readings, hospital.open(judge, case.project)):
+        reading.submit()
+
+    answer = case.review(judge)
+
+    assert answer.status_code == 403
+    assert judge.get(f"/projects/{case.project}/reviews").json()["items"] == []
+
+
+def test_a_review_begins_with_the_majority_and_is_one_however_often_it_is_opened(
+    hospital: Hospital, case: Case
+) -> None:
+    mine = opened(case)
+
+    again = case.review().json()
+    begun = hospital.labels_of(case.judge, mine.head).reshape(-1)
+
+    assert again["segmentation_id"] == mine.segmentation_id
+    assert np.flatnonzero(begun).tolist() == [5, 6, 7]
+    assert case.listed()[0]["state"] == "draft"
+
+
+def test_the_reviewer_is_told_letters_and_never_names(hospital: Hospital, case: Case) -> None:
+    mine = opened(case)
+    review, judge = case.review().json(), case.judge
+    names = [text for one in case.readings for text in (one.person.expert_id, one.person.user_id)]
+
+    told = [
+        judge.get(f"/projects/{case.project}/reviews"), case.review(), judge.get("/segmentations", image_id=case.image),
+        *(judge.get(f"/segmentations/{one.segmentation_id}") for one in (mine, *case.readings)),
+        *(judge.get(f"/revisions/{one.head}") for one in case.readings),
+    ]  # fmt: skip
+    maps = [
+        np.frombuffer(judge.get(f"/segmentations/{mine.segmentation_id}/readings/{letter}/slabs/0").content, np.uint8)
+        for letter in "AB"
+    ]
+
+    assert [one["letter"] for one in review["readings"]] == ["A", "B"]
+    for answer in told:
+        assert answer.status_code == 200
+        assert not [name for name in names if str(name) in answer.text], answer.url
+        assert "Dr " not in answer.text
+    assert {tuple(np.flatnonzero(one)) for one in maps} == {(5, 6, 7, 20), (5, 6, 7, 30)}
+
+
+def test_the_readings_by_letter_are_for_their_reviewer_alone(hospital: Hospital, case: Case) -> None:
+    mine = opened(case)
+    path = f"/segmentations/{mine.segmentation_id}/readings/A/slabs/0"
+    second = hospital.person(expert=False)
+    hospital.admin.post(f"/projects/{case.project}/members", {"user_id": second.user_id, "role": "adjudicator"})
+
+    asked = [one.get(path).status_code for one in (second, case.readings[0].person, hospital.admin)]
+    beyond = [case.judge.get(path.replace("/A/", f"/{letter}/")).status_code for letter in ("C", "a")]
+
+    assert asked == [404, 404, 404]
+    assert beyond == [404, 422]
+
+
+def test_a_review_is_drawn_undone_and_submitted_like_a_reading_and_settles_the_image(
+    hospital: Hospital, case: Case
+) -> None:
+    mine, reader = opened(case), case.readings[0].person
+    hidden = reader.get(f"/segmentations/{mine.segmentation_id}").status_code
+    blind = reader.get(f"/revisions/{case.readings[1].head}").status_code
+    mine.labels_zyx.reshape(-1)[[5, 6, 7]] = 1
+
+    taken = mine.draw({20: 1}, tool="decide-take-a-boundary")
+    mine.draw({20: 0}, tool="decide-take-a-boundary", undoes=taken)
+    mine.draw({30: 2}, tool="decide-union")
+    answer = mine.submit(checksums(mine.labels_zyx))
+
+    assert answer.status_code == 200, answer.text
+    assert np.array_equal(hospital.labels_of(case.judge, mine.head), mine.labels_zyx)
+    assert (hidden, blind) == (404, 404)
+    assert reader.get(f"/segmentations/{mine.segmentation_id}").json()["author"] == "consensus"
+    assert reader.get(f"/revisions/{case.readings[1].head}").status_code == 200
+    assert [one["tool"] for one in case.judge.get(f"/segmentations/{mine.segmentation_id}/edits").json()["items"]] == [
+        "decide-take-a-boundary", "decide-take-a-boundary", "decide-union",
+    ]  # fmt: skip
+    assert case.judge.post(f"/segmentations/{mine.segmentation_id}/reopen").status_code == 200
+    assert reader.get(f"/revisions/{case.readings[1].head}").status_code == 404
+
+
+@pytest.mark.parametrize("tool", ["decide-take-ab", "decide-union-whim", "decide-"])
+def test_a_decision_is_one_of_those_we_know(case: Case, tool: str) -> None:
+    mine = opened(case)
+
+    answer = mine.send(mine.edit_body({20: 1}, tool=tool))
+
+    assert (answer.status_code, "no decision" in answer.json()["detail"]) == (422, True)
+
+
+def test_a_reading_takes_no_decisions(case: Case) -> None:
+    answer = case.readings[0].send(case.readings[0].edit_body({9: 1}, tool="decide-union"))
+
+    assert answer.status_code == 422
+
+
+def test_a_decision_that_changes_no_voxel_is_kept(case: Case) -> None:
+    mine = opened(case)
+
+    mine.draw({20: 0, 30: 0}, tool="decide-undecidable")
+
+    (kept,) = case.judge.get(f"/segmentations/{mine.segmentation_id}/edits").json()["items"]
+    assert kept["tool"] == "decide-undecidable"
+
+
+def test_a_reading_taken_up_again_makes_its_review_outdated_and_changes_nothing_in_it(
+    hospital: Hospital, case: Case
+) -> None:
+    mine = opened(case)
+    path = f"/segmentations/{mine.segmentation_id}/readings/A/slabs/0"
+    before = case.judge.get(path).content
+    case.readings[0].person.post(f"/segmentations/{case.readings[0].segmentation_id}/reopen")
+
+    review = case.review().json()
+
+    assert review["is_outdated"] is True
+    assert case.judge.get(path).content == before
+
+
+def test_the_majority_breaks_ties_as_the_screen_does() -> None:
+    shape = (1, 1, 6)
+    ballots = [[1, 1, 0, 2, 1, 3], [1, 2, 1, 1, 1, 2], [1, 0, 0, 2, 2, 0], [1, 0, 1, 1, 2, 0]]
+
+    voted = majority([np.array(ballot, np.uint8).reshape(shape) for ballot in ballots])
+
+    assert voted.reshape(-1).tolist() == [1, 0, 0, 1, 1, 0]
