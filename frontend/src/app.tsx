@@ -97,6 +97,7 @@ function AppRoutes() {
       <Route element={<SignedIn />}>
         <Route path="/read/:assignment" element={<ReadPage />} />
         <Route path="/look/:project/:image" element={<ReadPage />} />
+        <Route path="/review/:project/:image" element={<ReadPage isReview />} />
         <Route element={<Framed />}>
           <Route path="/" element={<WorklistPage />} />
           <Route path="/projects" element={<ProjectsPage />} />

@@ -220,6 +220,14 @@ export async function listEdits(segmentationId: string, after: number): Promise<
   return edits;
 }
 
+/** Begin the review of an image, or go on with it. */
+export const openReview = (projectId: string, imageId: string) =>
+  body(
+    api.POST("/api/v1/projects/{project_id}/images/{image_id}/review", {
+      params: { path: { project_id: projectId, image_id: imageId } },
+    }),
+  );
+
 /** Has the drawn slices carried through the volume, across one voxel axis. */
 export const startPropagation = (segmentationId: string, axis: PropagationOut["axis"]) =>
   body(

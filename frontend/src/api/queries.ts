@@ -134,6 +134,20 @@ export const progressQuery = (projectId: string) =>
     getNextPageParam: (page) => page.next_cursor,
   });
 
+/** What there is to review for an adjudicator. Begins with "assignments": a reading that is submitted may complete an image. */
+export const reviewsQuery = (projectId: string) =>
+  infiniteQueryOptions({
+    queryKey: ["assignments", "reviews", projectId],
+    queryFn: ({ pageParam }) =>
+      body(
+        api.GET("/api/v1/projects/{project_id}/reviews", {
+          params: { path: { project_id: projectId }, query: { limit: 50, ...cursor(pageParam) } },
+        }),
+      ),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.next_cursor,
+  });
+
 /** What its DICOM header tells of how an image was made. */
 export const imageTagsQuery = (imageId: string) =>
   queryOptions({

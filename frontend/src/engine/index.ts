@@ -1,8 +1,9 @@
 /** The one door of the engine: pages import from here and nowhere deeper. */
 
-export { toJournal } from "./labels/EditHistory";
+export { standingEdits, toJournal } from "./labels/EditHistory";
 export { BadEdit, decodeRuns, encodeRuns } from "./labels/editCodec";
 export { buildEnvelope } from "./ops/envelope";
+export { unite } from "./ops/disputes";
 export { slabLanes } from "./render/feeds";
 export { DIFFERENCE_COLOURS, heatColour } from "./render/heatColours";
 export { makeUuid } from "./render/uuid";

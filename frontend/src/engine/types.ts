@@ -124,6 +124,39 @@ export interface LabelAgreement {
   readonly distances: { readonly hd95Mm: number; readonly assdMm: number } | null;
 }
 
+/** Voxels start … end − 1 of row j + ny · k, and the label that each reading gives them. */
+export interface DisputedStretch {
+  readonly row: number;
+  readonly start: number;
+  readonly end: number;
+  readonly ballot: readonly number[];
+}
+
+/** A connected region where readings differ. */
+export interface DisputedRegion {
+  /** its first voxel's number: the same whenever the same readings are compared */
+  readonly key: number;
+  readonly voxels: number;
+  /** bits, summed over its voxels */
+  readonly entropy: number;
+  /** a voxel of it to look at */
+  readonly middle: Point3;
+  /** in ascending order of voxels */
+  readonly stretches: readonly DisputedStretch[];
+  /** voxels in a row of the grid */
+  readonly rowLength: number;
+}
+
+/** The label that a decision gives a voxel, from the readings' labels in their order; null: it stays as it is drawn. */
+export type Pick = ((ballot: readonly number[]) => number) | null;
+
+/** The regions to be settled, most voxels × entropy first, and how many rims too thin to be one. */
+export interface Disputes {
+  readonly regions: readonly DisputedRegion[];
+  readonly rims: number;
+  readonly rimVoxels: number;
+}
+
 /** Triangles in patient RAS mm, facing outwards: x, y, z, … and three point numbers each. */
 export interface SurfaceMesh {
   readonly points: Float32Array<ArrayBuffer>;
@@ -415,6 +448,12 @@ export interface ViewerDoor {
   goToMm(mm: Point3): void;
   /** The majority of these layers' labels as a layer of its own, or none. */
   showConsensus(layers: readonly string[], look: LayerLook | null): void;
+  /** Where these layers' labels differ; throws while one of them is not complete. */
+  findDisputes(layers: readonly string[]): Disputes;
+  /** A region's labels as one edit, kept even where it changes nothing. Null, and said why, where a locked label stands in the way. */
+  decide(region: DisputedRegion, tool: string, pick: Pick): Edit | null;
+  /** A region's outline as a layer of its own; replaces the one before. */
+  outlineRegion(id: string, region: DisputedRegion, look: LayerLook): void;
   /** What is asked of the AI, as marks over the slices it speaks of; replaces those before. Hidden with the overlays. */
   showPrompts(prompts: readonly PromptDrawn[]): void;
   /** A proposal in run form as a layer of its own, complete at once; replaces the one before. */

@@ -201,8 +201,8 @@ export class EditHistory {
 export type RemoteVoxels = { readonly kept: number; readonly at: number | null };
 
 /** Where each edit of a journal ends up: still done, or undone and to be had again. Both stacks have the nearest step last. */
-function stackUp(journal: readonly JournalEdit[]): Stacks<JournalEdit> {
-  const stacks: Stacks<JournalEdit> = { done: [], undone: [] };
+function stackUp<Entry extends Pick<JournalEdit, "editId" | "undoes">>(journal: readonly Entry[]): Stacks<Entry> {
+  const stacks: Stacks<Entry> = { done: [], undone: [] };
   for (const entry of journal) {
     if (entry.undoes === null) {
       stacks.done.push(entry);
@@ -215,6 +215,13 @@ function stackUp(journal: readonly JournalEdit[]): Stacks<JournalEdit> {
     }
   }
   return stacks;
+}
+
+/** The edits of a journal, oldest first, that nobody has taken back since; a redo stands for what it did again. */
+export function standingEdits<Entry extends Pick<JournalEdit, "editId" | "undoes">>(
+  journal: readonly Entry[],
+): readonly Entry[] {
+  return stackUp(journal).done;
 }
 
 /** An edit as journal and wire carry it. */
@@ -233,7 +240,7 @@ function countRunBytes({ values, starts }: Runs): number {
   return 2 * values.byteLength + 16 * starts.length;
 }
 
-function removeById(entries: JournalEdit[], editId: string): boolean {
+function removeById(entries: Pick<JournalEdit, "editId">[], editId: string): boolean {
   const at = entries.findLastIndex((entry) => entry.editId === editId);
   if (at >= 0) entries.splice(at, 1);
   return at >= 0;

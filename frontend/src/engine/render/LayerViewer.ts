@@ -6,8 +6,11 @@ import { toVoxel } from "../geometry/affine";
 import type { VoxelBox } from "../geometry/box";
 import { hasLengths } from "../geometry/measure";
 import type { Toolbox } from "../tools/Toolbox";
+import { fillRegion } from "../ops/disputes";
 import type {
   CompareSide,
+  DisputedRegion,
+  Disputes,
   HeatSource,
   LabelAgreement,
   LayerLook,
@@ -26,6 +29,8 @@ import type { ReferenceMaps } from "./ReferenceMaps";
 import type { MutableScene } from "./Scene";
 import type { ViewSet } from "./ViewSet";
 
+/** A label for what is only outlined; projects count theirs from 1. */
+const OUTLINED = 255;
 const AXIS_NAMES = ["i", "j", "k"] as const;
 
 export abstract class LayerViewer {
@@ -122,6 +127,18 @@ export abstract class LayerViewer {
 
   showConsensus(layers: readonly string[], look: LayerLook | null): void {
     this.references.showConsensus(layers, look);
+  }
+
+  findDisputes(layers: readonly string[]): Disputes {
+    return this.references.findDisputes(layers);
+  }
+
+  outlineRegion(id: string, region: DisputedRegion, look: LayerLook): void {
+    this.references.addRuns(
+      id,
+      fillRegion(region, "uint8", () => OUTLINED),
+      look,
+    );
   }
 
   measureSlice(plane: Plane, label: number): SliceMeasure | null {

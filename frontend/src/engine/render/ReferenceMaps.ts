@@ -9,8 +9,10 @@ import { type RowRunSlab, RowRuns } from "../labels/RowRuns";
 import { runsToRows } from "../labels/runsToRows";
 import { ShareVolume } from "../labels/ShareVolume";
 import { Votes } from "../labels/Votes";
+import { findDisputes } from "../ops/disputes";
 import type {
   CompareSide,
+  Disputes,
   HeatSource,
   LabelAgreement,
   LayerLook,
@@ -215,6 +217,14 @@ export class ReferenceMaps {
     });
     this.loadedHeat = { id: source.id, shares, feed };
     return this.loadedHeat;
+  }
+
+  /** Throws where one of these maps is not here as a whole. */
+  findDisputes(ids: readonly string[]): Disputes {
+    const readings = this.collectRuns(ids);
+    if (readings.length < ids.length || readings.some((one) => !one.isComplete))
+      throw new Error("Not all readings are here yet: they are compared when they have loaded.");
+    return findDisputes(readings);
   }
 
   find(id: string): { readonly runs: RowRuns; readonly revisionId: string | null } | null {

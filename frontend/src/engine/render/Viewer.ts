@@ -15,11 +15,13 @@ import { Toolbox } from "../tools/Toolbox";
 import type {
   AcceptScope,
   ActiveSource,
+  DisputedRegion,
   Edit,
   JournalEdit,
   LabelInfo,
   LayerLook,
   PaintLimits,
+  Pick,
   Plane,
   Point3,
   RemoteMerge,
@@ -432,6 +434,10 @@ export class Viewer extends LayerViewer implements ViewerDoor {
   acceptProposal(runs: Runs, label: number, editId: string): Edit | null {
     this.toolbox.settleAll();
     return this.publish(this.toolbox.board?.acceptRuns(runs, label, editId) ?? null);
+  }
+
+  decide(region: DisputedRegion, tool: string, pick: Pick): Edit | null {
+    return this.toolbox.decide(region, tool, pick);
   }
 
   /** An edit that has been applied and recorded: paint it, tell the page. */

@@ -14,7 +14,19 @@ import { makeLabelStore } from "../labels/LabelStore";
 import { LabelVolume } from "../labels/LabelVolume";
 import type { RowRuns } from "../labels/RowRuns";
 import { acceptProposal } from "../ops/accept";
-import type { AcceptScope, DrawingTool, Edit, JournalEdit, LabelType, Plane, Point3, Runs } from "../types";
+import { fillRegion } from "../ops/disputes";
+import type {
+  AcceptScope,
+  DisputedRegion,
+  DrawingTool,
+  Edit,
+  JournalEdit,
+  LabelType,
+  Pick,
+  Plane,
+  Point3,
+  Runs,
+} from "../types";
 import type { ImageVolume } from "../volume/ImageVolume";
 import { Bench, type DrawingSettings } from "./Bench";
 import { startBrush } from "./brush";
@@ -166,6 +178,19 @@ export class DrawingBoard {
     return edit === null ? null : this.history.record(edit);
   }
 
+  /** A decision on a disputed region: one edit of all its voxels, changed or not, so that it is kept that it was made. */
+  decide(region: DisputedRegion, tool: string, pick: Pick): Edit | ToolRefusal {
+    const { labels } = this;
+    const runs = fillRegion(region, labels.dtype, (ballot, index) => pick?.(ballot) ?? labels.read(index));
+    const locked = this.settings.labelInfos.find(
+      ({ value, locked: isLocked }) => isLocked && isTouched(labels, runs, value),
+    );
+    if (locked) return new ToolRefusal(`Label ${locked.name} is locked: unlock it to decide on this region.`);
+    const before = labels.applyRuns(runs);
+    const origin = { editId: this.makeId(), tool, sourceRevisionId: null, undoes: null };
+    return this.history.record({ ...origin, runs, before, voxels: region.voxels, checksums: null });
+  }
+
   /** Takes over a proposal in run form: values where it has some; 0 where it has 0 and `label` is drawn. Locks hold. */
   acceptRuns(runs: Runs, label: number, editId: string): Edit | null {
     const edit = this.draftRuns(runs, label).finish(editId, "ask", null);
@@ -189,6 +214,18 @@ export class DrawingBoard {
     });
     return draft;
   }
+}
+
+/** Whether applying these runs would give or take this label anywhere. */
+function isTouched(labels: LabelVolume, runs: Runs, label: number): boolean {
+  let at = 0;
+  return runs.starts.some((start, n) => {
+    for (let index = start; index < start + (runs.lengths[n] as number); index++, at++) {
+      const [present, next] = [labels.read(index), runs.values[at]];
+      if (present !== next && (present === label || next === label)) return true;
+    }
+    return false;
+  });
 }
 
 /** The smallest box around an edit: what views paint again after undo, redo or accept. */

@@ -11,9 +11,11 @@ import { boundGrid, type VoxelBox } from "../geometry/box";
 import { visitCapsule } from "../ops/capsule";
 import { computeRange } from "../ops/valueRange";
 import type {
+  DisputedRegion,
   DrawingTool,
   Edit,
   PaintLimits,
+  Pick,
   Plane,
   PromptDrawn,
   Question,
@@ -388,9 +390,19 @@ export class Toolbox {
   copySlice(plane: Plane, direction: 1 | -1): Edit | null | ToolRefusal {
     this.settleAll();
     const { axes, slice } = this.host.locate(plane);
-    const copied = this.board?.copySlice(axes, slice, slice + direction) ?? null;
-    if (copied instanceof ToolRefusal) this.host.refuse(copied.message);
-    else if (copied !== null) this.host.publish(copied);
-    return copied;
+    return this.tell(this.board?.copySlice(axes, slice, slice + direction) ?? null);
+  }
+
+  decide(region: DisputedRegion, tool: string, pick: Pick): Edit | null {
+    this.settleAll();
+    const decided = this.tell(this.board?.decide(region, tool, pick) ?? null);
+    return decided instanceof ToolRefusal ? null : decided;
+  }
+
+  /** Publishes what was done at once, or says why it was not. */
+  private tell(done: Edit | null | ToolRefusal): Edit | null | ToolRefusal {
+    if (done instanceof ToolRefusal) this.host.refuse(done.message);
+    else if (done !== null) this.host.publish(done);
+    return done;
   }
 }

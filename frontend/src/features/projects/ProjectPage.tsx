@@ -13,12 +13,14 @@ import { LabelsTab } from "./LabelsTab";
 import { MembersTab } from "./MembersTab";
 import { PolicyTab } from "./PolicyTab";
 import { ProgressTab } from "./ProgressTab";
+import { ReviewsTab } from "./ReviewsTab";
 import { SettingsTab } from "./SettingsTab";
 
 const ImportTab = lazy(() => import("./import/ImportTab"));
 
 const tabs = [
   "images",
+  "reviews",
   "progress",
   "import",
   "labels",
@@ -49,7 +51,8 @@ function ProjectTabs({ project }: { project: ProjectOut }) {
   const isAdmin = useQuery(sessionQuery).data?.user.role === "admin";
   const [search, setSearch] = useSearchParams();
   const manages = isAdmin || project.role === "manager";
-  const shown = tabs.filter((tab) => manages || !forManagers.includes(tab));
+  const reviews = project.role === "adjudicator";
+  const shown = tabs.filter((tab) => (tab === "reviews" ? reviews : manages || !forManagers.includes(tab)));
   const asked = search.get("tab");
   const tab = shown.find((name) => name === asked) ?? "images";
   return (
@@ -108,6 +111,8 @@ function TabBody({ tab, project, manages }: { tab: TabName; project: ProjectOut;
   switch (tab) {
     case "images":
       return <ImagesTab project={project} manages={manages} />;
+    case "reviews":
+      return <ReviewsTab project={project} />;
     case "progress":
       return <ProgressTab project={project} />;
     case "settings":

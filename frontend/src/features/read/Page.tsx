@@ -21,7 +21,7 @@ import classes from "./read.module.css";
 import { SessionContext } from "./SessionContext";
 import { ShortcutSheet } from "./ShortcutSheet";
 import { ReadSession } from "./session";
-import { emptyRead, useRead } from "./store";
+import { emptyRead, type ReadFacts, useRead } from "./store";
 import { ToolOptions } from "./ToolOptions";
 import { ToolRail } from "./ToolRail";
 import { Tour } from "./Tour";
@@ -31,10 +31,10 @@ import { View3dButton } from "./View3dButton";
 import { Views } from "./Views";
 import { WindowOptions } from "./WindowOptions";
 
-export function ReadPage() {
+export function ReadPage({ isReview = false }: { isReview?: boolean }) {
   const address = useParams();
   const [attempt, setAttempt] = useState(0);
-  const session = useOpenRead(address, attempt);
+  const session = useOpenRead(isReview, address, attempt);
   const reopenCase = useCallback(() => setAttempt((n) => n + 1), []);
   const { submit, send } = useSubmit(session);
   const phase = useRead((state) => state.phase);
@@ -86,10 +86,16 @@ export function ReadPage() {
 }
 
 /** A read, or an image of a project that is only looked at. */
-type Address = { assignment?: string; project?: string; image?: string };
+type Address = { assignment?: string | undefined; project?: string | undefined; image?: string | undefined };
+
+/** How the address means the case: a read of one's own, a review, or only to be looked at. */
+function open(isReview: boolean, { assignment, project = "", image = "" }: Address, room: Promise<number>) {
+  if (assignment) return ReadSession.open(assignment, room);
+  return isReview ? ReadSession.review(project, image, room) : ReadSession.look(project, image, room);
+}
 
 /** Opens the case and leaves the former one; null while it is on its way. */
-function useOpenRead({ assignment, project = "", image = "" }: Address, attempt: number): ReadSession | null {
+function useOpenRead(isReview: boolean, { assignment, project, image }: Address, attempt: number): ReadSession | null {
   const [session, setSession] = useState<ReadSession | null>(null);
   const queries = useQueryClient();
   // biome-ignore lint/correctness/useExhaustiveDependencies: `attempt` is the wish to open the same case again
@@ -101,7 +107,7 @@ function useOpenRead({ assignment, project = "", image = "" }: Address, attempt:
     // The tool must not change in the hand later on; without the preferences the case opens with the defaults.
     const habits = queries.ensureQueryData(preferencesQuery).catch(() => null);
     const room = habits.then((kept) => budgetBytes(kept?.habits ?? {}));
-    Promise.all([assignment ? ReadSession.open(assignment, room) : ReadSession.look(project, image, room), habits])
+    Promise.all([open(isReview, { assignment, project, image }, room), habits])
       .then(([next]) => {
         if (left) return next.leave();
         opened = next;
@@ -114,7 +120,7 @@ function useOpenRead({ assignment, project = "", image = "" }: Address, attempt:
       setSession(null);
       opened?.leave();
     };
-  }, [assignment, project, image, attempt, queries]);
+  }, [isReview, assignment, project, image, attempt, queries]);
   return session;
 }
 
@@ -128,27 +134,36 @@ function useSubmit(session: ReadSession | null): { submit: () => void; send: () 
       .submit()
       .then((next) => {
         void queries.invalidateQueries({ queryKey: ["assignments"] });
-        say(next ? t.read.submittedNext : t.read.submittedLast, "good");
-        return navigate(next ? `/read/${next.id}` : "/");
+        say(session.facts.review ? t.review.submitted : next ? t.read.submittedNext : t.read.submittedLast, "good");
+        return navigate(next ? `/read/${next.id}` : wayBack(session.facts)[0]);
       })
       .catch((error: unknown) => say(t.read.notSubmitted(asProblem(error).detail), "error"));
   }, [session, navigate, queries]);
   const submit = useCallback(() => {
-    if (session?.isUntouched) useRead.setState({ asked: { about: "empty-submit" } });
+    const open = session?.reviewing?.open ?? 0;
+    if (open > 0) useRead.setState({ asked: { about: "open-regions", open } });
+    else if (session?.isUntouched) useRead.setState({ asked: { about: "empty-submit" } });
     else send();
   }, [session, send]);
   return { submit, send };
 }
 
+/** Where a case is left for, and in words. */
+function wayBack({ assignment, review, project }: ReadFacts): readonly [to: string, words: string] {
+  if (assignment) return ["/", t.errors.backToReads];
+  return review
+    ? [`/projects/${project.id}?tab=reviews`, t.review.back]
+    : [`/projects/${project.id}?tab=images`, t.read.backToProject];
+}
+
 type TopBarProps = { session: ReadSession; onSubmit: () => void; onReopened: () => void };
 
 function TopBar({ session, onSubmit, onReopened }: TopBarProps) {
-  const { assignment, image, project, readOnly } = session.facts;
+  const { assignment, image, project, readOnly, review } = session.facts;
+  const isSubmitted = (assignment ?? review)?.state === "submitted";
   const submitting = useRead((state) => state.submitting);
   const canSubmit = useRead((state) => Boolean(state.view?.canDraw));
-  const [back, backWords] = assignment
-    ? ["/", t.errors.backToReads]
-    : [`/projects/${project.id}?tab=images`, t.read.backToProject];
+  const [back, backWords] = wayBack(session.facts);
   const reopen = () => session.reopen().then(onReopened, (error: unknown) => say(asProblem(error).detail, "error"));
   return (
     <header className={classes.top}>
@@ -166,7 +181,12 @@ function TopBar({ session, onSubmit, onReopened }: TopBarProps) {
       {(project.simulated || image.simulated) && <SimulatedBadge />}
       {readOnly && (
         <Badge variant="light" color="gray" tt="none">
-          {assignment ? t.states[assignment.state] : t.read.lookOnly}
+          {assignment ? t.states[assignment.state] : review ? t.review.tab.states.submitted : t.read.lookOnly}
+        </Badge>
+      )}
+      {review && (
+        <Badge variant="outline" color="gray" tt="none">
+          {t.review.badge}
         </Badge>
       )}
       {assignment?.submission && (
@@ -197,7 +217,7 @@ function TopBar({ session, onSubmit, onReopened }: TopBarProps) {
       >
         <Keyboard size={18} />
       </ActionIcon>
-      {readOnly && assignment?.state === "submitted" && (
+      {readOnly && isSubmitted && (
         <Button size="xs" variant="default" data-testid="reopen" onClick={() => void reopen()}>
           {t.read.reopen}
         </Button>

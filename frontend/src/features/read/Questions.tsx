@@ -1,4 +1,4 @@
-/** What is asked before a key does more than the doctor may mean: an empty submit, something taken over upon drawn voxels. */
+/** What is asked before a key does more than the doctor may mean: an empty submit, regions not decided, something taken over upon drawn voxels. */
 import { Button } from "@mantine/core";
 import type { LabelInfo } from "../../engine";
 import { Question, t } from "../../ui";
@@ -12,6 +12,7 @@ export function Questions({ onSubmit }: { onSubmit: () => void }) {
   return (
     <>
       <EmptySubmit onSubmit={onSubmit} />
+      <OpenRegions onSubmit={onSubmit} />
       <Overdraw />
     </>
   );
@@ -35,6 +36,20 @@ function EmptySubmit({ onSubmit }: { onSubmit: () => void }) {
       <Button disabled={isBroken} onClick={() => submit(true)}>
         {accept}
       </Button>
+    </Question>
+  );
+}
+
+function OpenRegions({ onSubmit }: { onSubmit: () => void }) {
+  const asked = useRead((state) => (state.asked?.about === "open-regions" ? state.asked : null));
+  const submit = () => {
+    close();
+    onSubmit();
+  };
+  const { title, words, back, submit: all } = t.review.open;
+  return (
+    <Question opened={asked !== null} title={title} words={words(asked?.open ?? 0)} back={back} onBack={close}>
+      <Button onClick={submit}>{all}</Button>
     </Question>
   );
 }

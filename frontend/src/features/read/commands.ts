@@ -26,6 +26,7 @@ export type Command =
         | "hide"
         | "zoom-while-held";
     }
+  | { do: "dispute"; direction: 1 | -1 }
   | { do: "copy-slice"; direction: 1 | -1 }
   | { do: "toggle-range" | "drop-corner" }
   | { do: "label"; position: number }
@@ -130,6 +131,8 @@ export const commands = [
     repeats: true,
   },
   { id: "next-proposed", command: { do: "next-proposed" }, keys: ["Space"], group: "views" },
+  { id: "next-dispute", command: { do: "dispute", direction: 1 }, keys: ["J"], group: "views" },
+  { id: "previous-dispute", command: { do: "dispute", direction: -1 }, keys: ["Shift+J"], group: "views" },
   { id: "zoom", command: { do: "zoom-while-held" }, keys: ["Z"], group: "views", held: true },
   { id: "reset", command: { do: "reset" }, keys: ["R"], group: "views" },
   { id: "maximise", command: { do: "maximise" }, keys: ["M"], group: "views" },

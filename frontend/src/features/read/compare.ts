@@ -34,7 +34,7 @@ function titleOf(segmentation: SegmentationOut, mine: string | null): string {
   if (segmentation.author === "model") return segmentation.style_label ?? t.compare.prediction;
   if (segmentation.author === "consensus") return t.layers.consensus;
   if (segmentation.author === "proxy") return t.layers.proxy;
-  return segmentation.expert_name ?? "";
+  return segmentation.expert_name ?? t.compare.unnamed;
 }
 
 function candidateOf(whose: string, { id, number, created_at, submitted_at, dtype }: RevisionOut): Candidate {

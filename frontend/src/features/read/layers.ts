@@ -16,7 +16,7 @@ export function describeLayer(reading: SegmentationOut, n: number): Omit<Layer, 
   const { id, author, head_revision_id: revisionId } = reading;
   if (author === "consensus") return { id, revisionId, author, title: t.layers.consensus, look: consensusLook };
   if (author === "proxy") return { id, revisionId, author, title: t.layers.proxy, look: proxyLook };
-  return { id, revisionId, author, title: reading.expert_name ?? "", look: lookOfExpert(n) };
+  return { id, revisionId, author, title: reading.expert_name ?? t.layers.unnamed(n + 1), look: lookOfExpert(n) };
 }
 
 const order: readonly SegmentationOut["author"][] = ["expert", "consensus", "proxy", "model"];

@@ -37,6 +37,10 @@ const handlers: Handlers = {
   },
   propagate: ({ session, state }) => session.propagate(state.activePlane),
   "next-proposed": ({ session, state }) => session.goToProposed(state.activePlane),
+  dispute: ({ session }, { direction }) => {
+    if (session.reviewing) session.reviewing.step(direction);
+    else say(t.review.notHere);
+  },
   "swap-tools": ({ session, state }) => chooseTool(session, formerTool, state.activePlane),
   "copy-slice": ({ session, state }, { direction }) => {
     if (session.facts.readOnly) say(t.read.readOnlyHint);
@@ -47,7 +51,10 @@ const handlers: Handlers = {
     session.viewer.setPaintLimits({ ...paintLimits, range: paintLimits.range ? null : toolOptions.range });
   },
   "drop-corner": ({ session }) => void session.viewer.dropCorner(),
-  label: ({ session, state }, { position }) => chooseLabel(session, state, position),
+  label: ({ session, state }, { position }) => {
+    if (session.reviewing) session.reviewing.take(position);
+    else chooseLabel(session, state, position);
+  },
   background: ({ session }) => session.viewer.setActiveLabel(0),
   "previous-label": ({ session, state }) => chooseLabel(session, state, activePosition(state) - 1),
   "next-label": ({ session, state }) => chooseLabel(session, state, activePosition(state) + 1),

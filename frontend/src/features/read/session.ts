@@ -15,13 +15,13 @@ import {
   getImage,
   getProject,
   getSession,
-  type ImageOut,
   isProblem,
   listSegmentations,
   nextAssignment,
   onServerEvent,
   openAssignment,
   openedJournal,
+  openReview,
   type RevisionOut,
   reopenSegmentation,
   type SegmentationOut,
@@ -35,8 +35,10 @@ import { Earlier } from "./Earlier";
 import { byAuthorAndTitle, describeLayer, hideHeat } from "./layers";
 import { imageInfo, proposalLook } from "./looks";
 import { Opinions, prepareOpinions } from "./opinions";
+import { prefetchNext, slabPath } from "./prefetch";
 import { Propagating } from "./propagating";
 import { Reading } from "./Reading";
+import { Reviewing } from "./reviewing";
 import { revisionSlabs } from "./slabs";
 import { emptyRead, type Layer, type ReadFacts, type ReadState, type TakeOver, useRead } from "./store";
 
@@ -50,6 +52,8 @@ export class ReadSession {
   #propagating: Propagating | null = null;
   /** The strip of several opinions, once the reading is here. */
   opinions: Opinions | null = null;
+  /** The disputed regions, where this is a review. */
+  reviewing: Reviewing | null = null;
   #left = false;
   /** The prediction shown or on its way, so that two events cannot load it twice. */
   #proposalRevisionId: string | null = null;
@@ -90,18 +94,28 @@ export class ReadSession {
       readOnly ? known : openAssignment(assignmentId),
       room,
     ]);
-    return new ReadSession({ assignment, image, project, readOnly }, memoryBytes);
+    return new ReadSession({ assignment, review: null, image, project, readOnly }, memoryBytes);
   }
 
   /** Look at an image of a project without a read of it, with whatever readings this person may see. Throws an `ApiProblem`. */
   static async look(projectId: string, imageId: string, room: Promise<number>): Promise<ReadSession> {
     const [image, project, memoryBytes] = await Promise.all([getImage(imageId), getProject(projectId), room]);
-    return new ReadSession({ assignment: null, image, project, readOnly: true }, memoryBytes);
+    return new ReadSession({ assignment: null, review: null, image, project, readOnly: true }, memoryBytes);
+  }
+
+  /** Review the readings of an image; begun before, it goes on where it was. Throws an `ApiProblem`. */
+  static async review(projectId: string, imageId: string, room: Promise<number>): Promise<ReadSession> {
+    const facts = Promise.all([getImage(imageId), getProject(projectId), room]);
+    const [review, [image, project, memoryBytes]] = await Promise.all([openReview(projectId, imageId), facts]);
+    return new ReadSession(
+      { assignment: null, review, image, project, readOnly: review.state === "submitted" },
+      memoryBytes,
+    );
   }
 
   /** Load the reading and the layers, and follow the server's events. */
   async start(): Promise<void> {
-    const { assignment, project } = this.facts;
+    const { assignment, project, review } = this.facts;
     const labels = project.labels.map((label) => ({ ...label, visible: true, locked: false }));
     const view = this.viewer.state;
     const liveStyle = assignment?.live_style ?? null;
@@ -112,14 +126,19 @@ export class ReadSession {
     this.viewer.setTool(this.facts.readOnly ? "crosshair" : "brush");
     this.#leavers.push(onServerEvent((event) => this.#hear(event)));
     if (assignment?.prediction) prepareOpinions(this.facts);
-    if (assignment?.segmentation_id) await this.#loadReading(assignment.segmentation_id);
+    if (review) {
+      const decidesOn = !this.facts.readOnly;
+      this.reviewing = new Reviewing(review, this.viewer, decidesOn, (state) => this.#show({ review: state }));
+    }
+    if (this.segmentationId) await this.#loadReading(this.segmentationId);
     if (this.#left) return;
     await this.#loadProposal(assignment?.prediction ?? null);
     // Outlines that nobody has asked for yet do not hold up the image.
     await this.viewer.imageArrived;
     if (this.#left) return;
-    await this.#loadExperts();
-    await this.#prefetchNext();
+    if (this.reviewing) await this.reviewing.load(this.#reading?.outbox.waiting ?? [], () => this.#left);
+    else await this.#loadExperts();
+    if (assignment && !this.facts.readOnly) await prefetchNext(assignment);
   }
 
   leave(): void {
@@ -258,13 +277,13 @@ export class ReadSession {
   /** Drain the outbox, submit, and say which read comes next (null = none). Throws an `ApiProblem`. */
   async submit(): Promise<AssignmentOut | null> {
     const { assignment } = this.facts;
-    if (!this.#reading || !assignment) throw new Error(t.read.notLoadedYet);
+    if (!this.#reading) throw new Error(t.read.notLoadedYet);
     const { id, outbox } = this.#reading;
     this.#show({ submitting: true });
     try {
       await outbox.drain();
       await submitSegmentation(id, outbox.position.etag, this.viewer.takeChecksums());
-      return await nextAssignment(assignment.id, assignment.project_id);
+      return assignment ? await nextAssignment(assignment.id, assignment.project_id) : null;
     } catch (error) {
       if (isProblem(error) && error.code === "checksum-mismatch") this.#show({ mismatch: error.detail });
       if (isProblem(error, 412)) outbox.refresh();
@@ -302,7 +321,7 @@ export class ReadSession {
   // --- earlier revisions --------------------------------------------------------------------------------------------
 
   get segmentationId(): string | null {
-    return this.facts.assignment?.segmentation_id ?? null;
+    return this.facts.assignment?.segmentation_id ?? this.facts.review?.segmentation_id ?? null;
   }
 
   async preview(revision: RevisionOut | null): Promise<void> {
@@ -358,13 +377,13 @@ export class ReadSession {
     const journal = this.facts.readOnly ? null : await openedJournal();
     this.#reading = await Reading.load(segmentationId, this.viewer, journal, {
       show: (change) => this.#show(change),
-      onChange: () => this.#measure(),
+      onChange: () => this.#changed(),
       isLeft: () => this.#left,
     });
     const reading = this.#reading;
     if (this.#left) reading?.leave();
     else this.#measure();
-    if (this.#left || this.facts.readOnly || reading === null) return;
+    if (this.#left || this.facts.readOnly || this.facts.review || reading === null) return;
     const drain = () => reading.outbox.drain();
     const asking = new Asking(segmentationId, this.viewer, drain, this.#takeOver, (state) =>
       this.#show({ asking: state }),
@@ -388,8 +407,15 @@ export class ReadSession {
   #send(edit: Edit): void {
     this.#reading?.send(edit);
     this.#propagating?.noteEdit(edit);
+    this.reviewing?.noteEdit(edit);
     clearTimeout(this.#volumesDue);
     this.#volumesDue = setTimeout(() => this.#measure(), 120);
+  }
+
+  /** The drawing is another one than the strokes made here. */
+  #changed(): void {
+    this.#measure();
+    this.reviewing?.refresh().catch((error: unknown) => say(asProblem(error).detail, "error"));
   }
 
   #measure(): void {
@@ -458,21 +484,6 @@ export class ReadSession {
       await this.#loadProposal(prediction);
     }
   }
-
-  /** The next case's middle slab into the browser's cache while this one is drawn. */
-  async #prefetchNext(): Promise<void> {
-    const { assignment, readOnly } = this.facts;
-    if (readOnly || !assignment) return;
-    try {
-      const next = await nextAssignment(assignment.id, assignment.project_id);
-      if (!next) return;
-      const image = await getImage(next.image_id);
-      const middle = Math.floor(image.nz / 2 / image.slab_depth);
-      await bytes(slabPath(image, middle));
-    } catch {
-      // Only a head start: opening the next case asks again and says what is wrong.
-    }
-  }
 }
 
 /** Everything the prediction has, where it has it. */
@@ -482,10 +493,6 @@ const isWhole = ({ labels, mode, slices }: AcceptScope) => labels === "all" && m
 
 /** What is shown elsewhere: a prediction as the proposal, a proxy by propagation. */
 const privateAuthors: readonly SegmentationOut["author"][] = ["model", "proxy"];
-
-function slabPath({ id, sha256 }: ImageOut, slab: number): string {
-  return `/images/${id}/slabs/${slab}?v=${sha256}`;
-}
 
 function firstPlanes(view: ViewerState): { activePlane: Plane; largePlane: Plane } {
   const plane = view.planes[0] ?? "axial";

@@ -6,10 +6,12 @@ import type {
   ImageOut,
   ProjectOut,
   PropagationOut,
+  ReviewOut,
   SaveState,
   SegmentationOut,
 } from "../../api";
 import type { AcceptScope, LabelInfo, LayerLook, Plane, Point3, Question, ViewerState } from "../../engine";
+import type { Decision, OpinionGroup, Reason } from "./decisions";
 
 /** One read-only map over the image: another expert's reading, or the model's proposal. */
 export type Layer = {
@@ -30,6 +32,8 @@ export type Heat = "uncertainty" | "disagreement" | "difference";
 export type ReadFacts = {
   /** Null where an image is only looked at: nobody's read of it is open. */
   assignment: AssignmentOut | null;
+  /** Set where the image's readings are reviewed. */
+  review: ReviewOut | null;
   image: ImageOut;
   project: ProjectOut;
   /** Submitted: shown, but not to be drawn on until it is reopened. */
@@ -105,6 +109,24 @@ export type OpinionsState = {
   envelope: boolean;
 };
 
+/** The disputed regions of a review, and the one looked at: `at` of `count`, -1 before the first. */
+export type ReviewState = {
+  isLoaded: boolean;
+  /** A reading was taken up again since it began. */
+  isOutdated: boolean;
+  canDecide: boolean;
+  count: number;
+  rims: number;
+  decided: number;
+  at: number;
+  voxels: number;
+  opinions: readonly OpinionGroup[];
+  /** What was decided on this region, null while nothing is. */
+  decision: Decision | null;
+  /** The reason given with the next decision. */
+  reason: Reason;
+};
+
 /** What may be taken over: the prediction, an opinion by its name, the answer to prompts, what was propagated. */
 export type Taken = { kind: "prediction" | "answer" | "propagation" } | { kind: "opinion"; name: string };
 
@@ -114,6 +136,7 @@ export type TakeOver = (taken: Taken, voxels: ReadonlyMap<number, number>, proce
 /** A submit with nothing drawn beside a prediction, or an acceptance that would change voxels drawn by hand. */
 export type Asked =
   | { about: "empty-submit" }
+  | { about: "open-regions"; open: number }
   | {
       about: "overdraw";
       taken: Taken;
@@ -168,6 +191,7 @@ export type ReadState = {
   proposed: { plane: Plane; slices: readonly number[] } | null;
   /** The strip of several opinions; null while it is closed. */
   opinions: OpinionsState | null;
+  review: ReviewState | null;
   /** What the engine asks before it goes on; null when it asks nothing. */
   question: Question | null;
   /** False where unsent strokes do not survive a crash: no encryption or no storage in this browser. */
@@ -223,6 +247,7 @@ export const emptyRead: ReadState = {
   propagation: null,
   proposed: null,
   opinions: null,
+  review: null,
   question: null,
   isProtected: true,
   asked: null,

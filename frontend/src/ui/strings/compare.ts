@@ -8,6 +8,7 @@ export const compare = {
   sideB: "B",
   drawing: "My drawing now",
   mine: "My revisions",
+  unnamed: "A reading",
   prediction: "Prediction",
   revision: (whose: string, number: number, at: Date, submitted: boolean) =>
     `${whose}, r${number}, ${at.toLocaleString("en-GB", { dateStyle: "short", timeStyle: "short" })}${submitted ? ", submitted" : ""}`,

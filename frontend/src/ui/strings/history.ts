@@ -16,6 +16,7 @@ export const history = {
     restore: "Restored",
     fork: "Saved from a browser that differed",
     propagate: "Propagated",
+    majority: "Majority of the readings",
   },
   submitted: "Submitted",
   assisted: "Assisted",

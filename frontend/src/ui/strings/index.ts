@@ -18,6 +18,7 @@ import { opinions } from "./opinions";
 import { imports, labels, policy, project, projects } from "./projects";
 import { propagation } from "./propagation";
 import { read, save } from "./read";
+import { review } from "./review";
 import { errors, nav, shell, simulated } from "./shell";
 import { tour } from "./tour";
 import { units } from "./units";
@@ -41,6 +42,7 @@ const en = {
   ask,
   propagation,
   opinions,
+  review,
   save,
   keys,
   layers,

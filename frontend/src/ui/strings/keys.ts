@@ -72,6 +72,8 @@ export const keys = {
     "previous-drawn": "Previous slice with drawing",
     "next-drawn": "Next slice with drawing",
     "next-proposed": "Next proposed slice",
+    "next-dispute": "Reviewing: next disputed region; digits take a reader's opinion",
+    "previous-dispute": "Reviewing: previous disputed region",
     zoom: "Drag to zoom, while held",
     reset: "Reset the view",
     maximise: "Maximise the view",

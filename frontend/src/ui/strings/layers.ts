@@ -3,6 +3,7 @@ import { plural } from "./plural";
 /** What lies over the image besides one's own drawing: other readings, their majority, heat maps. */
 export const layers = {
   consensus: "Consensus",
+  unnamed: (n: number) => `Reading ${n}`,
   proxy: "Stand-in reading",
   proxyHint: "Made by a model where no expert has read; not anybody's reading.",
   outlines: "Outlines",

@@ -15,6 +15,7 @@ export const projects = {
 export const project = {
   tabs: {
     images: "Images",
+    reviews: "Reviews",
     progress: "Progress",
     import: "Import",
     labels: "Labels",

@@ -1,0 +1,135 @@
+/** Disputed regions against a slow search voxel by voxel, and what a decision makes of one. */
+import { describe, expect, it } from "vitest";
+import { buildRowRuns, RowRuns } from "../labels/RowRuns";
+import { fillRegion, findDisputes, unite } from "./disputes";
+
+const [nx, ny, nz] = [9, 7, 5];
+
+/** A reading from labels by voxel number. */
+function reading(cells: Uint8Array<ArrayBuffer>): RowRuns {
+  const runs = new RowRuns(nx, ny, nz, 2);
+  for (let slab = 0; slab * 2 < nz; slab++) {
+    const part = cells.slice(slab * 2 * nx * ny, Math.min(nz, slab * 2 + 2) * nx * ny);
+    runs.putSlab(slab, buildRowRuns(part.buffer, nx, "uint8"));
+  }
+  return runs;
+}
+
+function draw(...boxes: [label: number, from: number[], to: number[]][]): Uint8Array<ArrayBuffer> {
+  const cells = new Uint8Array(nx * ny * nz);
+  for (const [label, [i0 = 0, j0 = 0, k0 = 0], [i1 = 0, j1 = 0, k1 = 0]] of boxes)
+    for (let k = k0; k <= k1; k++)
+      for (let j = j0; j <= j1; j++) cells.fill(label, i0 + nx * (j + ny * k), i1 + 1 + nx * (j + ny * k));
+  return cells;
+}
+
+const neighbours = [-1, 0, 1].flatMap((k) => [-1, 0, 1].flatMap((j) => [-1, 0, 1].map((i) => [i, j, k] as const)));
+
+/** The regions by flooding from voxel to voxel: voxel numbers, and whether each is more than a rim. */
+function floodDisputes(maps: readonly Uint8Array[]): { voxels: number[]; isKept: boolean }[] {
+  const at = (i: number, j: number, k: number) =>
+    i >= 0 && j >= 0 && k >= 0 && i < nx && j < ny && k < nz ? i + nx * (j + ny * k) : -1;
+  const isDisputed = (n: number) => n >= 0 && maps.some((map) => map[n] !== maps[0]?.[n]);
+  const seen = new Set<number>();
+  const found: { voxels: number[]; isKept: boolean }[] = [];
+  for (let start = 0; start < nx * ny * nz; start++) {
+    if (!isDisputed(start) || seen.has(start)) continue;
+    const voxels = [start];
+    seen.add(start);
+    let [isDeep, touchesAgreed] = [false, false];
+    for (let n = 0; n < voxels.length; n++) {
+      const here = voxels[n] as number;
+      const [i, j, k] = [here % nx, Math.floor(here / nx) % ny, Math.floor(here / nx / ny)];
+      const cross = [at(i - 1, j, k), at(i + 1, j, k), at(i, j - 1, k), at(i, j + 1, k)];
+      isDeep ||= cross.every(isDisputed);
+      for (const [di, dj, dk] of neighbours) {
+        const beside = at(i + di, j + dj, k + dk);
+        if (beside < 0 || seen.has(beside)) continue;
+        if (isDisputed(beside)) {
+          seen.add(beside);
+          voxels.push(beside);
+        } else touchesAgreed ||= maps[0]?.[beside] !== 0;
+      }
+    }
+    found.push({ voxels: voxels.sort((a, b) => a - b), isKept: isDeep || !touchesAgreed });
+  }
+  return found;
+}
+
+/** Numbers from 0 to 1, the same each time. */
+function makeRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state * 1103515245 + 12345) % 2147483648;
+    return state / 2147483648;
+  };
+}
+
+describe("disputed regions", () => {
+  it("are what a search voxel by voxel finds, rims apart", () => {
+    const random = makeRandom(20261121);
+    for (let round = 0; round < 60; round++) {
+      const maps = Array.from({ length: 2 + (round % 3) }, () =>
+        Uint8Array.from({ length: nx * ny * nz }, () =>
+          random() < 0.12 + 0.2 * (round % 4) ? 1 + Math.floor(random() * 2) : 0,
+        ),
+      );
+      // Most of it agreed on, so that regions do not all grow together.
+      const agreed = Uint8Array.from({ length: nx * ny * nz }, () => (random() < 0.5 ? 1 : 0));
+      for (const map of maps) for (const [n, label] of agreed.entries()) if (random() < 0.85) map[n] = label;
+      const expected = floodDisputes(maps);
+      const { regions, rims, rimVoxels } = findDisputes(maps.map(reading));
+      const kept = expected.filter((one) => one.isKept);
+      expect(regions.map(({ key }) => key).sort((a, b) => a - b)).toEqual(kept.map(({ voxels }) => voxels[0]));
+      for (const region of regions) {
+        const { starts, lengths } = fillRegion(region, "uint8", () => 0);
+        const numbers = [...starts].flatMap((start, n) =>
+          Array.from({ length: lengths[n] as number }, (_, x) => start + x),
+        );
+        expect(numbers).toEqual(kept.find(({ voxels }) => voxels[0] === region.key)?.voxels);
+        expect(numbers).toContain(region.middle[0] + nx * (region.middle[1] + ny * region.middle[2]));
+      }
+      expect(rims).toBe(expected.length - kept.length);
+      expect(rimVoxels).toBe(expected.filter((one) => !one.isKept).reduce((sum, one) => sum + one.voxels.length, 0));
+    }
+  });
+
+  it("come with most voxels × entropy first", () => {
+    const small = draw([1, [0, 0, 0], [1, 1, 0]]);
+    const large = draw([1, [4, 2, 2], [7, 5, 3]]);
+    const nobody = draw();
+
+    const { regions } = findDisputes([large, small, nobody].map(reading));
+
+    expect(regions.map(({ voxels }) => voxels)).toEqual([32, 4]);
+    expect(regions[1]?.entropy).toBeCloseTo(4 * (Math.log2(3) - 2 / 3), 10);
+  });
+
+  it("leave out a rim one voxel wide and keep a thin structure that only some have", () => {
+    const organ = draw([1, [2, 2, 2], [4, 4, 2]]);
+    const wider = draw([1, [1, 2, 2], [4, 4, 2]]);
+    const vessel = draw([1, [2, 2, 2], [4, 4, 2]], [2, [8, 0, 0], [8, 6, 0]]);
+
+    expect(findDisputes([organ, wider].map(reading))).toEqual({ regions: [], rims: 1, rimVoxels: 3 });
+    expect(findDisputes([organ, vessel].map(reading)).regions.map(({ voxels }) => voxels)).toEqual([7]);
+  });
+
+  it("are none where readings agree, and none of a single reading's", () => {
+    const organ = draw([1, [2, 2, 2], [4, 4, 2]]);
+    expect(findDisputes([organ, organ].map(reading)).regions).toEqual([]);
+    expect(findDisputes([reading(organ)]).regions).toEqual([]);
+    expect(findDisputes([]).regions).toEqual([]);
+  });
+});
+
+it("unites by the label most of those give who draw at all, the smallest of several", () => {
+  expect(
+    [
+      [0, 1],
+      [2, 1, 0],
+      [0, 0, 2],
+      [2, 2, 1],
+      [0, 0],
+    ].map(unite),
+  ).toEqual([1, 1, 2, 2, 0]);
+});
