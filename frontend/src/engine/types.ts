@@ -150,10 +150,9 @@ export interface DisputedRegion {
 /** The label that a decision gives a voxel, from the readings' labels in their order; null: it stays as it is drawn. */
 export type Pick = ((ballot: readonly number[]) => number) | null;
 
-/** The regions to be settled, most voxels × entropy first, and how many rims too thin to be one. */
+/** The regions to be settled, most voxels × entropy first, and the disputed voxels in rims too thin to be one. */
 export interface Disputes {
   readonly regions: readonly DisputedRegion[];
-  readonly rims: number;
   readonly rimVoxels: number;
 }
 

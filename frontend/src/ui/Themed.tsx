@@ -8,7 +8,7 @@ import { useLocation } from "react-router";
 import { schemeVariables, theme } from "./theme";
 
 function useIsReading(): boolean {
-  return /^\/(read|look)\//.test(useLocation().pathname);
+  return /^\/(read|look|review)\//.test(useLocation().pathname);
 }
 
 export function Themed({ nonce, children }: { nonce: string; children: ReactNode }) {

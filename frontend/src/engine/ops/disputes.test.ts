@@ -25,35 +25,51 @@ function draw(...boxes: [label: number, from: number[], to: number[]][]): Uint8A
 
 const neighbours = [-1, 0, 1].flatMap((k) => [-1, 0, 1].flatMap((j) => [-1, 0, 1].map((i) => [i, j, k] as const)));
 
-/** The regions by flooding from voxel to voxel: voxel numbers, and whether each is more than a rim. */
-function floodDisputes(maps: readonly Uint8Array[]): { voxels: number[]; isKept: boolean }[] {
-  const at = (i: number, j: number, k: number) =>
-    i >= 0 && j >= 0 && k >= 0 && i < nx && j < ny && k < nz ? i + nx * (j + ny * k) : -1;
-  const isDisputed = (n: number) => n >= 0 && maps.some((map) => map[n] !== maps[0]?.[n]);
+const at = (i: number, j: number, k: number) =>
+  i >= 0 && j >= 0 && k >= 0 && i < nx && j < ny && k < nz ? i + nx * (j + ny * k) : -1;
+const placeOf = (n: number) => [n % nx, Math.floor(n / nx) % ny, Math.floor(n / nx / ny)] as const;
+
+/** Sets of voxels that touch, by flooding from voxel to voxel. */
+function flood(voxels: ReadonlySet<number>): number[][] {
   const seen = new Set<number>();
-  const found: { voxels: number[]; isKept: boolean }[] = [];
-  for (let start = 0; start < nx * ny * nz; start++) {
-    if (!isDisputed(start) || seen.has(start)) continue;
-    const voxels = [start];
-    seen.add(start);
-    let [isDeep, touchesAgreed] = [false, false];
-    for (let n = 0; n < voxels.length; n++) {
-      const here = voxels[n] as number;
-      const [i, j, k] = [here % nx, Math.floor(here / nx) % ny, Math.floor(here / nx / ny)];
-      const cross = [at(i - 1, j, k), at(i + 1, j, k), at(i, j - 1, k), at(i, j + 1, k)];
-      isDeep ||= cross.every(isDisputed);
-      for (const [di, dj, dk] of neighbours) {
-        const beside = at(i + di, j + dj, k + dk);
-        if (beside < 0 || seen.has(beside)) continue;
-        if (isDisputed(beside)) {
+  return [...voxels]
+    .sort((a, b) => a - b)
+    .flatMap((start) => {
+      if (seen.has(start)) return [];
+      const found = [start];
+      seen.add(start);
+      for (const here of found) {
+        const [i, j, k] = placeOf(here);
+        for (const [di, dj, dk] of neighbours) {
+          const beside = at(i + di, j + dj, k + dk);
+          if (!voxels.has(beside) || seen.has(beside)) continue;
           seen.add(beside);
-          voxels.push(beside);
-        } else touchesAgreed ||= maps[0]?.[beside] !== 0;
+          found.push(beside);
+        }
       }
+      return [found.sort((a, b) => a - b)];
+    });
+}
+
+/** The regions, slowly: islands whole, of the rest what crosses of five disputed voxels cover. */
+function floodDisputes(maps: readonly Uint8Array[]): { regions: number[][]; rimVoxels: number } {
+  const disputed = new Set<number>();
+  for (let n = 0; n < nx * ny * nz; n++) if (maps.some((map) => map[n] !== maps[0]?.[n])) disputed.add(n);
+  const kept = new Set<number>();
+  for (const voxels of flood(disputed)) {
+    const isIsland = voxels.every((here) => {
+      const [i, j, k] = placeOf(here);
+      const around = neighbours.map(([di, dj, dk]) => at(i + di, j + dj, k + dk));
+      return around.every((n) => n < 0 || disputed.has(n) || maps[0]?.[n] === 0);
+    });
+    for (const here of voxels) {
+      const [i, j, k] = placeOf(here);
+      const cross = [here, at(i - 1, j, k), at(i + 1, j, k), at(i, j - 1, k), at(i, j + 1, k)];
+      if (isIsland) kept.add(here);
+      else if (cross.every((n) => disputed.has(n))) for (const n of cross) kept.add(n);
     }
-    found.push({ voxels: voxels.sort((a, b) => a - b), isKept: isDeep || !touchesAgreed });
   }
-  return found;
+  return { regions: flood(kept), rimVoxels: disputed.size - kept.size };
 }
 
 /** Numbers from 0 to 1, the same each time. */
@@ -78,19 +94,17 @@ describe("disputed regions", () => {
       const agreed = Uint8Array.from({ length: nx * ny * nz }, () => (random() < 0.5 ? 1 : 0));
       for (const map of maps) for (const [n, label] of agreed.entries()) if (random() < 0.85) map[n] = label;
       const expected = floodDisputes(maps);
-      const { regions, rims, rimVoxels } = findDisputes(maps.map(reading));
-      const kept = expected.filter((one) => one.isKept);
-      expect(regions.map(({ key }) => key).sort((a, b) => a - b)).toEqual(kept.map(({ voxels }) => voxels[0]));
+      const { regions, rimVoxels } = findDisputes(maps.map(reading));
+      expect(regions.map(({ key }) => key).sort((a, b) => a - b)).toEqual(expected.regions.map(([first]) => first));
+      expect(rimVoxels).toBe(expected.rimVoxels);
       for (const region of regions) {
         const { starts, lengths } = fillRegion(region, "uint8", () => 0);
         const numbers = [...starts].flatMap((start, n) =>
           Array.from({ length: lengths[n] as number }, (_, x) => start + x),
         );
-        expect(numbers).toEqual(kept.find(({ voxels }) => voxels[0] === region.key)?.voxels);
-        expect(numbers).toContain(region.middle[0] + nx * (region.middle[1] + ny * region.middle[2]));
+        expect(numbers).toEqual(expected.regions.find(([first]) => first === region.key));
+        expect(numbers).toContain(at(...region.middle));
       }
-      expect(rims).toBe(expected.length - kept.length);
-      expect(rimVoxels).toBe(expected.filter((one) => !one.isKept).reduce((sum, one) => sum + one.voxels.length, 0));
     }
   });
 
@@ -110,8 +124,18 @@ describe("disputed regions", () => {
     const wider = draw([1, [1, 2, 2], [4, 4, 2]]);
     const vessel = draw([1, [2, 2, 2], [4, 4, 2]], [2, [8, 0, 0], [8, 6, 0]]);
 
-    expect(findDisputes([organ, wider].map(reading))).toEqual({ regions: [], rims: 1, rimVoxels: 3 });
+    expect(findDisputes([organ, wider].map(reading))).toEqual({ regions: [], rimVoxels: 3 });
     expect(findDisputes([organ, vessel].map(reading)).regions.map(({ voxels }) => voxels)).toEqual([7]);
+  });
+
+  it("end where a rim begins that joins them", () => {
+    const organ = draw([1, [1, 1, 1], [5, 4, 1]]);
+    const wedge = draw([1, [1, 1, 1], [5, 5, 1]], [1, [6, 1, 1], [8, 3, 1]]); // a row more, and three columns
+
+    const { regions, rimVoxels } = findDisputes([organ, wedge].map(reading));
+
+    expect(regions.map(({ voxels }) => voxels)).toEqual([5]); // the cross that fits the wedge
+    expect(rimVoxels).toBe(5 + 4);
   });
 
   it("are none where readings agree, and none of a single reading's", () => {

@@ -1,11 +1,11 @@
 /**
- * Where readings of one image differ, as regions a reviewer decides one by one (PRODUCT 4.9).
+ * Where readings of one image differ, as regions a reviewer decides one by one (PRODUCT 4.9; decision 10).
  *
- * A region is a connected set (26 neighbours) of voxels that not all readings give the same label. Kept is what is more
- * than a rim: somewhere its four neighbours in the slice are disputed too, or agreed background lies all around it, so that
- * some readings have a whole structure there which others lack. Worked out on runs along x: the volume is never unpacked.
+ * Readers differ along nearly every border, in a rim a voxel or two wide that joins whatever lies along it. So a region is a
+ * connected part (26 neighbours) of the disputed voxels without thin rims: of those that are, with their four neighbours in the
+ * slice, all disputed, and of these neighbours. Kept whole, thin or not, is what agreed background surrounds: a structure that
+ * some readings have and others lack. Worked out on runs along x: the volume is never unpacked.
  */
-
 import { makeLabelArray } from "../labels/editCodec";
 import type { RowRuns } from "../labels/RowRuns";
 import type { DisputedRegion, DisputedStretch, Disputes, LabelType, Point3, Runs } from "../types";
@@ -13,8 +13,6 @@ import type { DisputedRegion, DisputedStretch, Disputes, LabelType, Point3, Runs
 /** A stretch with its place in the forest of connected stretches. */
 interface Node extends DisputedStretch {
   parent: Node;
-  /** more than a rim here: disputed above, below and to both sides */
-  isDeep: boolean;
   /** touches a voxel that all readings give one and the same label */
   touchesAgreed: boolean;
 }
@@ -35,26 +33,50 @@ const EMPTY: Row = { disputed: [], agreed: [] };
 /** readings: two or more on one grid, complete. Regions come in the order they are to be settled: most voxels × entropy first. */
 export function findDisputes(readings: readonly RowRuns[]): Disputes {
   const first = readings[0];
-  if (first === undefined) return { regions: [], rims: 0, rimVoxels: 0 };
+  if (first === undefined) return { regions: [], rimVoxels: 0 };
   const { nx, ny, nz } = first;
+  const slices = Array.from({ length: nz }, (_, k) => Array.from({ length: ny }, (_row, j) => readRow(readings, j, k)));
+  const all = connect(slices);
+  const withAgreed = new Set(all.filter((node) => node.touchesAgreed).map(findRoot));
+  const isIsland = (node: Node) => !withAgreed.has(findRoot(node));
+  const kept = connect(slices.map((rows) => dropRims(rows, isIsland)));
+  return { regions: collect(kept, nx, ny), rimVoxels: countVoxels(all) - countVoxels(kept) };
+}
+
+/** Joins what touches in all rows of all slices, and lists it in ascending order. */
+function connect(slices: readonly (readonly Row[])[]): readonly Node[] {
   const nodes: Node[] = [];
-  let before: readonly Row[] = [];
-  for (let k = 0; k < nz; k++) {
-    const rows: Row[] = [];
-    for (let j = 0; j < ny; j++) {
-      const row = readRow(readings, j, k);
-      rows.push(row);
-      if (row === EMPTY) continue;
-      nodes.push(...row.disputed);
+  slices.forEach((rows, k) => {
+    const before = slices[k - 1] ?? [];
+    rows.forEach((row, j) => {
+      if (row === EMPTY) return;
+      for (const node of row.disputed) nodes.push(node);
       link(row, row);
       link(row, rows[j - 1] ?? EMPTY);
       for (let beside = j - 1; beside <= j + 1; beside++) link(row, before[beside] ?? EMPTY);
-    }
-    for (const [j, { disputed }] of rows.entries())
-      markDeep(disputed, rows[j - 1]?.disputed ?? [], rows[j + 1]?.disputed ?? []);
-    before = rows;
-  }
-  return collect(nodes, nx, ny);
+    });
+  });
+  return nodes;
+}
+
+/** A slice's rows with what is kept of the disputed stretches, as stretches of their own. */
+function dropRims(rows: readonly Row[], isIsland: (node: Node) => boolean): readonly Row[] {
+  const joined = rows.map(({ disputed }) => join(disputed));
+  const deep = joined.map((spans, j) => {
+    const inside = spans.map(({ start, end }) => ({ start: start + 1, end: end - 1 }));
+    return spans.length === 0 ? [] : intersect(intersect(inside, joined[j - 1] ?? []), joined[j + 1] ?? []);
+  });
+  return rows.map(({ disputed }, j) => {
+    if (disputed.length === 0) return EMPTY;
+    const widened = (deep[j] ?? []).map(({ start, end }) => ({ start: start - 1, end: end + 1 }));
+    const thick = join([...widened, ...(deep[j - 1] ?? []), ...(deep[j + 1] ?? [])].sort((a, b) => a.start - b.start));
+    const pieces = disputed.flatMap((node) =>
+      (isIsland(node) ? [node] : intersect([node], thick)).map(({ start, end }) =>
+        plant(node.row, start, end, node.ballot),
+      ),
+    );
+    return pieces.length === 0 ? EMPTY : { disputed: pieces, agreed: [] };
+  });
 }
 
 /** What a decision makes of a region: `label` says it for the readings' labels and the voxel's number. */
@@ -130,7 +152,6 @@ function plant(row: number, start: number, end: number, ballot: readonly number[
     end,
     ballot,
     parent: null,
-    isDeep: false,
     touchesAgreed: false,
   };
   node.parent = node as Node;
@@ -175,21 +196,12 @@ function forEachTouching<A extends Span, B extends Span>(
   }
 }
 
-/** Marks a row's stretches that hold a voxel whose four neighbours in the slice are disputed too. */
-function markDeep(row: readonly Node[], above: readonly Span[], below: readonly Span[]): void {
-  if (row.length === 0 || above.length === 0 || below.length === 0) return;
-  const inside = join(row).map(({ start, end }) => ({ start: start + 1, end: end - 1 }));
-  const deep = intersect(intersect(inside, join(above)), join(below));
-  for (const { start, end } of deep)
-    for (const node of row) if (node.start < end && start < node.end) node.isDeep = true;
-}
-
-/** Stretches that lie end to end as one. */
+/** Stretches by their starts, those that overlap or lie end to end as one. */
 function join(spans: readonly Span[]): Span[] {
   const joined: { start: number; end: number }[] = [];
   for (const { start, end } of spans) {
     const last = joined.at(-1);
-    if (last?.end === start) last.end = end;
+    if (last !== undefined && start <= last.end) last.end = Math.max(last.end, end);
     else joined.push({ start, end });
   }
   return joined;
@@ -206,7 +218,11 @@ function intersect(a: readonly Span[], b: readonly Span[]): Span[] {
   return both;
 }
 
-function collect(nodes: readonly Node[], nx: number, ny: number): Disputes {
+function countVoxels(stretches: readonly Span[]): number {
+  return stretches.reduce((sum, { start, end }) => sum + end - start, 0);
+}
+
+function collect(nodes: readonly Node[], nx: number, ny: number): DisputedRegion[] {
   const byRoot = new Map<Node, Node[]>();
   for (const node of nodes) {
     const root = findRoot(node);
@@ -214,25 +230,13 @@ function collect(nodes: readonly Node[], nx: number, ny: number): Disputes {
     if (own === undefined) byRoot.set(root, [node]);
     else own.push(node);
   }
-  const regions: DisputedRegion[] = [];
-  let [rims, rimVoxels] = [0, 0];
-  for (const stretches of byRoot.values()) {
-    const voxels = stretches.reduce((sum, { start, end }) => sum + end - start, 0);
-    if (stretches.some(({ isDeep }) => isDeep) || !stretches.some(({ touchesAgreed }) => touchesAgreed)) {
-      const entropy = stretches.reduce(
-        (sum, { start, end, ballot }) => sum + (end - start) * measureEntropy(ballot),
-        0,
-      );
-      const head = stretches[0] as Node;
-      const region = { key: head.row * nx + head.start, voxels, entropy, middle: findMiddle(stretches, ny) };
-      regions.push({ ...region, stretches, rowLength: nx });
-    } else {
-      rims += 1;
-      rimVoxels += voxels;
-    }
-  }
-  regions.sort((a, b) => b.entropy - a.entropy || a.key - b.key);
-  return { regions, rims, rimVoxels };
+  const regions = [...byRoot.values()].map((stretches): DisputedRegion => {
+    const entropy = stretches.reduce((sum, { start, end, ballot }) => sum + (end - start) * measureEntropy(ballot), 0);
+    const head = stretches[0] as Node;
+    const [key, middle] = [head.row * nx + head.start, findMiddle(stretches, ny)];
+    return { key, voxels: countVoxels(stretches), entropy, middle, stretches, rowLength: nx };
+  });
+  return regions.sort((a, b) => b.entropy - a.entropy || a.key - b.key);
 }
 
 /** Shannon entropy of the labels given, in bits. */

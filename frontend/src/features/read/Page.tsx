@@ -85,17 +85,15 @@ export function ReadPage({ isReview = false }: { isReview?: boolean }) {
   );
 }
 
-/** A read, or an image of a project that is only looked at. */
-type Address = { assignment?: string | undefined; project?: string | undefined; image?: string | undefined };
-
-/** How the address means the case: a read of one's own, a review, or only to be looked at. */
-function open(isReview: boolean, { assignment, project = "", image = "" }: Address, room: Promise<number>) {
-  if (assignment) return ReadSession.open(assignment, room);
-  return isReview ? ReadSession.review(project, image, room) : ReadSession.look(project, image, room);
-}
+/** A read, or an image of a project that is reviewed or only looked at. */
+type Address = { assignment?: string; project?: string; image?: string };
 
 /** Opens the case and leaves the former one; null while it is on its way. */
-function useOpenRead(isReview: boolean, { assignment, project, image }: Address, attempt: number): ReadSession | null {
+function useOpenRead(
+  isReview: boolean,
+  { assignment, project = "", image = "" }: Address,
+  attempt: number,
+): ReadSession | null {
   const [session, setSession] = useState<ReadSession | null>(null);
   const queries = useQueryClient();
   // biome-ignore lint/correctness/useExhaustiveDependencies: `attempt` is the wish to open the same case again
@@ -107,7 +105,8 @@ function useOpenRead(isReview: boolean, { assignment, project, image }: Address,
     // The tool must not change in the hand later on; without the preferences the case opens with the defaults.
     const habits = queries.ensureQueryData(preferencesQuery).catch(() => null);
     const room = habits.then((kept) => budgetBytes(kept?.habits ?? {}));
-    Promise.all([open(isReview, { assignment, project, image }, room), habits])
+    const opening = assignment ? ReadSession.open(assignment, room) : ReadSession.look(project, image, room, isReview);
+    Promise.all([opening, habits])
       .then(([next]) => {
         if (left) return next.leave();
         opened = next;
@@ -225,7 +224,7 @@ function TopBar({ session, onSubmit, onReopened }: TopBarProps) {
       {!readOnly && (
         <Tooltip label="Ctrl+Enter">
           <Button size="xs" data-testid="submit" loading={submitting} disabled={!canSubmit} onClick={onSubmit}>
-            {t.read.submit}
+            {review ? t.review.submit : t.read.submit}
           </Button>
         </Tooltip>
       )}

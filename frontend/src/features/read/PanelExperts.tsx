@@ -100,7 +100,7 @@ function VoteRows() {
 }
 
 /** How a layer's outline looks; hatched where it is filled like the proposal. */
-function LineSwatch({ colour, dashes, hatched = false }: { colour: string; dashes: string; hatched?: boolean }) {
+export function LineSwatch({ colour, dashes, hatched = false }: { colour: string; dashes: string; hatched?: boolean }) {
   return (
     <svg width={28} height={10} aria-hidden focusable={false}>
       {hatched &&

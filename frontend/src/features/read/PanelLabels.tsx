@@ -12,6 +12,7 @@ import { useRead } from "./store";
 export function LabelsSection() {
   const session = useSession();
   const labels = useRead((state) => state.labels);
+  const isReview = useRead((state) => Boolean(state.facts?.review)); // there digits mean readers
   const active = useRead((state) => state.view?.activeLabel);
   const opacity = useRead((state) => state.fillOpacity);
   const overlays = useRead((state) => state.overlayOpacity);
@@ -32,7 +33,7 @@ export function LabelsSection() {
           >
             <bdi>{label.name}</bdi>
           </button>
-          {n < 9 && <span className={classes.kbd}>{n + 1}</span>}
+          {n < 9 && !isReview && <span className={classes.kbd}>{n + 1}</span>}
           <LabelVolume value={label.value} />
           <EyeButton
             visible={label.visible}

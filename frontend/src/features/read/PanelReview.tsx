@@ -3,8 +3,9 @@ import { ActionIcon, Button, Group, SimpleGrid, Stack, Text, Tooltip } from "@ma
 import { Check, ChevronLeft, ChevronRight } from "lucide-react";
 import { t } from "../../ui";
 import { acts, type Decision, type OpinionGroup, reasons } from "./decisions";
-import { voxelVolume_mm3 } from "./looks";
+import { dashPattern, lookOfExpert, voxelVolume_mm3 } from "./looks";
 import { Choice } from "./optionParts";
+import { LineSwatch } from "./PanelExperts";
 import { KeyHint, Section } from "./panelParts";
 import classes from "./read.module.css";
 import { useSession } from "./SessionContext";
@@ -28,13 +29,18 @@ export function ReviewSection() {
         )}
         {review.isLoaded && review.count === 0 && <Text size="sm">{t.review.agreed}</Text>}
         {review.at >= 0 && <Regions />}
-        {review.rims > 0 && (
-          <Text size="xs" c="dimmed">
-            {t.review.rims(review.rims)}
-          </Text>
-        )}
+        {review.rimVoxels > 0 && <Rims voxels={review.rimVoxels} />}
       </Stack>
     </Section>
+  );
+}
+
+function Rims({ voxels }: { voxels: number }) {
+  const size = useSize(voxels);
+  return (
+    <Text size="xs" c="dimmed">
+      {t.review.rims(size)}
+    </Text>
   );
 }
 
@@ -135,6 +141,9 @@ function Opinion({ group: { letters, positions, voxels } }: { group: OpinionGrou
   const [first = 0] = positions;
   return (
     <div className={classes.row} data-chosen={isTaken} data-testid="opinion-row">
+      {positions.map((position) => (
+        <Swatch key={position} position={position} />
+      ))}
       <button
         type="button"
         className={classes.rowName}
@@ -149,6 +158,12 @@ function Opinion({ group: { letters, positions, voxels } }: { group: OpinionGrou
       {positions.map((position) => position < 9 && <DigitHint key={position} position={position} />)}
     </div>
   );
+}
+
+/** The line that this reader's outline is drawn with. */
+function Swatch({ position }: { position: number }) {
+  const { colour, dash } = lookOfExpert(position);
+  return <LineSwatch colour={colour ?? ""} dashes={dashPattern[dash]} />;
 }
 
 const digits = [

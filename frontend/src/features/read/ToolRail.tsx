@@ -89,6 +89,7 @@ export function ToolRail() {
 function ToolButtons({ tools, disabled }: { tools: readonly ToolEntry[]; disabled: boolean }) {
   const session = useSession();
   const chosen = useRead((state) => state.view?.tool);
+  const isReview = useRead((state) => Boolean(state.facts?.review));
   const mouse: { readonly [Tool in ToolName]?: string } = t.read.toolMouse;
   return tools.map(({ tool, icon, also }) => (
     <RailButton
@@ -97,7 +98,7 @@ function ToolButtons({ tools, disabled }: { tools: readonly ToolEntry[]; disable
       command={tool === "pan" ? null : tool}
       mouse={mouse[tool]}
       pressed={chosen === tool || (also !== undefined && chosen === also)}
-      disabled={disabled}
+      disabled={disabled || (isReview && tool === "ask")}
       onClick={() => chooseTool(session, tool, useRead.getState().activePlane)}
     >
       {icon}

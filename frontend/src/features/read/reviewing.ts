@@ -148,7 +148,7 @@ export class Reviewing {
       isOutdated: this.review.is_outdated,
       canDecide: this.canDecide,
       count: this.#regions.length,
-      rims: this.#disputes?.rims ?? 0,
+      rimVoxels: this.#disputes?.rimVoxels ?? 0,
       decided: this.#regions.length - (this.open ?? 0),
       at: this.#at,
       voxels: region?.voxels ?? 0,

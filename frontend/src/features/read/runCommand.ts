@@ -136,6 +136,10 @@ export function chooseTool(session: ReadSession, tool: ToolName, plane: Plane): 
     say(t.read.readOnlyHint);
     return;
   }
+  if (tool === "ask" && session.facts.review) {
+    say(t.review.noAi);
+    return;
+  }
   const present = session.viewer.state.tool;
   if (present !== tool) formerTool = present;
   session.viewer.setTool(tool, plane);

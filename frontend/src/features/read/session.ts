@@ -97,18 +97,13 @@ export class ReadSession {
     return new ReadSession({ assignment, review: null, image, project, readOnly }, memoryBytes);
   }
 
-  /** Look at an image of a project without a read of it, with whatever readings this person may see. Throws an `ApiProblem`. */
-  static async look(projectId: string, imageId: string, room: Promise<number>): Promise<ReadSession> {
-    const [image, project, memoryBytes] = await Promise.all([getImage(imageId), getProject(projectId), room]);
-    return new ReadSession({ assignment: null, review: null, image, project, readOnly: true }, memoryBytes);
-  }
-
-  /** Review the readings of an image; begun before, it goes on where it was. Throws an `ApiProblem`. */
-  static async review(projectId: string, imageId: string, room: Promise<number>): Promise<ReadSession> {
-    const facts = Promise.all([getImage(imageId), getProject(projectId), room]);
-    const [review, [image, project, memoryBytes]] = await Promise.all([openReview(projectId, imageId), facts]);
+  /** An image of a project without a read of it, to be reviewed or only looked at, with whatever readings this person may see. Throws an `ApiProblem`. */
+  static async look(projectId: string, imageId: string, room: Promise<number>, isReview: boolean) {
+    const begun = isReview ? openReview(projectId, imageId) : null;
+    const facts = Promise.all([getImage(imageId), getProject(projectId), room, begun]);
+    const [image, project, memoryBytes, review] = await facts;
     return new ReadSession(
-      { assignment: null, review, image, project, readOnly: review.state === "submitted" },
+      { assignment: null, review, image, project, readOnly: review?.state !== "draft" },
       memoryBytes,
     );
   }
@@ -231,18 +226,21 @@ export class ReadSession {
   /** Carry the slices drawn in this plane through the volume. */
   propagate(plane: Plane): void {
     if (this.facts.readOnly) say(t.read.readOnlyHint);
+    else if (this.facts.review) say(t.review.noAi);
     else this.#propagating?.start(plane);
   }
 
   goToProposed(plane: Plane): void {
     if (this.facts.readOnly) say(t.read.readOnlyHint);
+    else if (this.facts.review) say(t.review.noAi);
     else this.#propagating?.goToNext(plane);
   }
 
   /** Open or close the strip of several opinions; where there is none to open, say why. */
   toggleOpinions(): void {
     const { policy } = this.facts.project;
-    if (policy.blinding !== "open") say(t.opinions.blinded);
+    if (this.facts.review) say(t.review.noAi);
+    else if (policy.blinding !== "open") say(t.opinions.blinded);
     else if (policy.prefill === "never") say(t.read.proposalForbidden);
     else if (useRead.getState().liveStyle === null && !this.facts.readOnly) say(t.read.noModel);
     else if (this.opinions === null) say(this.facts.readOnly ? t.read.readOnlyHint : t.read.notLoadedYet);

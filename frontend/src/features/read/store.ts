@@ -116,7 +116,8 @@ export type ReviewState = {
   isOutdated: boolean;
   canDecide: boolean;
   count: number;
-  rims: number;
+  /** Disputed voxels in rims too thin to be decided on. */
+  rimVoxels: number;
   decided: number;
   at: number;
   voxels: number;
