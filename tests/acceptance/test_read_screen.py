@@ -1,5 +1,5 @@
 """The reading screen at its limits (VIEWER section 15): without WebGL (check 1), for a blinded reader (check 7), in size (checks 8
-and 9), with less memory than the image takes (section 10), and in the pictures that leave it (check 10)."""
+and 9), with less memory than the image takes (section 10), in the pictures that leave it (check 10), and for a reviewer (section 2)."""
 
 import io
 import os
@@ -18,7 +18,9 @@ from benchmarks.viewer import measure_script
 from tests.acceptance.conftest import SANDBOX, Complaints, chromium_path
 from tests.acceptance.engine_page import read_canvas
 from tests.acceptance.one_case import SHAPE_ZYX, OneCase, dot, expect_depth, make_case, open_case, predict, sign_in
+from tests.acceptance.one_review import make_review
 from tests.acceptance.screens import wait_saved
+from tests.acceptance.test_accessibility import axe
 from tests.running import Client, Running, eventually, running
 
 SOFTWARE_GL = ["--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
@@ -293,3 +295,70 @@ def read_voxel(page: Page) -> tuple[int, int, int]:
     assert found, page.get_by_test_id("cursor").text_content()
     value, i, j = map(int, found.groups())
     return value, i, j
+
+
+# Reviews
+
+
+def expect_region(page: Page, place: str, decision: str, decided: str) -> None:
+    """Which region is looked at, what was decided on it, and how many are."""
+    expect(page.get_by_test_id("review-place")).to_contain_text(place)
+    expect(page.get_by_test_id("review-decision")).to_have_attribute("data-act", decision)
+    expect(page.get_by_test_id("review-progress")).to_have_text(f"{decided} of 2 regions decided")
+
+
+def test_disputed_regions_are_settled_undone_redone_and_submitted(
+    server: Running, admin: Client, page: Page, complaints: Complaints
+) -> None:
+    """Two readers differ in two regions; the reviewer's browser hears letters alone, and what is submitted is what was decided."""
+    review = make_review(server, admin)
+    heard: list[str] = []
+
+    def overhear(route: Route) -> None:
+        answer = route.fetch()
+        heard.append(f"{answer.url} {answer.text() if 'json' in answer.headers.get('content-type', '') else ''}")
+        route.fulfill(response=answer)
+
+    sign_in(page, server.url, "judge")
+    page.goto(f"{server.url}/projects/{review.project}?tab=reviews")
+    page.route(re.compile(r"/api/v1/(?!events)"), overhear)
+    page.get_by_role("link", name="Review: settled-case").click()
+
+    expect_region(page, "Region 1 of 2", "none", "0")
+    expect(page.get_by_text("Thin rims, 0.02 ml in all")).to_be_visible()
+    page.mouse.move(0, 0)  # off the button, whose hint is beside the page
+    assert axe(page) == []
+    page.keyboard.press("1")  # what reader A drew in the larger one
+    expect_region(page, "Region 1 of 2", "take", "1")
+    page.get_by_label("Reason").select_option(label="Others missed it")
+    page.keyboard.press("j")
+    expect_region(page, "Region 2 of 2", "none", "1")
+    page.get_by_test_id("decide-union").click()
+    expect_region(page, "Region 2 of 2", "union", "2")
+    for _ in range(2):
+        page.keyboard.press("Control+z")
+    expect_region(page, "Region 2 of 2", "none", "0")
+    for _ in range(2):
+        page.keyboard.press("Control+Shift+z")
+    expect_region(page, "Region 2 of 2", "union", "2")
+    wait_saved(page)
+    page.reload()
+    expect_region(page, "Region 1 of 2", "take", "2")
+    expect_depth(page, 2)
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_test_id("review-row")).to_have_attribute("data-state", "submitted")
+    page.unroute_all(behavior="wait")
+
+    made = review.judge.get("/segmentations", project_id=review.project)["items"]
+    settled = next(one for one in made if one["author"] == "consensus")
+    path = f"/segmentations/{settled['id']}/readings/A/slabs/0"
+    taken = np.frombuffer(review.judge.http.get(path).raise_for_status().content, np.uint8).reshape(SHAPE_ZYX)
+    expected = np.minimum(*review.maps)  # of two readings the majority is what both have
+    expected[2:4, 12:18, 20:26] = taken[2:4, 12:18, 20:26]
+    expected[3, 34:38, 34:37] = 2
+    assert np.array_equal(review.judge.labels(settled["head_revision_id"], review.image), expected)
+    edits = review.judge.get(f"/segmentations/{settled['id']}/edits")["items"]
+    assert [one["tool"] for one in edits if one["undoes"] is None] == ["decide-take-a", "decide-union-missed"]
+    assert len(heard) > 10
+    assert not [name for name in review.secrets if any(name in words for words in heard)]
+    assert complaints.none(), complaints

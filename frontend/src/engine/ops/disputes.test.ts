@@ -51,7 +51,7 @@ function flood(voxels: ReadonlySet<number>): number[][] {
     });
 }
 
-/** The regions, slowly: islands whole, of the rest what crosses of five disputed voxels cover. */
+/** The regions, slowly: islands whole, of the rest what lies around the middle of a cross of five disputed voxels. */
 function floodDisputes(maps: readonly Uint8Array[]): { regions: number[][]; rimVoxels: number } {
   const disputed = new Set<number>();
   for (let n = 0; n < nx * ny * nz; n++) if (maps.some((map) => map[n] !== maps[0]?.[n])) disputed.add(n);
@@ -66,7 +66,8 @@ function floodDisputes(maps: readonly Uint8Array[]): { regions: number[][]; rimV
       const [i, j, k] = placeOf(here);
       const cross = [here, at(i - 1, j, k), at(i + 1, j, k), at(i, j - 1, k), at(i, j + 1, k)];
       if (isIsland) kept.add(here);
-      else if (cross.every((n) => disputed.has(n))) for (const n of cross) kept.add(n);
+      else if (cross.every((n) => disputed.has(n)))
+        for (const [di, dj] of neighbours) if (disputed.has(at(i + di, j + dj, k))) kept.add(at(i + di, j + dj, k));
     }
   }
   return { regions: flood(kept), rimVoxels: disputed.size - kept.size };
@@ -134,8 +135,8 @@ describe("disputed regions", () => {
 
     const { regions, rimVoxels } = findDisputes([organ, wedge].map(reading));
 
-    expect(regions.map(({ voxels }) => voxels)).toEqual([5]); // the cross that fits the wedge
-    expect(rimVoxels).toBe(5 + 4);
+    expect(regions.map(({ voxels }) => voxels)).toEqual([9]);
+    expect(rimVoxels).toBe(5);
   });
 
   it("are none where readings agree, and none of a single reading's", () => {

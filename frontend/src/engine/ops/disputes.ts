@@ -2,9 +2,9 @@
  * Where readings of one image differ, as regions a reviewer decides one by one (PRODUCT 4.9; decision 10).
  *
  * Readers differ along nearly every border, in a rim a voxel or two wide that joins whatever lies along it. So a region is a
- * connected part (26 neighbours) of the disputed voxels without thin rims: of those that are, with their four neighbours in the
- * slice, all disputed, and of these neighbours. Kept whole, thin or not, is what agreed background surrounds: a structure that
- * some readings have and others lack. Worked out on runs along x: the volume is never unpacked.
+ * connected part (26 neighbours) of the disputed voxels without thin rims: of those whose four neighbours in the slice are
+ * disputed too, and of what is disputed of the eight around them. Kept whole, thin or not, is what agreed background surrounds: a
+ * structure that some readings have and others lack. Worked out on runs along x: the volume is never unpacked.
  */
 import { makeLabelArray } from "../labels/editCodec";
 import type { RowRuns } from "../labels/RowRuns";
@@ -68,8 +68,9 @@ function dropRims(rows: readonly Row[], isIsland: (node: Node) => boolean): read
   });
   return rows.map(({ disputed }, j) => {
     if (disputed.length === 0) return EMPTY;
-    const widened = (deep[j] ?? []).map(({ start, end }) => ({ start: start - 1, end: end + 1 }));
-    const thick = join([...widened, ...(deep[j - 1] ?? []), ...(deep[j + 1] ?? [])].sort((a, b) => a.start - b.start));
+    const near = [...(deep[j - 1] ?? []), ...(deep[j] ?? []), ...(deep[j + 1] ?? [])];
+    const widened = near.map(({ start, end }) => ({ start: start - 1, end: end + 1 }));
+    const thick = join(widened.sort((a, b) => a.start - b.start));
     const pieces = disputed.flatMap((node) =>
       (isIsland(node) ? [node] : intersect([node], thick)).map(({ start, end }) =>
         plant(node.row, start, end, node.ballot),
