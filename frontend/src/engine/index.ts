@@ -2,8 +2,8 @@
 
 export { standingEdits, toJournal } from "./labels/EditHistory";
 export { BadEdit, decodeRuns, encodeRuns } from "./labels/editCodec";
-export { buildEnvelope } from "./ops/envelope";
 export { unite } from "./ops/disputes";
+export { buildEnvelope } from "./ops/envelope";
 export { slabLanes } from "./render/feeds";
 export { DIFFERENCE_COLOURS, heatColour } from "./render/heatColours";
 export { makeUuid } from "./render/uuid";

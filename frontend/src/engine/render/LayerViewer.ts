@@ -5,8 +5,8 @@
 import { toVoxel } from "../geometry/affine";
 import type { VoxelBox } from "../geometry/box";
 import { hasLengths } from "../geometry/measure";
-import type { Toolbox } from "../tools/Toolbox";
 import { fillRegion } from "../ops/disputes";
+import type { Toolbox } from "../tools/Toolbox";
 import type {
   CompareSide,
   DisputedRegion,
