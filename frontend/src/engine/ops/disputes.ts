@@ -1,5 +1,5 @@
 /**
- * Where readings of one image differ, as regions a reviewer decides one by one (PRODUCT 4.9; decision 10).
+ * Where readings of one image differ, as regions a reviewer decides one by one (PRODUCT 4.9; decision 11).
  *
  * Readers differ along nearly every border, in a rim a voxel or two wide that joins whatever lies along it. So a region is a
  * connected part (26 neighbours) of the disputed voxels without thin rims: of those whose four neighbours in the slice are
