@@ -6,14 +6,15 @@ first reports progress and writes checkpoints. What one of them raised is raised
 nothing, the attempt ends as if the child had been killed, and the next one resumes.
 """
 
+import json
 import logging
 import os
-import pickle
 import signal
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 import torch
 from torch.distributed.elastic.multiprocessing import SignalException
@@ -22,8 +23,19 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from worker.child import be_humble, die_with_parent, told_to_stop
 from worker.gateway import Gateway, open_gateway
-from worker.gateway.queue import Claimed
-from worker.learning import ExpertAdaptiveConfig, Reading, Stopped, Trained, methods
+from worker.gateway.queue import Claimed, LeaseLost
+from worker.learning import (
+    Diverged,
+    ExpertAdaptiveConfig,
+    InvalidReading,
+    LearningError,
+    Reading,
+    Stopped,
+    Trained,
+    load_safetensors,
+    methods,
+    save_safetensors,
+)
 from worker.learning.compiled_code import compiled_code_in
 from worker.learning.distributed import joined
 from worker.reporter import Reporter
@@ -31,6 +43,13 @@ from worker.reporter import Reporter
 log = logging.getLogger(__name__)
 
 STOP_SECONDS = 8  # to save a checkpoint in; less than the supervisor gives the child
+# What a process may raise that the job edge tells apart, the special before the general.
+TOLD: Final[dict[str, type[Exception]]] = {
+    kind.__name__: kind
+    for kind in (
+        InvalidReading, Diverged, Stopped, LearningError, LeaseLost, torch.OutOfMemoryError, MemoryError, OSError, ValueError,
+    )
+}  # fmt: skip
 
 
 def pretrain(
@@ -96,34 +115,49 @@ def _together(
             left = Path(raised) / str(rank)
             if not left.exists():
                 raise Stopped(f"Process {rank} of {count} ended with {failure.exitcode} and said nothing.") from failed
-            raise pickle.loads(left.read_bytes()) from failed  # noqa: S301 written a moment ago by our own process
+            name, words = json.loads(left.read_text(encoding="utf-8"))
+            raise TOLD.get(name, RuntimeError)(words) from failed
         finally:
             signal.signal(signal.SIGTERM, ours)  # the agent put its own there
-    trained: Trained = pickle.loads(found[0])  # noqa: S301 as above
-    return trained
+    return _unpack(method, found[0])
 
 
 def _one_of_them(
     gateway_again: Callable[[], Gateway], job: Claimed, method: str, readings: Sequence[Reading],
     config: ExpertAdaptiveConfig, device: str, raised: Path, count: int,
 ) -> bytes | None:  # fmt: skip
-    """What each process does. Returns what was learnt as bytes, from the first: tensors would travel through /dev/shm, small in containers."""
+    """What each process does. Returns what was learnt, packed, from the first: tensors would travel through /dev/shm, small in containers."""
     die_with_parent()
     be_humble()
     stop = told_to_stop()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s training-process %(message)s")
-    rank = int(os.environ["LOCAL_RANK"])
-    where = torch.device("cuda", rank) if device == "cuda" else torch.device(device)
-    if where.type == "cuda":
-        torch.cuda.set_device(where)
     gateway = gateway_again()
     torch.set_num_threads(max(1, (gateway.settings.threads or (os.cpu_count() or 1) - 1) // count))
-    try:
-        with joined(where) as world, Reporter(gateway, job, stop) as reporter:
-            trained = _alone(gateway, job, method, readings, config, str(where), reporter)
-            return pickle.dumps(trained) if world.is_first else None
-    except Exception as problem:
-        (raised / str(rank)).write_bytes(pickle.dumps(problem))
-        raise
-    finally:
-        gateway.close()
+    with joined(torch.device(device)) as world:
+        try:
+            where = torch.device(device, world.rank) if device == "cuda" else torch.device(device)
+            if where.type == "cuda":
+                torch.cuda.set_device(where)
+            with Reporter(gateway, job, stop) as reporter:
+                trained = _alone(gateway, job, method, readings, config, str(where), reporter)
+            return _pack(trained) if world.is_first else None
+        except Exception as problem:
+            known = next((name for name, kind in TOLD.items() if isinstance(problem, kind)), type(problem).__name__)
+            (raised / str(world.rank)).write_text(json.dumps([known, str(problem)]), encoding="utf-8")
+            raise
+        finally:
+            gateway.close()
+
+
+def _pack(trained: Trained) -> bytes:
+    tensors = {f"weight/{name}": tensor for name, tensor in trained.weights.items()}
+    tensors |= {f"row/{expert}": row for expert, row in trained.rows.items()}
+    card = {"config": trained.config.as_dict(), "metrics": trained.metrics, "experts": list(trained.rows)}
+    return save_safetensors(tensors, card)
+
+
+def _unpack(method: str, packed: bytes) -> Trained:
+    tensors, card = load_safetensors(packed)
+    weights = {name.removeprefix("weight/"): tensor for name, tensor in tensors.items() if name.startswith("weight/")}
+    rows = {expert: tensors[f"row/{expert}"] for expert in card["experts"]}
+    return Trained(weights, rows, methods.load(method).config(card["config"]), card["metrics"])

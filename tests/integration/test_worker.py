@@ -159,14 +159,14 @@ def test_killing_one_of_two_processes_that_train_together_ends_both_and_the_next
 ) -> None:
     workers.environment["CONSILIUM_TRAINING_PROCESSES"] = "2"
     worker = workers.start("training")
-    job_id = ask(database, "pretrain", world, params={"config": {**TINY, "channels": [6, 12], "stem": 2}})
+    job_id = ask(database, "pretrain", world, params={"config": {**TINY, "channels": [6, 12], "stem": 2, "steps": 60}})
     manifest = settings.work_folder / "jobs" / str(job_id) / "manifest.json"
     eventually("a checkpoint", manifest.exists, 300)
     pair = [one for one in child_of(worker).children() if "spawn_main" in " ".join(one.cmdline())]
     assert len(pair) == 2
 
     pair[1].kill()
-    done = eventually("the end", ended(database, job_id), 180)
+    done = eventually("the end", ended(database, job_id), 400)
 
     assert (done["state"], done["attempt"]) == ("done", 2), done["error"]
     assert not any(one.is_running() for one in pair)
