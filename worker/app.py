@@ -60,7 +60,7 @@ def serve_interactive(gateway: Gateway) -> None:
     inference = Inference(gateway)
     inference.start()
     handlers = tasks.handlers(gateway, inference)
-    desk = Desk(gateway, tasks.QUEUE, handlers, tasks.HANDS, inference.device_words, inference.courtesy.expect)
+    desk = Desk(gateway, tasks.QUEUE, handlers, tasks.HANDS, inference.device_words, inference.expect)
     serve(gateway, desk)
     inference.stop()
 

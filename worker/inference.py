@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from worker.courtesy import Courtesy
+from worker.courtesy import BRIEF_SECONDS, Courtesy
 from worker.gateway import Gateway, predictions
 from worker.gateway.images import ImageArray, LabelArray, Volume
 from worker.gateway.predictions import ImageFacts, VersionFacts
@@ -118,6 +118,7 @@ class Inference:
         self._patient: deque[Request] = deque()
         self._changed = threading.Condition()
         self._reading = 0
+        self._expected_until = 0.0  # by the monotonic clock
         self._stopping = False
         self._thread = threading.Thread(target=self._loop, name="device", daemon=True)
 
@@ -211,7 +212,7 @@ class Inference:
     def learn(self, version: VersionFacts, style_sha256: str, image: ImageFacts, work: Learning) -> "Future[Any]":
         """Let `work` learn from an image with the resident network, when nobody waits.
 
-        work(predictor, the image in the style to begin from, give_way) runs on the device's thread and calls give_way() between its
+        work(predictor, the image in the style to begin from, give_way) runs on the device's thread and calls give_way() before each of its
         steps, which answers what people wait for by then. It must leave the network's weights as they are.
         """
         request = self._request(version, style_sha256, image, False)
@@ -221,10 +222,28 @@ class Inference:
             self._changed.notify_all()
         return request.answer
 
+    def expect(self, seconds: float = BRIEF_SECONDS) -> None:
+        """A bell rang: most likely a question is on its way, and neither training nor an update begins a step so long."""
+        self.courtesy.expect()
+        with self._changed:
+            self._expected_until = time.monotonic() + seconds
+
     def _give_way(self) -> None:
-        """Answer everything urgent. On the device's thread alone, between two steps."""
-        while (batch := self._urgent_batch()) is not None:
-            self._answer(batch)
+        """Answer everything urgent; hold still while a question is on its way here, or its answer to the database.
+
+        On the device's thread alone, between two steps. A step leaves the service one core, as training does.
+        """
+        while True:
+            while (batch := self._urgent_batch()) is not None:
+                self._answer(batch)
+                self.expect()
+            with self._changed:
+                left = self._expected_until - time.monotonic()
+                if left <= 0 or self._stopping:
+                    break
+                if not self._urgent:
+                    self._changed.wait(left)
+        torch.set_num_threads(max(1, self._threads - 1))
 
     def _urgent_batch(self) -> list[Request] | None:
         with self._changed:

@@ -35,12 +35,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.interactive.clicks", description=__doc__)
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--small", action="store_true")
-    clicks = 50 if parser.parse_args().full else 20
+    clicks = 50 if parser.parse_args().full else 15
     with (
         tempfile.TemporaryDirectory(prefix="consilium-clicks-", ignore_cleanup_errors=True) as folder,
         running(Path(folder) / "data", CONSILIUM_PERSONALISE_QUIET_SECONDS="3600") as server,
     ):
-        work = prepare(server, cases=8, size=128, drawn=6, depth=DEPTH)
+        work = prepare(server, cases=4, size=128, drawn=3, depth=DEPTH)
         params = {"config": {"steps": 40}}
         work.admin.wait_job(
             work.admin.post("/jobs", {"kind": "pretrain", "project_id": work.project_id, "params": params}), 600

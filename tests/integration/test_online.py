@@ -3,6 +3,7 @@
 Most jobs are done in this process, by what the worker calls, and a lost one is one whose lease is let run out; one test kills real workers.
 """
 
+import threading
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -24,6 +25,7 @@ from worker import online, propagation
 from worker.desk import Held, Interrupted
 from worker.gateway import Gateway
 from worker.gateway import queue as jobs
+from worker.gateway.online import load_plan
 from worker.inference import Inference
 
 NEVER_DUE = Timing(10_000, 10_000, 3600.0, rering_seconds=3600.0)
@@ -103,6 +105,33 @@ def test_a_session_teaches_its_experts_branch_and_nothing_that_draws_for_anybody
     assert judged["is_branch"] is (judged["branch_dice"] >= judged["live_dice"]), "the better one helps"
     assert reading.person.get("/styles", project_id=project).json()["items"] == styles, "what is live has not moved"
     assert claim(gateway) is not None, "the second round is learnt from as well"
+
+
+def test_an_update_begins_no_step_while_a_click_is_on_its_way(
+    hospital: Hospital, gateway: Gateway, inference: Inference
+) -> None:
+    """Once its bell has rung, and before its question has reached the device."""
+    _, [reading], _ = scene(hospital)
+    draw_and_propagate(reading, gateway, inference, 1, 7)
+    plan = load_plan(gateway, claim(gateway))
+    assert plan.drawing is not None
+    version, style = plan.drawing
+    answers: list[Any] = []
+    between_steps, asked = threading.Event(), threading.Event()
+
+    def work(_: Any, __: Any, give_way: Callable[[], None]) -> bool:
+        between_steps.set()
+        give_way()
+        asked.wait()
+        return bool(answers[0].done())
+
+    inference.expect(60)
+    learnt = inference.learn(version, style.weights_sha256, plan.image, work)
+    between_steps.wait()
+    answers.append(inference.chances(version, style.weights_sha256, plan.image, 1, slice(0, 1)))
+    asked.set()
+
+    assert learnt.result(60), "the next step began before the click was answered"
 
 
 def test_a_slice_drawn_before_the_update_began_is_not_judged_as_if_nothing_had_learnt_from_it(
