@@ -14,7 +14,7 @@ Both slices decide alone, so only the gaps beside an edited slice change. How it
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from scipy import ndimage
 
 Mask = npt.NDArray[np.bool_]
 Distances = npt.NDArray[np.float64]
+Floats = TypeVar("Floats", bound=np.floating)
 
 LEAST_PIECE: Final = 4  # pixels: smaller pieces do not count as a second one
 NEAR: Final = 1.5  # sums of radii within which two centroids belong to one object
@@ -81,7 +82,11 @@ class Between:
         self.move = self._move(spacing_mm)
         # Whatever is looked up below lies in here or beyond the slice, where its nearest pixel speaks.
         self.frame = Box.around(a | b, int(np.abs(self.move).max()) + 2 + TAIL)
-        self.distances = tuple(_saturated(self.frame.cut(mask), gap_mm, spacing_mm) for mask in (a, b))
+        self.distances = tuple(
+            # a whole slice is infinitely far inside
+            np.full(cut.shape, gap_mm) if cut.all() else saturated(signed_distance(cut, spacing_mm), gap_mm)
+            for cut in (self.frame.cut(mask) for mask in (a, b))
+        )
 
     def _move(self, spacing_mm: tuple[float, float]) -> npt.NDArray[np.float64]:
         """From the first centroid to the second in pixels, where both shapes are one piece and near each other; else nothing."""
@@ -164,11 +169,9 @@ def radius(mask: Mask, spacing_mm: tuple[float, float]) -> float:
     return float(np.sqrt(np.count_nonzero(mask) * spacing_mm[0] * spacing_mm[1] / np.pi))
 
 
-def _saturated(mask: Mask, gap_mm: float, spacing_mm: tuple[float, float]) -> Distances:
-    if mask.all():  # of a whole slice, infinitely far inside
-        return np.full(mask.shape, gap_mm)
-    distance = signed_distance(mask, spacing_mm)
-    return np.asarray(distance / (1 + np.abs(distance) / gap_mm))
+def saturated(distance: npt.NDArray[Floats], most_mm: float) -> npt.NDArray[Floats]:
+    """Distances of which none counts for more than so much; near 0 they stay what they are."""
+    return np.asarray(distance / (1 + np.abs(distance) / most_mm), distance.dtype)
 
 
 def _is_one_piece(mask: Mask) -> bool:
