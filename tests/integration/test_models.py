@@ -1,5 +1,6 @@
 """Publishing, the guarded live pointer, roll-back, the scheduler's finds, and what blinding hides of them."""
 
+from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID, uuid4
 
 import pytest
@@ -7,7 +8,7 @@ from sqlalchemy import text
 
 from backend.accounts.rules import SYSTEM, Actor
 from backend.blobs import Blobs
-from backend.database import Database
+from backend.database import Database, WriteSession
 from backend.errors import Conflict, Forbidden, Invalid, NotFound
 from backend.jobs import rules as jobs
 from backend.jobs.rules import Claimed, Timing
@@ -16,6 +17,7 @@ from backend.models.rules import NewStyle, NewVersion
 from backend.projects import rules as projects
 from backend.segmentations import rules as segmentations
 from backend.settings import Settings
+from tests.running import eventually
 from tests.worlds import World, disc, draw, make_world
 
 TIMING = Timing(personalise_after=2, personalise_every=2, personalise_quiet_seconds=0, rering_seconds=10)
@@ -232,6 +234,38 @@ def test_predictions_accepted_unchanged_start_no_personalisation_and_it_is_said_
     with database.write() as db:
         jobs.add_job(db, "personalise", project_id=world.project_id, expert_id=world.experts["Bo"])
     assert said(manager) == []
+
+
+def test_two_workers_who_publish_the_same_drawing_at_once_keep_one(
+    database: Database, blobs: Blobs, world: World
+) -> None:
+    """A worker killed after its answer was committed, or two jobs for one image: the later one must not end its job as failed."""
+    publish_version(database, world)
+    style = live_style(database, world, "Bo")
+    assert style is not None
+    kept = segmentations.keep_labels(blobs, disc(20.0, 20.0, 5.0), [1])
+
+    def publish(db: WriteSession) -> UUID:
+        return segmentations.put_prediction(db, world.project_id, world.images[0], world.experts["Bo"], style, kept)
+
+    def publish_too() -> UUID:
+        with database.write() as db:
+            return publish(db)
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as db:
+            first = publish(db)
+            other = pool.submit(publish_too)
+            eventually("the second to wait for the first", lambda: waits_for_a_lock(database))
+
+        assert other.result(60) == first
+
+
+def waits_for_a_lock(database: Database) -> object:
+    with database.read() as db:
+        return db.scalar(
+            text("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+        )
 
 
 def test_readings_of_pretrained_experts_do_not_count_as_new(database: Database, world: World) -> None:

@@ -131,12 +131,11 @@ def put_prediction(
 ) -> UUID:
     """Keep what a style drew on an image, and return the revision; drawn before, the first drawing stays."""
     _check_grid(db, image_id, kept)
-    old = store.find_prediction(db, image_id, style_id)
-    if old is not None and old.head_revision_id is not None:
-        return old.head_revision_id
-    segmentation = store.add_segmentation(
-        db, project_id=project_id, image_id=image_id, author="model", expert_id=expert_id, style_id=style_id
+    segmentation = store.add_prediction(
+        db, project_id=project_id, image_id=image_id, expert_id=expert_id, style_id=style_id
     )
+    if segmentation is None:
+        return store.prediction_head(db, image_id, style_id)
     revision = store.add_revision(
         db,
         segmentation,

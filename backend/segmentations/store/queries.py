@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import ColumnElement, Select, Uuid, and_, bindparam, exists, func, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, Uuid, and_, bindparam, exists, func, literal, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -144,18 +144,28 @@ def find_proxy(db: AnySession, reading: Segmentation) -> Segmentation | None:
     )
 
 
-def find_prediction(db: AnySession, image_id: UUID, style_id: UUID) -> Segmentation | None:
-    """What this style drew on this image."""
-    return db.scalar(
-        select(Segmentation).where(
-            Segmentation.author == "model", Segmentation.image_id == image_id, Segmentation.style_id == style_id
-        )
-    )
+def prediction_head(db: AnySession, image_id: UUID, style_id: UUID) -> UUID:
+    """The revision that this style drew on this image. Raises NoResultFound."""
+    return db.scalars(
+        select(Revision.id)
+        .join(Segmentation, Segmentation.head_revision_id == Revision.id)
+        .where(Segmentation.author == "model", Segmentation.image_id == image_id, Segmentation.style_id == style_id)
+    ).one()
 
 
 def add_segmentation(db: WriteSession, **values: Any) -> Segmentation:
     """A new segmentation; its head is set with its first revision. values: columns of `segmentations`."""
     return db.scalars(insert(Segmentation).values(values).returning(Segmentation)).one()
+
+
+def add_prediction(db: WriteSession, **values: Any) -> Segmentation | None:
+    """A new segmentation drawn by a style, or None where that style's drawing of that image is there already.
+
+    Waits for a worker who is just adding the same one: after None, `prediction_head` finds it.
+    """
+    query = insert(Segmentation).values(author="model", **values)
+    query = query.on_conflict_do_nothing(index_elements=["image_id", "style_id"], index_where=text("author = 'model'"))
+    return db.scalars(query.returning(Segmentation)).one_or_none()
 
 
 def set_state(db: WriteSession, segmentation_id: UUID, state: str) -> None:
