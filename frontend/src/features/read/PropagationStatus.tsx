@@ -2,6 +2,7 @@
 import { Badge, Button, Group, Loader, Text } from "@mantine/core";
 import { t } from "../../ui";
 import { AcceptReach } from "./optionParts";
+import classes from "./read.module.css";
 import { useSession } from "./SessionContext";
 import { type PropagationState, useRead } from "./store";
 
@@ -18,6 +19,8 @@ export function PropagationStatus() {
   return (
     <Group
       gap={8}
+      flex={1}
+      miw={0}
       wrap="nowrap"
       data-testid="propagation-state"
       data-state={problem ? "failed" : pending ? "pending" : "shown"}
@@ -25,20 +28,33 @@ export function PropagationStatus() {
       {pending && <Loader size={14} aria-hidden />}
       <Text
         size="xs"
+        flex={1}
+        miw={0}
+        truncate
         {...(problem && { c: "orange" })}
         role="status"
-        {...(leftOutDice !== null && { title: words.leftOut(leftOutDice) })}
+        title={problem ?? (leftOutDice === null ? words.shownWhy : `${words.shownWhy} ${words.leftOut(leftOutDice)}`)}
       >
         {problem ?? progress}
       </Text>
       {!pending && !problem && isShown && <Standing state={state} />}
-      {isShown && <AcceptReach />}
-      <Button size="compact-xs" disabled={pending || !isShown} onClick={() => session.acceptPropagated("all")}>
+      {isShown && (
+        <div className={classes.statusPick}>
+          <AcceptReach />
+        </div>
+      )}
+      <Button
+        size="compact-xs"
+        flex="none"
+        disabled={pending || !isShown}
+        onClick={() => session.acceptPropagated("all")}
+      >
         {words.accept}
       </Button>
       {state.labels.length > 1 && active && (
         <Button
           size="compact-xs"
+          flex="none"
           variant="light"
           disabled={pending || !isShown}
           title={words.acceptOnlyWhy}
@@ -48,7 +64,7 @@ export function PropagationStatus() {
           {words.acceptOnly(active.name)}
         </Button>
       )}
-      <Button size="compact-xs" variant="default" onClick={() => session.cancel()}>
+      <Button size="compact-xs" flex="none" variant="default" onClick={() => session.cancel()}>
         {words.discard}
       </Button>
     </Group>
@@ -65,12 +81,19 @@ function Standing({ state: { network, estimate, isLearning } }: { state: Propaga
         : [words.silent, words.silentWhy(network.dice)];
   return (
     <>
-      <Text size="xs" c="dimmed" title={isLearning ? words.learningWhy : why} data-testid="propagation-network">
+      <Text
+        size="xs"
+        flex="none"
+        c="dimmed"
+        title={isLearning ? words.learningWhy : why}
+        data-testid="propagation-network"
+      >
         {isLearning ? `${part}, ${words.learning}` : part}
       </Text>
       {estimate !== null && (
         <Text
           size="xs"
+          flex="none"
           fw={estimate.low === null ? 400 : 600}
           data-testid="propagation-estimate"
           title={
@@ -83,7 +106,7 @@ function Standing({ state: { network, estimate, isLearning } }: { state: Propaga
         </Text>
       )}
       {estimate?.good_enough && (
-        <Badge size="sm" color="teal" title={words.goodEnoughWhy(estimate.goal)} data-testid="good-enough">
+        <Badge size="sm" flex="none" color="teal" title={words.goodEnoughWhy(estimate.goal)} data-testid="good-enough">
           {words.goodEnough}
         </Badge>
       )}

@@ -6,8 +6,8 @@ export const propagation = {
   pending: (drawn: number) =>
     drawn === 0 ? "Propagating …" : `Propagating from ${plural(drawn, "slice", "slices")} …`,
   share: (progress: number | null) => (progress === null ? "" : ` ${Math.round(100 * progress)} %`),
-  shown: (drawn: number) =>
-    `Propagated from ${plural(drawn, "drawn slice", "drawn slices")}; what you drew stays; faint where unsure`,
+  shown: (drawn: number) => `Propagated from ${plural(drawn, "drawn slice", "drawn slices")}; faint where unsure`,
+  shownWhy: "What you drew stays as it is.",
   leftOut: (dice: number) => `Drawn slices, each left out, are found again with Dice ${dice.toFixed(2)}`,
   /** What stands behind it, in two or three words. */
   alone: "propagation alone",
