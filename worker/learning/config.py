@@ -63,6 +63,9 @@ class ExpertAdaptiveConfig:
     compiled: Literal["auto", "always", "never"] = "auto"  # torch.compile in pretraining; auto: where it pays
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     any_orientation: bool = False  # images have no up or left (cells under a microscope): augment by whole turns
+    styled_stages: int | None = (
+        None  # how many of the last decoder stages are in each expert's style; None: every layer
+    )
     held_out_every: int = 6  # one patient in this many is kept out of pretraining to measure it; 0 trains on all
 
     start: Literal["blend", "nearest", "mean", "reinit"] = "blend"  # where a new row begins
@@ -93,6 +96,8 @@ class ExpertAdaptiveConfig:
             raise ValueError(f'recipe must be nearest, paper, frozen or scratch, not "{self.recipe}".')
         if self.frame is not None and len(self.frame) != self.spatial_dims:
             raise ValueError(f"frame {self.frame} must have {self.spatial_dims} edges.")
+        if self.styled_stages is not None and self.styled_stages < 1:
+            raise ValueError(f"styled_stages must be at least 1, or nothing for every layer, not {self.styled_stages}.")
         for name in (
             "steps",
             "batch",
@@ -188,6 +193,8 @@ class DPersonaConfig(ExpertAdaptiveConfig):
         for name, least in (("latent", 1), ("bound_samples", 2), ("bank", 1), ("second_steps", 1)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} must be at least {least}, not {getattr(self, name)}.")
+        if self.styled_stages is not None:
+            raise ValueError("styled_stages belongs to expert_adaptive; dpersona styles every layer.")
         if self.variant != "unified" and self.spatial_dims == 3:
             raise ValueError("Only the unified variant learns in 3D; choose it, or spatial_dims 2.")
 

@@ -102,6 +102,12 @@ class StyledNetwork(nn.Module):
         """The row of plain instance normalisation: gamma 1, beta 0. Float32 [P] on the CPU."""
         return torch.cat([torch.cat([torch.ones(c), torch.zeros(c)]) for c in self.style_channels])
 
+    def own_numbers(self, stages: int | None) -> Tensor:
+        """Which numbers of a row are the expert's own where only the last decoder stages (two layers each) are styled. Bool [P]."""
+        own = torch.zeros(self.row_length, dtype=torch.bool)
+        own[0 if stages is None else -2 * sum(self.style_channels[-2 * stages :]) :] = True
+        return own
+
     def neutral_adapter(self, generator: torch.Generator) -> Tensor:
         """An adapter that changes nothing yet: V random (scaled by 1/sqrt(C)), U = 0. Float32 [A] on the CPU."""
         parts: list[Tensor] = []

@@ -88,6 +88,7 @@ class Personalisation:
         self.network.to(device).requires_grad_(False)
         self.predictor = Predictor(self.network, config, device)
         self.consensus = self.table.mean(0)
+        self.own = self.network.own_numbers(config.styled_stages).to(device)
         patients = len({reading.patient for reading in corrections})
         self.trains_adapter = config.adapter and config.recipe == "nearest" and patients >= config.adapter_after
         self.total = config.row_steps
@@ -233,7 +234,8 @@ class Personalisation:
         config, pool = self.config, self.pool
         own = [i for readings in learns_from for i in pool.draw(readings, config.row_batch, randomness.order)]
         style_of = torch.arange(len(learns_from)).repeat_interleave(config.row_batch)
-        rows = styles["rows"][style_of]
+        rows = styles["rows"]
+        rows = torch.where(self.own, rows, rows.detach())[style_of]
         replayed: list[int] = []
         if self.replayed:
             each = max(1, config.row_batch // 2)

@@ -23,14 +23,20 @@ Forward = Callable[[Tensor, Tensor], Tensor]
 class _Shared(nn.Module):
     """Network and table of rows as one module, so that processes which train together average the gradients of both."""
 
-    def __init__(self, network: StyledNetwork, forward: Forward, rows_KP: Tensor) -> None:
+    def __init__(self, network: StyledNetwork, forward: Forward, rows_KP: Tensor, own_P: Tensor) -> None:
         super().__init__()
         self.network, self.run = network, forward
         self.table = nn.Parameter(rows_KP.clone())
+        self.own: Tensor
+        self.register_buffer("own", own_P.to(rows_KP.device))
+
+    def rows(self, table_KP: Tensor) -> Tensor:
+        """The table with everybody's mean wherever a number is not the expert's own."""
+        return torch.where(self.own, table_KP, table_KP.mean(0))
 
     def forward(self, image_BCS: Tensor, owner_B: Tensor) -> Tensor:
         """Logits of each image in its owner's row."""
-        return self.run(image_BCS, self.table[owner_B])
+        return self.run(image_BCS, self.rows(self.table)[owner_B])
 
 
 def train_shared(
@@ -44,7 +50,7 @@ def train_shared(
     """
     config, world = pool.config, World()
     forward: Forward = Accelerated(network) if pays(config, pool.device, steps) else network
-    shared = _Shared(network, forward, rows_KP.to(pool.device))
+    shared = _Shared(network, forward, rows_KP.to(pool.device), network.own_numbers(config.styled_stages))
     together = DistributedDataParallel(shared) if world.size > 1 else shared
     mine = world.share(batch)
     weight_of = torch.tensor([reading.weight for reading in pool.readings])
@@ -66,7 +72,7 @@ def train_shared(
         steps, learning_rate, config.weights_ema, config.optimiser, clip=True, checkpoint_every=config.checkpoint_every
     )
     outcome = descend(trained, loss_of, schedule, run)
-    rows = outcome.tensors.pop("rows").cpu()
+    rows = shared.rows(outcome.tensors.pop("rows")).cpu()
     network.load_state_dict(outcome.tensors)
     network.requires_grad_(False)
     return rows, outcome.loss

@@ -19,6 +19,7 @@ from worker.learning import (
     methods,
     save_style,
 )
+from worker.learning.architectures import build
 from worker.learning.metrics import mean_dice
 from worker.learning.prediction import uncertainty
 
@@ -284,3 +285,18 @@ def test_a_config_survives_its_card_and_names_what_it_does_not_know() -> None:
     assert replace(config, steps=7).sha256() != config.sha256()
     with pytest.raises(ValueError, match="stepps"):
         ExpertAdaptiveConfig.from_dict({"stepps": 3})
+
+
+def test_where_only_the_last_stage_is_styled_everything_before_it_is_everybodys() -> None:
+    config = tiny(styled_stages=1, steps=20, row_steps=4)
+    given = [reading(case, expert, offset) for expert, offset in EXPERTS.items() for case in range(4)]
+    trained = METHOD.pretrain(given, config)
+    corrections = [reading(case, "new", NEW_OFFSET) for case in range(20, 25)]
+    style = METHOD.personalise(trained.weights, trained.config, trained.rows, corrections)
+
+    rows = torch.stack(list(trained.rows.values()))
+    own = build(trained.config).own_numbers(1)
+    assert 0 < own.sum() < len(own)
+    assert (rows == rows[0])[:, ~own].all()
+    assert not (rows == rows[0])[:, own].all()
+    assert torch.allclose(style.row[~own], rows[0, ~own], atol=1e-3)  # rounded to half precision
