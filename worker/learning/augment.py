@@ -1,6 +1,6 @@
 """Random changes to a whole batch at once, on the device it lies on (LEARNING 8: per-sample dictionaries would starve a GPU).
 
-Translation, zoom and rotation in one resampling; then noise, blur, brightness and contrast on the image alone. All randomness
+Translation, zoom, rotation and mirroring in one resampling; then noise, blur, brightness and contrast on the image alone. All randomness
 comes from the generator passed in.
 """
 
@@ -47,6 +47,8 @@ def _affine(image_BCS: Tensor, config: AugmentConfig, generator: torch.Generator
         turn[:, a, b], turn[:, b, a] = -angle.sin(), angle.sin()
         matrix = matrix @ turn
     matrix = matrix * (1 + _uniform(batch, config.zoom, image_BCS, generator))[:, None, None]
+    if config.mirrored:  # along x; the turns make it any axis
+        matrix[_uniform(batch, 1.0, image_BCS, generator) < 0, :, 0] *= -1
     matrix = matrix * half[None, None, :] / half[None, :, None]
     shift = torch.stack([_uniform(batch, 2 * config.shift, image_BCS, generator) for _ in range(dims)], 1)
     return torch.cat([matrix, shift[:, :, None]], 2)

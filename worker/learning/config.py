@@ -29,6 +29,7 @@ class AugmentConfig:
     brightness: float = 0.20
     contrast: float = 0.20
     blur: float = 0.7  # largest share of a 3-voxel mean
+    mirrored: bool = False  # half of the samples
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class ExpertAdaptiveConfig:
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     compiled: Literal["auto", "always", "never"] = "auto"  # torch.compile in pretraining; auto: where it pays
     augment: AugmentConfig = field(default_factory=AugmentConfig)
-    any_orientation: bool = False  # images have no up or left (cells under a microscope): augment by whole turns
+    any_orientation: bool = False  # images have no up or left (cells under a microscope): see `augmentation`, Predictor
     styled_stages: int | None = (
         None  # how many of the last decoder stages are in each expert's style; None: every layer
     )
@@ -117,8 +118,8 @@ class ExpertAdaptiveConfig:
 
     @property
     def augmentation(self) -> AugmentConfig:
-        """What training really draws from: `augment`, with whole turns where images have no orientation."""
-        return replace(self.augment, rotation_degrees=180.0) if self.any_orientation else self.augment
+        """What training really draws from: `augment`, with whole turns and mirror images where images have no orientation."""
+        return replace(self.augment, rotation_degrees=180.0, mirrored=True) if self.any_orientation else self.augment
 
     @property
     def multiple(self) -> int:

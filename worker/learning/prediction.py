@@ -24,11 +24,16 @@ from worker.learning.readings import Case, Drawing, LabelArray
 ChanceArray = npt.NDArray[np.float32]
 SLICES_PER_BATCH = {"cpu": 16, "cuda": 128}
 PLAUSIBLE_SLICES = 4  # at once: every slice stands for all samples
+MIRRORS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-1, -2))  # axes; the image as it is comes first
 WHOLE_VOLUME_FRAMES = 4  # volumes up to this many frames of voxels are predicted whole
 
 
 class Predictor:
-    """One network's weights, warm on a device. Rows and adapters come with each case, so any number of experts share it."""
+    """One network's weights, warm on a device. Rows and adapters come with each case, so any number of experts share it.
+
+    Where images have no orientation, what is predicted is the mean over the image and its mirror images: four passes. Samples
+    (`plausible`) are drawn from the image alone.
+    """
 
     def __init__(self, network: StyledNetwork, config: ExpertAdaptiveConfig, device: torch.device) -> None:
         if config.frame is None:
@@ -170,9 +175,13 @@ class Predictor:
         if any(case.adapter is not None for case in cases):
             none = torch.zeros(self.network.adapter_length)  # U = 0: no effect
             adapters = torch.stack([none if case.adapter is None else case.adapter for case in cases]).to(self.device)
-        with autocast(self.config, self.device, training=False):
-            logits: Tensor = self.network(images, rows, adapters)
-        return logits.float()
+        views = MIRRORS if self.config.any_orientation else MIRRORS[:1]
+        logits = images.new_zeros(())
+        for axes in views:
+            with autocast(self.config, self.device, training=False):
+                seen: Tensor = self.network(images.flip(axes), rows, adapters)
+            logits = logits + seen.flip(axes).float()
+        return logits / len(views)
 
 
 def uncertainty(logits_KDHW: Tensor) -> LabelArray:

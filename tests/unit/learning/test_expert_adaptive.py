@@ -87,6 +87,22 @@ def test_a_case_is_predicted_the_same_alone_and_among_other_experts(trained: Tra
     assert max(float(np.abs(a - b).max()) for a, b in zip(together, alone, strict=True)) <= 1e-5
 
 
+def test_without_an_orientation_a_mirrored_image_is_predicted_as_the_mirror_image(trained: Trained) -> None:
+    image, _ = disc(UNSEEN[0], 0)
+    image = image + np.linspace(0, 1, 32, dtype=np.float32)  # nothing about it is symmetric
+    mirrored = [image, image[..., ::-1], image[..., ::-1, ::-1]]
+    row = trained.rows["tight"]
+
+    def off(config: ExpertAdaptiveConfig) -> float:
+        predictor = METHOD.predictor(trained.weights, config)
+        cases = [Case(np.ascontiguousarray(one), (1.0, 1.0, 1.0), row) for one in mirrored]
+        plain, once, twice = predictor.probabilities(cases)
+        return float(max(np.abs(plain - once[..., ::-1]).max(), np.abs(plain - twice[..., ::-1, ::-1]).max()))
+
+    assert off(replace(trained.config, any_orientation=True)) < 1e-5
+    assert off(trained.config) > 1e-3
+
+
 def test_no_corrections_give_the_average_style(trained: Trained) -> None:
     style = METHOD.personalise(trained.weights, trained.config, trained.rows, [])
 

@@ -114,6 +114,18 @@ def test_without_ranges_augmentation_is_the_identity() -> None:
     assert weight.all()
 
 
+def test_where_asked_about_half_of_the_samples_are_mirrored_with_their_labels() -> None:
+    mirrors = AugmentConfig(0, 0, 0, 0, 0, 0, 0, mirrored=True)
+    image, target = torch.randn(40, 1, 8, 12), torch.randint(0, 2, (40, 8, 12), dtype=torch.uint8)
+
+    changed, labels, _ = augment(image, target, torch.ones(40, 8, 12), mirrors, torch.Generator().manual_seed(0))
+
+    turned = torch.isclose(changed, image.flip(-1), atol=1e-5).flatten(1).all(1)
+    assert torch.allclose(changed[~turned], image[~turned], atol=1e-5)
+    assert torch.equal(labels, torch.where(turned[:, None, None], target.flip(-1), target))
+    assert 10 < turned.sum() < 30
+
+
 def test_a_volume_gives_a_flat_network_mostly_its_labelled_slices() -> None:
     image, labels = disc(3, 0.0, depth=20)
     labels[:9] = labels[11:] = 0
@@ -137,9 +149,10 @@ def test_a_volume_larger_than_the_frame_gives_patches_around_its_labels() -> Non
     assert batch.target.flatten(1).any(1).float().mean() > 0.7
 
 
-def test_whole_turns_are_drawn_only_where_images_have_no_orientation() -> None:
+def test_whole_turns_and_mirror_images_are_drawn_only_where_images_have_no_orientation() -> None:
     plain, turned = ExpertAdaptiveConfig(), ExpertAdaptiveConfig(any_orientation=True)
 
     assert plain.augmentation == plain.augment
     assert (plain.augmentation.rotation_degrees, turned.augmentation.rotation_degrees) == (12.0, 180.0)
+    assert (plain.augmentation.mirrored, turned.augmentation.mirrored) == (False, True)
     assert turned.augmentation.zoom == plain.augment.zoom
