@@ -43,10 +43,18 @@ def machine() -> dict[str, str | int]:
     return {"processor": cpu, "cores": os.cpu_count() or 1, "python": platform.python_version()}
 
 
+def commit() -> str:
+    """The commit of this tree, shortened; "unknown" outside of one."""
+    done = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or "unknown"
+
+
 def report(name: str, figures: list[Figure], **extra: object) -> int:
     """Print the closing JSON line on stdout; return the exit status: 1 when a stated limit does not hold."""
     rows = [{**asdict(figure), "holds": figure.holds} for figure in figures]
-    print(json.dumps({"name": name, "commit": _commit(), "machine": machine(), "figures": rows, **extra}))
+    print(json.dumps({"name": name, "commit": commit(), "machine": machine(), "figures": rows, **extra}))
     return 1 if any(figure.holds is False for figure in figures) else 0
 
 
@@ -74,13 +82,6 @@ def _one_a_line(value: Any) -> str:
     if not isinstance(value, list):
         return json.dumps(value)
     return "[\n" + ",\n".join("  " + json.dumps(row) for row in value) + "\n]"
-
-
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() or "unknown"
 
 
 def _cpuinfo() -> list[str]:

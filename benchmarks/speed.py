@@ -135,7 +135,7 @@ def convolving(kind: torch.dtype) -> float:
 
 def rounding() -> list[Figure]:
     """What bfloat16 costs a trained network in Dice: QUBIQ's first 14 cases teach it for STEPS, the others are predicted both ways."""
-    pack = packs.load(packs.NAMES[0])
+    pack = packs.load(packs.REAL[0])
     half = len(pack.cases) // 2
     config = paper_config(steps=STEPS, batch=BATCH, held_out_every=0)
     trained = METHOD.pretrain([pack.reading(case, expert) for case in range(half) for expert in pack.pool], config)

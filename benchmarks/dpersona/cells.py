@@ -41,8 +41,8 @@ def load(name: str) -> Pack:
     with np.load(path) as arrays:
         images = tuple(image[None, None].astype(np.float32) for image in arrays["images"])
         cases, experts = tuple(map(str, arrays["case_ids"])), tuple(map(str, arrays["rater_ids"]))
-        masks = (arrays["masks"] > 0).astype(np.uint8)
-    return Pack(name, cases, experts, images, masks, tuple(range(len(experts))), (), tuple(range(len(cases))), ())
+        drawn = tuple((masks[:, None] > 0).astype(np.uint8) for masks in arrays["masks"])
+    return Pack(name, cases, experts, images, drawn, tuple(range(len(experts))), (), tuple(range(len(cases))), ())
 
 
 def has_persons(name: str) -> bool:

@@ -94,9 +94,9 @@ def _readings(pack: Pack, training: list[int], method: str) -> list[Reading]:
     fused = []
     for case in training:
         one = pack.reading(case, 0)
-        masks = pack.masks_NEHW[case]
-        labels = pack.majority(case, tuple(range(len(masks)))) if method == "majority" else _staple(masks)
-        fused.append(Reading(one.image_CDHW, UNIT, labels[None], method, one.patient, f"{case}-{method}"))
+        masks = pack.drawn[case]
+        labels = pack.majority(case, tuple(range(len(masks)))) if method == "majority" else _staple(masks[:, 0])[None]
+        fused.append(Reading(one.image_CDHW, UNIT, labels, method, one.patient, f"{case}-{method}"))
     return fused
 
 
@@ -115,7 +115,7 @@ def _staple(masks_EHW: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 def _scores(pack: Pack, case: int, predictor: Predictor, trained: Trained, cell: Cell) -> dict[str, Any]:
     """Figures of one case. Samples and share map are on the image's own grid."""
-    masks = pack.masks_NEHW[case].astype(bool)
+    masks = pack.drawn[case][:, 0].astype(bool)
     rows = torch.stack(list(trained.rows.values()))
     image = Case(pack.images[case], UNIT, rows[0])
     if cell.method in ("majority", "staple"):

@@ -2,7 +2,8 @@
 
 `--small` (default): A2 and A5, all seven folds of qubiq-brain-growth with five corrections on the product's small network; about a
 quarter of an hour on two cores. `--full`: Tables I, II, III of arXiv 2402.07330 with the paper's network and steps on the 28-case
-pack and the cross-validation of all four packs; for a GPU. Any cell or table: `--table II --data bubil-ds1 --recipes default,paper`.
+pack and the cross-validation of all four real packs; for a GPU. Any cell or table: `--table II --data bubil-ds1 --recipes default,paper`.
+In 3D, simulated experts on hippocampi: `--data hippocampus-simulated --table split --recipes default,nearest,paper`.
 Interrupt it at will: the same command goes on where it was. Times are processor seconds of one thread per process.
 """
 
@@ -19,7 +20,7 @@ from typing import Any
 from benchmarks.expert_adaptive import cells, figure, packs, tables
 from benchmarks.expert_adaptive.measure import Setting
 from benchmarks.expert_adaptive.runner import Record, run
-from benchmarks.figures import Figure, machine, report, say, write_table
+from benchmarks.figures import Figure, commit, machine, report, say, write_table
 
 NAME = "expert_adaptive"
 LIMITS = {"Exp6": (0.9, 0.0), "Exp7": (0.4, 0.0)}  # A2 on QUBIQ, n = 5: default - paper, default - nearest
@@ -49,7 +50,7 @@ def asked_for() -> argparse.Namespace:
     parser.add_argument("--name", default="table", help="of the records and the outputs")
     asked = parser.parse_args()
     asked.table = (asked.table or ("I,II,III,cv" if asked.full else "cv")).split(",")
-    asked.data = (asked.data or (",".join(packs.NAMES) if asked.full else packs.NAMES[0])).split(",")
+    asked.data = (asked.data or (",".join(packs.REAL) if asked.full else packs.REAL[0])).split(",")
     asked.recipes = tuple((asked.recipes or ",".join(cells.RECIPES[:3] + cells.RECIPES[4:] if asked.full else ("default", "paper", "nearest", "consensus"))).split(","))  # fmt: skip
     asked.seeds = [int(seed) for seed in (asked.seeds or ("1,2,3" if asked.full else "1")).split(",")]
     asked.ways = asked.ways or (cells.WAYS if asked.full else 1)
@@ -89,12 +90,13 @@ def write(asked: argparse.Namespace, setting: Setting, records: list[Record]) ->
     out = asked.out or asked.folder
     table = {
         "command": "python -m benchmarks.expert_adaptive " + " ".join(sys.argv[1:]),
+        "commit": commit(),
         "date": datetime.now(UTC).date().isoformat(),
         "machine": machine() | {"device": asked.device},
         "versions": {name: version(name) for name in ("torch", "monai", "numpy", "scipy")},
-        "config_sha256": setting.config().sha256(),
-        "config": setting.config().as_dict(),
-        "unit": "px: the packs record no spacing",
+        "config_sha256": {data: setting.config(data).sha256() for data in asked.data},
+        "configs": [{"data": data} | setting.config(data).as_dict() for data in asked.data],
+        "units": {data: packs.unit(data) for data in asked.data},
         "rows": tables.rows(records),
         "claims": tables.claims(records),
         "ceilings": [row for data in asked.data for row in tables.ceilings(data)],
@@ -118,7 +120,7 @@ def figures_of(table: dict[str, Any]) -> list[Figure]:
         place = (
             f"{row['data']}/{row['table']}/{row['target']}/n={row['corrections']}/k={row['pool_size']}/{row['claim']}"
         )
-        headline = row["table"] == "cv" and row["data"] == packs.NAMES[0] and row["corrections"] == 5
+        headline = row["table"] == "cv" and row["data"] == packs.REAL[0] and row["corrections"] == 5
         limits = dict(zip(("default - paper", "default - nearest"), LIMITS.get(row["target"], ()), strict=False))
         found.append(Figure(place, row["dice"], "points", limits.get(row["claim"]) if headline else None, "at least"))
         found += [Figure(f"{place}/low", row["low"], "points"), Figure(f"{place}/high", row["high"], "points")]

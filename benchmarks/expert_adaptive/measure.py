@@ -6,7 +6,7 @@ Runs in a worker process with one thread. Times are processor seconds, so that t
 import hashlib
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,9 @@ from torch import Tensor
 
 from benchmarks.expert_adaptive import packs, recipes
 from benchmarks.expert_adaptive.cells import Cell, Pretraining, support
-from worker.learning import Case, ExpertAdaptiveConfig, Trained, load_safetensors, save_safetensors
+from worker.learning import Case, ExpertAdaptiveConfig, Reading, Trained, load_safetensors, save_safetensors
 from worker.learning.frames import resolve
 from worker.learning.metrics import compare
-
-LABELS = (1,)
 
 
 @dataclass(frozen=True)
@@ -33,33 +31,41 @@ class Setting:
     options: tuple[tuple[str, Any], ...]
     device: str
 
-    def config(self) -> ExpertAdaptiveConfig:
-        """The pretraining's config, before the data resolve it."""
-        return recipes.pretraining_config(self.scale, **dict(self.options))
+    def config(self, data: str) -> ExpertAdaptiveConfig:
+        """The config of a pretraining on this pack, before the readings resolve it."""
+        pack = packs.load(data)
+        chosen = {"labels": pack.labels, **pack.learning, **dict(self.options)}
+        return recipes.pretraining_config(self.scale, **chosen)
 
     def path(self, which: Pretraining) -> Path:
         """Where the network of these cells is kept."""
         # What only a personalisation reads does not name a network: the same one serves when a recipe changes.
         later = ("row_", "adapter", "start", "folds", "early_stop", "replay", "recipe", "compiled")
-        config = {name: value for name, value in self.config().as_dict().items() if not name.startswith(later)}
+        config = {
+            name: value for name, value in self.config(which.data).as_dict().items() if not name.startswith(later)
+        }
         facts = json.dumps([*which, config])
         return self.folder / f"pretrained-{hashlib.sha256(facts.encode()).hexdigest()[:16]}.safetensors"
 
 
 def pretrain(setting: Setting, which: Pretraining) -> float:
     """Make and keep one shared network; 0 processor seconds if it is there already."""
-    torch.set_num_threads(1)
-    path = setting.path(which)
-    if path.is_file():
-        return 0.0
     pack = packs.load(which.data)
     training, _ = pack.split(which.fold)
     readings = [pack.reading(case, expert) for case in training for expert in which.pool]
+    return teach(setting.path(which), readings, setting.config(which.data), which.seed, setting.device)
+
+
+def teach(path: Path, readings: Sequence[Reading], config: ExpertAdaptiveConfig, seed: int, device: str) -> float:
+    """Pretrain on these readings and keep the network in a file, unless it is there; the processor seconds it took."""
+    torch.set_num_threads(1)
+    if path.is_file():
+        return 0.0
+    path.parent.mkdir(parents=True, exist_ok=True)
     began = time.process_time()
     trained = recipes.METHOD.pretrain(
-        readings, setting.config(), generator_seed=which.seed, device=setting.device,
-        checkpoint_dir=path.with_suffix(".checkpoints"),
-    )  # fmt: skip
+        readings, config, generator_seed=seed, device=device, checkpoint_dir=path.with_suffix(".checkpoints")
+    )
     seconds = time.process_time() - began
     tensors = {f"weight/{name}": value for name, value in trained.weights.items()}
     tensors |= {f"row/{expert}": row for expert, row in trained.rows.items()}
@@ -69,9 +75,9 @@ def pretrain(setting: Setting, which: Pretraining) -> float:
     return seconds
 
 
-def load_pretrained(setting: Setting, which: Pretraining) -> Trained:
-    """The kept network of these cells."""
-    tensors, card = load_safetensors(setting.path(which).read_bytes())
+def load_taught(path: Path) -> Trained:
+    """The network that `teach` kept."""
+    tensors, card = load_safetensors(path.read_bytes())
     weights = {name[7:]: value for name, value in tensors.items() if name.startswith("weight/")}
     rows = {name[4:]: value for name, value in tensors.items() if name.startswith("row/")}
     return Trained(weights, rows, ExpertAdaptiveConfig.from_dict(card["config"]), {})
@@ -85,12 +91,12 @@ def measure(setting: Setting, cell: Cell) -> dict[str, Any]:
     given = support(training, cell.start, cell.corrections)
     corrections = [pack.reading(case, cell.expert) for case in given]
     replay = [pack.reading(case, expert) for case in training for expert in cell.pool]
-    trained = None if cell.pretraining is None else load_pretrained(setting, cell.pretraining)
+    trained = None if cell.pretraining is None else load_taught(setting.path(cell.pretraining))
     before = None if trained is None else fingerprint(trained.weights, trained.rows)
     began = time.process_time()
-    made = recipes.make(cell.recipe, trained, corrections, replay, setting.config(), cell.seed, setting.device)
+    made = recipes.make(cell.recipe, trained, corrections, replay, setting.config(cell.data), cell.seed, setting.device)
     seconds = time.process_time() - began
-    config = resolve(setting.config(), corrections) if trained is None else trained.config
+    config = resolve(setting.config(cell.data), corrections) if trained is None else trained.config
     record: dict[str, Any] = {"cell": cell.as_dict(), "cpu_seconds": round(seconds, 2), "verdict": made.verdict}
     record["scores"] = scores(pack, made.weights, config, made.row, made.adapter, cell.targets, test, setting.device)
     if trained is not None:
@@ -103,14 +109,16 @@ def scores(
     pack: packs.Pack, weights: dict[str, Tensor], config: ExpertAdaptiveConfig, row: Tensor, adapter: Tensor | None,
     targets: tuple[int, ...], test: tuple[int, ...], device: str,
 ) -> dict[str, dict[str, list[float]]]:  # fmt: skip
-    """By target expert and case: Dice in points, ASSD, HD95 and pooled HD95 in px, 1 where exactly one mask is empty."""
+    """By target expert and case: Dice in points, ASSD, HD95 and pooled HD95 in the pack's unit, labels that only one of the two has."""
     predictor = recipes.METHOD.predictor(weights, config, device)
-    predicted = predictor.predict([Case(pack.images[case], packs.UNIT, row, adapter) for case in test])
+    predicted = predictor.predict(
+        [Case(pack.images[case], pack.spacing_mm or packs.UNIT, row, adapter) for case in test]
+    )
     found: dict[str, dict[str, list[float]]] = {}
     for target in targets:
         by_case = found.setdefault(pack.experts[target], {})
         for case, labels in zip(test, predicted, strict=True):
-            one = compare(labels, pack.masks_NEHW[case, target][None], LABELS, None)
+            one = compare(labels, pack.drawn[case][target], pack.labels, pack.spacing_mm)
             by_case[pack.cases[case]] = [
                 round(100 * one.dice, 3), round(one.assd, 4), round(one.hd95, 4), round(one.hd95_pooled, 4), float(one.one_empty),
             ]  # fmt: skip

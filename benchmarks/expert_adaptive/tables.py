@@ -14,10 +14,10 @@ import torch
 from benchmarks.expert_adaptive import packs
 from benchmarks.expert_adaptive.cells import Cell
 from benchmarks.expert_adaptive.runner import Record
-from worker.learning.metrics import compare
+from worker.learning.metrics import mean_dice
 from worker.learning.statistics import by_patient, holm, paired_bootstrap, paired_t, unpaired_t, wilcoxon
 
-METRICS = ("dice", "assd_px", "hd95_px", "hd95_pooled_px", "one_empty")
+METRICS = ("dice", "assd", "hd95", "hd95_pooled", "one_empty")  # of a record; a distance's column names its unit
 CLAIMS = (("default", "paper"), ("default", "nearest"), ("default", "scratch"), ("paper", "nearest"))
 Row = dict[str, Any]
 
@@ -82,9 +82,10 @@ def rows(records: Sequence[Record]) -> list[Row]:
         row["ways"] = len(scores.by_way["dice"])
         for metric in METRICS:
             interval = paired_bootstrap(scores.cases(metric), torch.Generator().manual_seed(0))
-            row[metric] = round(interval.mean, 3)
+            column = f"{metric}_{packs.unit(group.data)}" if metric.startswith(("assd", "hd95")) else metric
+            row[column] = round(interval.mean, 3)
             if metric != "one_empty":
-                row[f"{metric}_low"], row[f"{metric}_high"] = round(interval.low, 3), round(interval.high, 3)
+                row[f"{column}_low"], row[f"{column}_high"] = round(interval.low, 3), round(interval.high, 3)
         changes = [record["others_change"] for record in scores.records if "others_change" in record]
         passed = [record["verdict"]["passed"] for record in scores.records if "passed" in record["verdict"]]
         row["others_change"] = round(float(np.mean(changes)), 3) if changes else None
@@ -123,12 +124,13 @@ def ceilings(data: str) -> list[Row]:
     """What the other experts themselves reach on each new expert, over all cases: the majority of the pool, and the best single one."""
     pack, found = packs.load(data), []
     for expert in pack.new:
-        truth = pack.masks_NEHW[:, expert]
+        truth = [maps[expert] for maps in pack.drawn]
 
-        def dice(masks: Sequence[Any], truth: Any = truth) -> float:
-            return 100 * float(np.mean([compare(m, t, (1,), None).dice for m, t in zip(masks, truth, strict=True)]))
+        def dice(drawn: Sequence[Any], truth: Sequence[Any] = truth) -> float:
+            both = zip(drawn, truth, strict=True)
+            return 100 * float(np.mean([mean_dice(one, other, pack.labels) for one, other in both]))
 
-        single = {pack.experts[one]: dice(list(pack.masks_NEHW[:, one])) for one in pack.pool}
+        single = {pack.experts[one]: dice([maps[one] for maps in pack.drawn]) for one in pack.pool}
         best = max(single, key=lambda name: single[name])
         majority = dice([pack.majority(case, pack.pool) for case in range(len(pack.cases))])
         found.append({

@@ -1,31 +1,38 @@
-"""The benchmark's protocol: which cells there are, that a killed run goes on, and that figures come out as the statistics say."""
+"""The benchmark's protocol: which cells there are, that a killed run goes on, that figures come out as the statistics say; and 3D."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 
-from benchmarks.expert_adaptive import cells, tables
+from benchmarks.expert_adaptive import cells, packs, simulated, tables
 from benchmarks.expert_adaptive.cells import Cell
 from benchmarks.expert_adaptive.packs import Pack
+from benchmarks.expert_adaptive.recipes import pretraining_config
 from benchmarks.expert_adaptive.runner import finished
+from tests.conftest import shared_data
+from worker.learning.frames import round_up
+from worker.learning.metrics import mean_dice
+from worker.learning.prediction import WHOLE_VOLUME_FRAMES
 
 
 def pack(cases: int = 28) -> Pack:
     """Seven experts on blank images; the last two are new."""
-    masks = np.zeros((cases, 7, 8, 8), np.uint8)
+    masks = np.zeros((cases, 7, 1, 8, 8), np.uint8)
     masks[..., 2:6, 2:6] = 1
     images = tuple(np.zeros((1, 1, 8, 8), np.float32) for _ in range(cases))
     names = tuple(f"c{case:02d}" for case in range(cases))
     train, test = tuple(range(cases - 4)), tuple(range(cases - 4, cases))
-    return Pack("made", names, tuple("ABCDEFG"), images, masks, (0, 1, 2, 3, 4), (5, 6), train, test)
+    return Pack("made", names, tuple("ABCDEFG"), images, tuple(masks), (0, 1, 2, 3, 4), (5, 6), train, test)
 
 
-def record(recipe: str, dice: list[float], seed: int = 1, start: int = 0) -> dict[str, object]:
-    cell = Cell("cv", "made", 0, (0, 1), 5, (5,), 5, start, recipe, seed)
+def record(recipe: str, dice: list[float], seed: int = 1, start: int = 0, data: str = "made") -> dict[str, object]:
+    cell = Cell("cv", data, 0, (0, 1), 5, (5,), 5, start, recipe, seed)
     scores = {"F": {f"c{i}": [value, 1.0, 2.0, 1.5, 0.0] for i, value in enumerate(dice)}}
     return {"cell": cell.as_dict(), "cpu_seconds": 1.0, "verdict": {}, "scores": scores, "others_change": 0.0}
 
@@ -101,3 +108,35 @@ def test_rows_say_the_unit_the_seeds_and_what_it_cost_the_others() -> None:
 
     assert (row["dice"], row["hd95_px"], row["seeds"], row["ways"]) == (86.0, 2.0, [1, 2], 2)
     assert row["others_changed_most"] == 0.0
+
+
+def test_distances_of_volumes_whose_spacing_is_known_are_in_millimetres() -> None:
+    row = tables.rows([record("default", [80.0, 90.0], data=packs.SIMULATED)])[0]
+
+    assert (row["assd_mm"], row["hd95_mm"]) == (1.0, 2.0)
+    assert not [column for column in row if column.endswith("_px")]
+
+
+def test_a_majority_is_found_label_by_label() -> None:
+    drawn = np.array([[1, 1, 0], [1, 2, 0], [2, 2, 0], [1, 2, 1]], np.uint8).reshape(1, 4, 1, 1, 3)
+    made = replace(pack(1), drawn=tuple(drawn), labels=(1, 2))
+
+    assert made.majority(0, (0, 1, 2, 3)).tolist() == [[[1, 2, 0]]]
+
+
+def test_simulated_experts_draw_both_labels_and_every_volume_is_predicted_in_windows() -> None:
+    shared_data("msd-hippocampus")
+    split = json.loads((simulated.FOLDER / "manifest.json").read_text(encoding="utf-8"))["splits"]
+    cases = [*split["train"][: simulated.TRAIN], *split["test"][: simulated.TEST]]
+    shapes = [nibabel.load(simulated.FOLDER / "labels" / f"{case}.nii.gz").shape for case in cases]
+    config = pretraining_config("small", spatial_dims=3)
+
+    volume = simulated.volumes(1, 0)[0]
+
+    drawn = dict(zip([hand.name for hand in (*simulated.POOL, *simulated.NEW)], volume.drawn_EDHW, strict=True))
+    assert all(set(np.unique(labels)) == {0, 1, 2} for labels in drawn.values())
+    assert mean_dice(drawn["similar"], drawn["smooth-convex"], (1, 2)) > 0.85
+    assert mean_dice(drawn["outlier"], drawn["smooth-convex"], (1, 2)) < 0.85
+    padded = [np.prod([round_up(edge, config) for edge in shape]) for shape in shapes]
+    assert min(padded) > WHOLE_VOLUME_FRAMES * simulated.PATCH**3
+    assert not set(split["train"]) & set(split["test"])

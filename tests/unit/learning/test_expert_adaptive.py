@@ -14,12 +14,14 @@ from worker.learning import (
     Case,
     ExpertAdaptiveConfig,
     InvalidReading,
+    Predictor,
     Trained,
     load_safetensors,
     methods,
     save_style,
 )
 from worker.learning.architectures import build
+from worker.learning.frames import normalise
 from worker.learning.metrics import mean_dice
 from worker.learning.prediction import uncertainty
 
@@ -286,6 +288,30 @@ def test_volumes_are_learnt_whole_and_predicted_in_overlapping_patches() -> None
     assert trained.config.frame == (16, 16, 16)
     assert predicted.shape == truth.shape
     assert mean_dice(predicted, truth, [1]) > 0.6
+
+
+class Echo(torch.nn.Module):
+    """A network that answers with the image it is shown, and remembers the shapes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shapes: list[tuple[int, ...]] = []
+
+    def forward(self, image: torch.Tensor, rows: torch.Tensor, adapters: torch.Tensor | None = None) -> torch.Tensor:
+        assert len(rows) == len(image)
+        self.shapes.append(tuple(image.shape[1:]))
+        return image
+
+
+def test_overlapping_windows_give_back_every_voxel_where_it_was() -> None:
+    config, echo = tiny(spatial_dims=3, size=16, channels=(4, 8), stem=1, frame=(16, 16, 16)), Echo()
+    image = np.random.default_rng(0).normal(size=(1, 19, 45, 33)).astype(np.float32)
+
+    [found] = Predictor(echo, config, torch.device("cpu")).probabilities([Case(image, (1.0, 1.0, 1.0), torch.zeros(4))])
+
+    assert len(echo.shapes) > 1
+    assert set(echo.shapes) == {(1, 16, 16, 16)}
+    np.testing.assert_allclose(found, torch.sigmoid(normalise(image)).numpy(), atol=1e-5)
 
 
 def test_nothing_to_learn_from_is_refused_with_what_to_do() -> None:
