@@ -5,14 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import torch
 
-from benchmarks.gate import halves, rows, spoilt, tally
+from benchmarks.expert_adaptive.packs import Pack
+from benchmarks.gate import Live, Place, halves, job, rows, spoilt, tally
 from tests.conftest import shared_data
+from tests.unit.learning.conftest import EXPERTS, reading
+from tests.unit.learning.test_gate_refuses import scrambled
 from tests.unit.test_expert_adaptive_protocol import pack
+from worker.learning import Trained
 
 
 def judged(change: float, *, passed: bool, kind: str = "honest") -> dict[str, object]:
-    return {"history": "first", "kind": kind, "passed": passed, "change": change}
+    return {"history": "first", "kind": kind, "candidates": [{"name": "trained", "passed": passed, "change": change}]}
 
 
 def test_spoilt_corrections_are_spoilt_as_they_say() -> None:
@@ -50,3 +55,18 @@ def test_the_wrong_objects_of_ds2a_are_among_what_new_experts_drew_and_their_per
     assert {made.cases.index("p10"), made.cases.index("p20")} <= set(made.train)
     assert not {made.experts[one].split("_")[1] for one in made.pool} & {"Person2", "Person3"}
     assert not set(made.train) & set(made.test)
+
+
+def test_a_refused_style_is_counted_beside_what_went_live_in_its_place(trained: Trained) -> None:
+    readings = [reading(case, "plain", EXPERTS["plain"]) for case in range(30, 38)]
+    drawn = tuple(one.labels_DHW[None] for one in readings)
+    names, images = tuple(one.patient for one in readings), tuple(one.image_CDHW for one in readings)
+    discs = Pack("discs", names, ("plain",), images, drawn, (), (0,), tuple(range(5)), (5, 6, 7))
+    corrections = [scrambled(case, one) for case, one in enumerate(readings[:5])]
+
+    record, live, learnt = job(Place(discs, trained, "cpu"), 0, Live(trained.rows["plain"]), corrections, seed=1)
+
+    refused = record["candidates"][0]
+    assert (refused["name"], refused["passed"]) == ("trained", False)
+    assert learnt is not None
+    assert not torch.equal(live.row, learnt.row)
