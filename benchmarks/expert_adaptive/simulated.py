@@ -24,7 +24,7 @@ UNIT_MM = 0.5  # of a hand's lengths: so the pool agrees among itself as real ex
 LABELS = (1, 2)  # anterior, posterior
 SPACING_MM = (1.0, 1.0, 1.0)
 PATCH = 24  # voxels: every volume is larger than the four patches' worth that are predicted whole
-TRAIN, TEST = 30, 20
+TRAIN, TEST = 24, 16
 
 
 class Volume(NamedTuple):
