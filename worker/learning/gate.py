@@ -88,16 +88,17 @@ def judge(
     interval = paired_bootstrap(differences.tolist(), generator, level=0.8)
     worst = min(case.dice[candidate] - case.dice[best] for case in cases)
     stray = float(np.median([case.hd95_mm[candidate] / max(case.hd95_mm[best], 1e-6) for case in cases]))
-    objection = ""
+    patients, objection = len(differences), ""
     if interval.mean < 0:
         objection = f"it scored {means[candidate]:.1f} where {_called(best)} scores {means[best]:.1f}"
+    elif patients == 1:
+        objection = f"its lead over {_called(best)} ({interval.mean:+.1f}) could be chance: it takes two patients to tell"
     elif interval.low < INTERVAL_FLOOR and not (second_witness and stray <= 1 / HD95_FACTOR):
         objection = f"its lead over {_called(best)} ({interval.mean:+.1f}) could be chance (80 % interval from {interval.low:+.1f})"
     elif worst < WORST_CASE:
         objection = f"one case became {-worst:.1f} points worse than with {_called(best)}"
     elif stray > HD95_FACTOR:
         objection = f"its outlines stray further: HD95 {stray:.2f} times that of {_called(best)} in the middle case"
-    patients = len(differences)
     where = f"on {patients} held-out patient{'s' if patients > 1 else ''}"
     if objection:
         reason = f"Kept back: {where} {objection}."

@@ -57,6 +57,13 @@ def test_a_candidate_picked_on_these_cases_has_no_second_witness() -> None:
     assert "could be chance" in report.reason
 
 
+def test_a_lead_on_one_patient_alone_is_kept_back_however_large() -> None:
+    passed, reason = verdict(cases([90], [80], hd95=(2.0, 6.0)))
+
+    assert not passed
+    assert "it takes two patients to tell" in reason
+
+
 def test_nearer_outlines_do_not_outweigh_a_lower_mean() -> None:
     passed, reason = verdict(cases([84, 82, 82], [84, 83, 83], hd95=(3.0, 6.0)))
 
