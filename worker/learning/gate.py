@@ -76,6 +76,8 @@ def judge(
 
     Five cases seldom lift the interval over its floor; there, outlines nearer by HD95 as well are a second witness, and it counts.
     second_witness=False: not for a candidate that was picked from several by looking at these very cases, whose lead flatters it.
+    Nothing passes on one patient alone, or on corrections where every style scores 0 or 100, such as empty masks alone: both were
+    seen to let a worse style live (docs/expert-adaptive.md, A9).
     One figure per patient (its cases averaged). HD95 counts by the median of its ratios, since in a mean over five cases one stray
     island of a few voxels outweighs any gain (seen: 36 mm in one case, better in the other four). Raises ValueError without a case.
     """
@@ -89,10 +91,14 @@ def judge(
     worst = min(case.dice[candidate] - case.dice[best] for case in cases)
     stray = float(np.median([case.hd95_mm[candidate] / max(case.hd95_mm[best], 1e-6) for case in cases]))
     patients, objection = len(differences), ""
-    if interval.mean < 0:
+    if not any(0 < case.dice[name] < 100 for case in cases for name in names):
+        objection = "no style's outline meets one of the corrections', so nothing tells which is nearer"
+    elif interval.mean < 0:
         objection = f"it scored {means[candidate]:.1f} where {_called(best)} scores {means[best]:.1f}"
     elif patients == 1:
-        objection = f"its lead over {_called(best)} ({interval.mean:+.1f}) could be chance: it takes two patients to tell"
+        objection = (
+            f"its lead over {_called(best)} ({interval.mean:+.1f}) could be chance: it takes two patients to tell"
+        )
     elif interval.low < INTERVAL_FLOOR and not (second_witness and stray <= 1 / HD95_FACTOR):
         objection = f"its lead over {_called(best)} ({interval.mean:+.1f}) could be chance (80 % interval from {interval.low:+.1f})"
     elif worst < WORST_CASE:

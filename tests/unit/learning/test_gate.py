@@ -64,6 +64,18 @@ def test_a_lead_on_one_patient_alone_is_kept_back_however_large() -> None:
     assert "it takes two patients to tell" in reason
 
 
+def test_empty_masks_alone_let_nothing_pass_neither_by_a_tie_nor_by_drawing_nothing() -> None:
+    tie, nothing_drawn = verdict(cases([0, 0, 0], [0, 0, 0])), verdict(cases([100, 100, 0], [0, 0, 0]))
+
+    assert not tie[0]
+    assert not nothing_drawn[0]
+    assert "nothing tells which is nearer" in tie[1]
+
+
+def test_an_empty_mask_among_outlines_counts() -> None:
+    assert verdict(cases([100, 88, 91, 87], [0, 87, 89, 86]))[0]
+
+
 def test_nearer_outlines_do_not_outweigh_a_lower_mean() -> None:
     passed, reason = verdict(cases([84, 82, 82], [84, 83, 83], hd95=(3.0, 6.0)))
 
