@@ -142,7 +142,8 @@ def job(
     candidates.append(place.candidate(name, offered, live, expert, passed=made.gate.passed))
     record = {
         "candidates": candidates, "held_out": made.gate.held_out, "suspects": list(made.suspect_revisions),
-        "reason": made.gate.reason, "cpu_seconds": round(seconds, 2),
+        "fits": [case.fits and round(case.fits, 1) for case in made.gate.cases], "reason": made.gate.reason,
+        "cpu_seconds": round(seconds, 2),
     }  # fmt: skip
     return record, offered if made.gate.passed else live, task.trained
 

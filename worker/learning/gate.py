@@ -14,7 +14,7 @@ import torch
 
 from worker.learning.metrics import mean_dice, mean_hd95
 from worker.learning.prediction import Predictor
-from worker.learning.readings import Case, GateCase, GateReport, Reading
+from worker.learning.readings import Case, GateCase, GateReport, LabelArray, Reading
 from worker.learning.statistics import paired_bootstrap
 
 HELD_OUT_SHARE = 4  # one patient in four
@@ -22,6 +22,10 @@ FEW_PATIENTS = 8  # below: cross-validation instead
 INTERVAL_FLOOR = -0.2  # points; lower end of the paired 80 % interval
 WORST_CASE = -5.0  # points
 HD95_FACTOR = 1.05
+OTHERS = 4  # other patients' images that a correction is laid upon
+MIXED_UP = (
+    -2.0
+)  # points by which label maps fit their own images, or less; seen: -3 to -23 moved on by one, 20 to 80 in place
 
 
 def patient_hash(patient: str) -> int:
@@ -51,16 +55,36 @@ def measure(
     """Predict every reading's image as each of its candidates (one mixed batch) and compare on the image's own grid."""
     flat = [case for by_name in candidates for case in by_name.values()]
     predictions = iter(predictor.predict(flat))
+    drawn = [{name: next(predictions) for name in by_name} for by_name in candidates]
+    fits = _fits(readings, [by_name.get("consensus", next(iter(by_name.values()))) for by_name in drawn], labels)
     cases = []
-    for reading, by_name in zip(readings, candidates, strict=True):
-        truth = reading.labels_DHW
-        dice, hd95 = {}, {}
-        for name in by_name:
-            predicted = next(predictions)
-            dice[name] = 100 * mean_dice(predicted, truth, labels)
-            hd95[name] = mean_hd95(predicted, truth, labels, reading.spacing_mm)
-        cases.append(GateCase(reading.patient, reading.revision, reading.assisted, dice, hd95))
+    for reading, by_name, fit in zip(readings, drawn, fits, strict=True):
+        truth, spacing_mm = reading.labels_DHW, reading.spacing_mm
+        dice = {name: 100 * mean_dice(one, truth, labels) for name, one in by_name.items()}
+        hd95 = {name: mean_hd95(one, truth, labels, spacing_mm) for name, one in by_name.items()}
+        cases.append(GateCase(reading.patient, reading.revision, reading.assisted, dice, hd95, fit))
     return cases
+
+
+def _fits(readings: Sequence[Reading], drawn: Sequence[LabelArray], labels: Sequence[int]) -> list[float | None]:
+    """Of each reading, Dice in points with what was drawn on its own image, minus the mean over up to OTHERS images of other patients.
+
+    None for a reading that shows no label, or without another patient's image of its shape.
+    """
+    found: list[float | None] = []
+    for i, reading in enumerate(readings):
+        truth = reading.labels_DHW
+        others = [
+            drawn[j]
+            for j in (*range(i + 1, len(readings)), *range(i))
+            if readings[j].patient != reading.patient and drawn[j].shape == truth.shape
+        ][:OTHERS]
+        if not others or not np.isin(truth, labels).any():
+            found.append(None)
+            continue
+        elsewhere = float(np.mean([mean_dice(other, truth, labels) for other in others]))
+        found.append(100 * (mean_dice(drawn[i], truth, labels) - elsewhere))
+    return found
 
 
 def judge(
@@ -76,8 +100,8 @@ def judge(
 
     Five cases seldom lift the interval over its floor; there, outlines nearer by HD95 as well are a second witness, and it counts.
     second_witness=False: not for a candidate that was picked from several by looking at these very cases, whose lead flatters it.
-    Nothing passes on one patient alone, or on corrections where every style scores 0 or 100, such as empty masks alone: both were
-    seen to let a worse style live (docs/expert-adaptive.md, A9).
+    Nothing passes on one patient alone, on corrections where every style scores 0 or 100, such as empty masks alone, or on label maps
+    that fit other patients' images better than their own: each was seen to let a worse style live (docs/expert-adaptive.md, A9).
     One figure per patient (its cases averaged). HD95 counts by the median of its ratios, since in a mean over five cases one stray
     island of a few voxels outweighs any gain (seen: 36 mm in one case, better in the other four). Raises ValueError without a case.
     """
@@ -90,9 +114,12 @@ def judge(
     interval = paired_bootstrap(differences.tolist(), generator, level=0.8)
     worst = min(case.dice[candidate] - case.dice[best] for case in cases)
     stray = float(np.median([case.hd95_mm[candidate] / max(case.hd95_mm[best], 1e-6) for case in cases]))
+    fits = [case.fits for case in cases if case.fits is not None]
     patients, objection = len(differences), ""
     if not any(0 < case.dice[name] < 100 for case in cases for name in names):
         objection = "no style's outline meets one of the corrections', so nothing tells which is nearer"
+    elif fits and np.mean(fits) <= MIXED_UP:
+        objection = "the label maps fit other patients' images better than their own, as if they had been mixed up"
     elif interval.mean < 0:
         objection = f"it scored {means[candidate]:.1f} where {_called(best)} scores {means[best]:.1f}"
     elif patients == 1:

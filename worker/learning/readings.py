@@ -128,13 +128,18 @@ class Trained:
 
 @dataclass(frozen=True)
 class GateCase:
-    """One held-out correction: Dice in points and HD95 in millimetres per candidate name."""
+    """One held-out correction: Dice in points and HD95 in millimetres per candidate name.
+
+    fits: how many points better it fits what the average style draws on its own image than on other patients'; None where that cannot
+    be said.
+    """
 
     patient: str
     revision: str
     assisted: bool
     dice: dict[str, float]
     hd95_mm: dict[str, float]
+    fits: float | None = None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from worker.learning import GateCase
@@ -70,6 +72,18 @@ def test_empty_masks_alone_let_nothing_pass_neither_by_a_tie_nor_by_drawing_noth
     assert not tie[0]
     assert not nothing_drawn[0]
     assert "nothing tells which is nearer" in tie[1]
+
+
+def test_label_maps_that_fit_other_images_better_let_nothing_pass() -> None:
+    given = cases([60, 55, 52], [58, 53, 51])
+
+    fitting = [replace(case, fits=value) for case, value in zip(given, (30.0, None, -8.0), strict=True)]
+    mixed_up = [replace(case, fits=value) for case, value in zip(given, (-9.0, None, 4.0), strict=True)]
+
+    assert verdict(fitting)[0]
+    assert verdict(mixed_up) == (
+        False, "Kept back: on 3 held-out patients the label maps fit other patients' images better than their own, as if they had been mixed up."
+    )  # fmt: skip
 
 
 def test_an_empty_mask_among_outlines_counts() -> None:

@@ -74,6 +74,19 @@ def test_no_style_learnt_from_spoilt_corrections_goes_live(trained: Trained, spo
     assert origin == "nearest" or not report.passed, report.reason
 
 
+def test_label_maps_handed_on_from_image_to_image_do_not_fit_their_own(trained: Trained) -> None:
+    own = [reading(case, "plain", EXPERTS["plain"]) for case in range(30, 35)]
+    moved = [replace(one, labels_DHW=own[i - 1].labels_DHW) for i, one in enumerate(own)]
+    named = [{"consensus": Case(one.image_CDHW, one.spacing_mm, trained.consensus_row())} for one in own]
+    predictor = METHOD.predictor(trained.weights, trained.config)
+
+    honest, mixed_up = measure(predictor, own, named, [1]), measure(predictor, moved, named, [1])
+
+    assert min(case.fits or 0.0 for case in honest) > 20
+    assert sum(case.fits or 0.0 for case in mixed_up) < 0
+    assert measure(predictor, own[:1], named[:1], [1])[0].fits is None
+
+
 def test_four_of_five_good_styles_go_live(trained: Trained) -> None:
     passed = []
     for seed in range(5):
