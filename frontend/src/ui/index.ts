@@ -7,7 +7,7 @@ export { DialogButtons, FormDialog, Question } from "./dialogs";
 export { ErrorBoundary } from "./ErrorBoundary";
 export { NameFields, trimmed } from "./NameFields";
 export { isGoodPassword, NewPassword } from "./NewPassword";
-export type { PlotProps } from "./Plot";
+export type { PlotLine } from "./Plot";
 export { ActionsHead, EmptyState, Page, Problem, ShownOnce, SimulatedBadge, Thumbnail, Waiting } from "./parts";
 export { remarkOf } from "./remark";
 export { type NavigationLink, PlainFrame, Shell } from "./Shell";

@@ -5,7 +5,7 @@
 import { Text } from "@mantine/core";
 import { Suspense, useEffect, useState } from "react";
 import { listJobMetrics, type MetricOut, onServerEvent } from "../../api";
-import { okabeIto, Plot, type PlotProps, t } from "../../ui";
+import { okabeIto, Plot, type PlotLine, t } from "../../ui";
 import { alignCurves } from "./curves";
 
 const every_ms = 4000;
@@ -27,8 +27,10 @@ export function LossCurve({ jobId, live }: { jobId: string; live: boolean }) {
         testId="loss-curve"
         height={200}
         data={data}
-        series={seriesOf(names)}
+        xLabel={t.jobs.stepAxis}
         xSteps={stepMarks}
+        lines={names.map(lineOf)}
+        places={4}
       />
     </Suspense>
   );
@@ -72,16 +74,7 @@ function useMetrics(jobId: string, live: boolean): MetricOut[] {
 
 const stepMarks = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000];
 
-function seriesOf(names: readonly string[]): PlotProps["series"] {
-  return [
-    { label: t.jobs.stepAxis, value: (_, step: number | null) => (step === null ? "–" : step.toLocaleString("en")) },
-    ...names.map((name, n) => ({
-      label: t.jobs.metricNames[name] ?? name,
-      stroke: okabeIto[(n + 1) % okabeIto.length] ?? okabeIto[0],
-      width: 1.5,
-      spanGaps: true,
-      points: { show: false },
-      value: (_: unknown, value: number | null) => (value === null ? "–" : value.toFixed(4)),
-    })),
-  ];
+function lineOf(name: string, n: number): PlotLine {
+  const label = t.jobs.metricNames[name] ?? name;
+  return { label, colour: okabeIto[(n + 1) % okabeIto.length] ?? okabeIto[0], width: 1.5 };
 }

@@ -2,7 +2,16 @@
 import { Button, Group, Table, Text, Title, Tooltip } from "@mantine/core";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Ruler } from "lucide-react";
-import { asProblem, createJob, type EvaluatedOut, evaluationQuery, jobsQuery, useAction } from "../../api";
+import {
+  asProblem,
+  createJob,
+  type EvaluatedOut,
+  evaluationQuery,
+  jobsQuery,
+  type StyleOut,
+  stylesQuery,
+  useAction,
+} from "../../api";
 import { Problem, say, t } from "../../ui";
 
 const columns = ["live", "nearest", "average", "others"] as const;
@@ -39,7 +48,7 @@ export function Evaluation({ projectId, manages }: { projectId: string; manages:
       )}
       {found ? (
         <>
-          <Rows experts={found.experts} />
+          <Rows projectId={projectId} experts={found.experts} />
           <Text size="sm" c="dimmed" mt="xs">
             {t.models.evaluatedAt(t.units.dateTime(found.finished_at))}
           </Text>
@@ -53,7 +62,9 @@ export function Evaluation({ projectId, manages }: { projectId: string; manages:
   );
 }
 
-function Rows({ experts }: { experts: readonly EvaluatedOut[] }) {
+function Rows({ projectId, experts }: { projectId: string; experts: readonly EvaluatedOut[] }) {
+  const styles = useQuery(stylesQuery(projectId)).data?.items ?? [];
+  const originOf = (styleId: string) => styles.find((style) => style.id === styleId)?.origin;
   return (
     <Table.ScrollContainer minWidth={820}>
       <Table verticalSpacing={6} data-testid="evaluation">
@@ -80,9 +91,7 @@ function Rows({ experts }: { experts: readonly EvaluatedOut[] }) {
                   <Figure of={row.candidates[name]} />
                 </Table.Td>
               ))}
-              <Table.Td className="tabular">
-                {row.leads.nearest ? t.models.lead(row.leads.nearest) : t.models.ownRow}
-              </Table.Td>
+              <Table.Td className="tabular">{leadWords(row, originOf(row.style_id))}</Table.Td>
               <Table.Td className="tabular">{t.models.distances(row.candidates.live, row.unit)}</Table.Td>
             </Table.Tr>
           ))}
@@ -90,6 +99,12 @@ function Rows({ experts }: { experts: readonly EvaluatedOut[] }) {
       </Table>
     </Table.ScrollContainer>
   );
+}
+
+/** How far the live style leads the colleague's row it began from; one from pretraining began from none, the average style neither. */
+function leadWords({ leads }: EvaluatedOut, origin: StyleOut["origin"] | undefined): string {
+  if (leads.nearest) return t.models.lead(leads.nearest);
+  return origin === "pretrained" ? t.models.ownRow : "–";
 }
 
 function Figure({ of: agreement }: { of: EvaluatedOut["candidates"][string] | undefined }) {

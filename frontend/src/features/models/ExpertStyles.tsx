@@ -1,11 +1,13 @@
 /** One expert's styles: what draws now, how it grew, what it learnt from, and the way back, out and in. */
-import { Button, Card, FileButton, Group, Stack, Text } from "@mantine/core";
+import { Anchor, Button, Card, FileButton, Group, Stack, Text } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Download, Upload } from "lucide-react";
 import { useState } from "react";
+import { Link } from "react-router";
 import {
   importStyle,
   type LearningCurveOut,
+  type ModelOut,
   type NextPersonalisationOut,
   promoteStyle,
   type StyleOut,
@@ -13,8 +15,8 @@ import {
   styleAddress,
   useAction,
 } from "../../api";
-import { t } from "../../ui";
-import { figuresOf, gateWords, nextWords } from "./figures";
+import { say, t } from "../../ui";
+import { figuresOf, gateWords, mayGoLive, nextWords } from "./figures";
 import { PromoteDialog } from "./PromoteDialog";
 import { StateBadge } from "./StateBadge";
 import { StyleCurve } from "./StyleCurve";
@@ -25,6 +27,9 @@ const shownAtFirst = 3;
 type Props = {
   /** newest first */
   styles: readonly [StyleOut, ...StyleOut[]];
+  models: readonly ModelOut[];
+  /** A personalisation of theirs waits or runs. */
+  isLearning: boolean;
   /** undefined: nothing new was submitted, or a personalisation is under way */
   next: NextPersonalisationOut | undefined;
   curve: LearningCurveOut | undefined;
@@ -32,7 +37,7 @@ type Props = {
   manages: boolean;
 };
 
-export function ExpertStyles({ styles, next, curve, goal, manages }: Props) {
+export function ExpertStyles({ styles, models, isLearning, next, curve, goal, manages }: Props) {
   const [chosen, setChosen] = useState<StyleOut | null>(null);
   const [behind, setBehind] = useState<StyleOut | null>(null);
   const [all, setAll] = useState(false);
@@ -48,17 +53,14 @@ export function ExpertStyles({ styles, next, curve, goal, manages }: Props) {
         </Text>
         {manages && <ImportButton style={styles[0]} />}
       </Group>
-      {next && (
-        <Text size="sm" mb={6} data-testid="next-personalisation">
-          {nextWords(next)}
-        </Text>
-      )}
+      <NextStep isLearning={isLearning} next={next} live={styles.find((style) => style.is_live)} />
       {curve && <StyleCurve curve={curve} goal={goal} />}
       <Stack gap={10}>
         {shown.map((style) => (
           <StyleLine
             key={style.id}
             style={style}
+            models={models}
             mayAct={mayAct}
             onPromote={() => setChosen(style)}
             onReadings={() => setBehind(style)}
@@ -74,6 +76,7 @@ export function ExpertStyles({ styles, next, curve, goal, manages }: Props) {
         <PromoteDialog
           title={t.models.promoteStyle(expertName, chosen.number)}
           body={t.models.promoteStyleBody}
+          what={t.models.styleName(expertName, chosen.number)}
           act={(reason) => promoteStyle(chosen.id, reason)}
           onClose={() => setChosen(null)}
         />
@@ -83,18 +86,43 @@ export function ExpertStyles({ styles, next, curve, goal, manages }: Props) {
   );
 }
 
-type LineProps = { style: StyleOut; mayAct: boolean; onPromote: () => void; onReadings: () => void };
+/** What comes next for this expert, in a sentence. */
+function NextStep({ isLearning, next, live }: Pick<Props, "isLearning" | "next"> & { live: StyleOut | undefined }) {
+  if (isLearning)
+    return (
+      <Text size="sm" mb={6} data-testid="next-personalisation" role="status">
+        {t.models.learning}{" "}
+        <Anchor component={Link} to="?tab=jobs" inherit>
+          {t.models.toJobs}
+        </Anchor>
+      </Text>
+    );
+  if (!next && live?.origin !== "consensus") return null;
+  return (
+    <Text size="sm" mb={6} data-testid="next-personalisation">
+      {next ? nextWords(next) : t.models.notYet}
+    </Text>
+  );
+}
 
-function StyleLine({ style, mayAct, onPromote, onReadings }: LineProps) {
+type LineProps = Pick<Props, "models"> & {
+  style: StyleOut;
+  mayAct: boolean;
+  onPromote: () => void;
+  onReadings: () => void;
+};
+
+function StyleLine({ style, models, mayAct, onPromote, onReadings }: LineProps) {
   const origin = style.metrics.imported === true ? t.models.imported : t.models.origins[style.origin];
+  const live = models.find((model) => model.state === "live");
+  const other = models.find((model) => model.id === style.model_version_id && model !== live);
+  const words = t.models.styleLine(origin, style.lineage_count, style.gate ? "" : figuresOf(style.metrics));
   return (
     <Group align="flex-start" wrap="wrap" data-testid="style-row" data-live={style.is_live}>
       <Text size="sm" w={34} className="tabular">{`v${style.number}`}</Text>
       <StateBadge state={style.is_live ? "live" : style.state === "live" ? "retired" : style.state} />
       <Stack gap={2} flex={1} miw={220}>
-        <Text size="sm">
-          {t.models.styleLine(origin, style.lineage_count, style.gate ? "" : figuresOf(style.metrics))}
-        </Text>
+        <Text size="sm">{other ? `${words} · ${t.models.onVersion(other.number)}` : words}</Text>
         {style.gate && (
           <Text size="sm" c="dimmed" data-testid="gate-verdict">
             {gateWords(style.gate)}
@@ -123,7 +151,7 @@ function StyleLine({ style, mayAct, onPromote, onReadings }: LineProps) {
             {t.models.export}
           </Button>
         )}
-        {!style.is_live && mayAct && (
+        {mayAct && mayGoLive(style, live?.id ?? null) && (
           <Button size="compact-sm" variant="default" onClick={onPromote}>
             {style.state === "retired" ? t.models.rollBack : t.models.promote}
           </Button>
@@ -135,7 +163,10 @@ function StyleLine({ style, mayAct, onPromote, onReadings }: LineProps) {
 
 /** Takes a style file in as a candidate of the same expert's. */
 function ImportButton({ style }: { style: StyleOut }) {
-  const take = useAction((file: File) => importStyle(style.project_id, style.expert_id, file), { stale: ["styles"] });
+  const take = useAction((file: File) => importStyle(style.project_id, style.expert_id, file), {
+    stale: ["styles"],
+    onDone: () => say(t.models.tookIn, "good"),
+  });
   return (
     <FileButton onChange={(file) => file && take.run(file)} accept=".safetensors">
       {(props) => (

@@ -1,14 +1,16 @@
 /** Shared model versions; each expert's style with its curve, its history, its gate in words, and the way back. */
 import { Group, NumberInput, Stack, Title } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import {
   asProblem,
+  jobsQuery,
   learningCurvesQuery,
   modelsQuery,
   nextPersonalisationsQuery,
   type StyleOut,
+  sessionQuery,
   stylesQuery,
 } from "../../api";
 import { EmptyState, Problem, t, Waiting } from "../../ui";
@@ -27,6 +29,11 @@ export function ModelsTab({ projectId, firstGoal, manages }: Props) {
   const [askedGoal] = useDebouncedValue(goal, 300);
   const curves = useQuery(learningCurvesQuery(projectId, askedGoal));
   const next = useQuery(nextPersonalisationsQuery(projectId));
+  const jobs = useInfiniteQuery(jobsQuery({ projectId, state: null }));
+  const ownId = useQuery(sessionQuery).data?.expert_id ?? null;
+  const learning = (jobs.data?.pages ?? [])
+    .flatMap((page) => page.items)
+    .filter((job) => job.kind === "personalise" && (job.state === "queued" || job.state === "running"));
   const error = models.error ?? styles.error ?? curves.error ?? next.error;
   if (error) {
     const retry = () => void Promise.all([models, styles, curves, next].map((query) => query.refetch()));
@@ -59,10 +66,12 @@ export function ModelsTab({ projectId, firstGoal, manages }: Props) {
           />
         </Group>
         <Stack gap="sm">
-          {byExpert(styles.data.items).map(([expertId, own]) => (
+          {byExpert(styles.data.items, ownId).map(([expertId, own]) => (
             <ExpertStyles
               key={expertId}
               styles={own}
+              models={models.data.items}
+              isLearning={learning.some((job) => job.expert_id === expertId)}
               next={next.data?.items.find((one) => one.expert_id === expertId)}
               curve={curves.data.items.find((one) => one.expert_id === expertId)}
               goal={askedGoal}
@@ -77,13 +86,17 @@ export function ModelsTab({ projectId, firstGoal, manages }: Props) {
   );
 }
 
-/** Styles by expert, experts by name, newest style first. */
-function byExpert(styles: readonly StyleOut[]): [string, [StyleOut, ...StyleOut[]]][] {
+/** Styles by expert, newest first; my own before the others', who are in the order of their names. */
+function byExpert(styles: readonly StyleOut[], ownId: string | null): [string, [StyleOut, ...StyleOut[]]][] {
   const groups = new Map<string, [StyleOut, ...StyleOut[]]>();
   for (const style of [...styles].sort((a, b) => b.number - a.number)) {
     const known = groups.get(style.expert_id);
     if (known) known.push(style);
     else groups.set(style.expert_id, [style]);
   }
-  return [...groups].sort(([, [a]], [, [b]]) => a.expert_name.localeCompare(b.expert_name, "en", { numeric: true }));
+  return [...groups].sort(
+    ([, [a]], [, [b]]) =>
+      Number(b.expert_id === ownId) - Number(a.expert_id === ownId) ||
+      a.expert_name.localeCompare(b.expert_name, "en", { numeric: true }),
+  );
 }

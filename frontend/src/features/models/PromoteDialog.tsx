@@ -2,13 +2,24 @@
 import { Text, Textarea } from "@mantine/core";
 import { useState } from "react";
 import { useAction } from "../../api";
-import { FormDialog, t } from "../../ui";
+import { FormDialog, say, t } from "../../ui";
 
-type PromoteProps = { title: string; body: string; act: (reason: string) => Promise<unknown>; onClose: () => void };
+type PromoteProps = {
+  title: string;
+  body: string;
+  /** What is live afterwards, as it is called. */
+  what: string;
+  act: (reason: string) => Promise<unknown>;
+  onClose: () => void;
+};
 
-export function PromoteDialog({ title, body, act, onClose }: PromoteProps) {
+export function PromoteDialog({ title, body, what, act, onClose }: PromoteProps) {
   const [reason, setReason] = useState("");
-  const promote = useAction(act, { stale: ["styles", "models", "assignments"], shownInPlace: true, onDone: onClose });
+  const onDone = () => {
+    say(t.models.isLive(what), "good");
+    onClose();
+  };
+  const promote = useAction(act, { stale: ["styles", "models", "assignments"], shownInPlace: true, onDone });
   return (
     <FormDialog
       title={title}

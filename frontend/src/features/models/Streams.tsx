@@ -3,26 +3,15 @@ import { Paper, Stack, Text, Title } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { Suspense, useMemo } from "react";
 import { asProblem, type StreamOut, streamsQuery } from "../../api";
-import { okabeIto, Plot, type PlotProps, Problem, t } from "../../ui";
+import { okabeIto, Plot, type PlotLine, Problem, t } from "../../ui";
 import { streamColumns, streamFigures } from "./curves";
 
 const caseMarks = [1, 2, 5, 10, 20, 50, 100, 200, 500];
 
-const line = (label: string, stroke: string, dash: number[], points: boolean): PlotProps["series"][number] => ({
-  label,
-  stroke,
-  dash,
-  width: points ? 1 : 2,
-  spanGaps: true,
-  points: { show: points, size: 7 },
-  value: (_: unknown, value: number | null) => (value === null ? "–" : value.toFixed(1)),
-});
-
-const series: PlotProps["series"] = [
-  { label: t.models.streamCase, value: (_, n: number | null) => (n === null ? "–" : String(n)) },
-  line(t.models.streamBranch, okabeIto[1], [], true),
-  line(t.models.streamMean, okabeIto[1], [8, 4], false),
-  line(t.models.streamLive, okabeIto[0], [2, 3], false),
+const lines: readonly PlotLine[] = [
+  { label: t.models.streamBranch, colour: okabeIto[1], width: 1, dots: true },
+  { label: t.models.streamMean, colour: okabeIto[1], width: 2, dash: [8, 4] },
+  { label: t.models.streamLive, colour: okabeIto[0], width: 2, dash: [2, 3] },
 ];
 
 export function Streams({ projectId }: { projectId: string }) {
@@ -57,21 +46,21 @@ function OneStream({ stream }: { stream: StreamOut }) {
       <Text size="sm" mb={4} data-testid="forgotten">
         {forgotten === null ? t.models.forgottenUnknown : t.models.forgotten(forgotten)}
       </Text>
-      {data[0].length > 1 && (
-        <Suspense>
-          <Plot
-            label={t.models.stream(
-              stream.expert_name,
-              stream.cases.map((one) => `${one.number}: ${one.prequential?.toFixed(1) ?? "–"}`).join(", "),
-            )}
-            testId="stream-plot"
-            height={180}
-            data={data}
-            series={series}
-            xSteps={caseMarks}
-          />
-        </Suspense>
-      )}
+      <Suspense>
+        <Plot
+          label={t.models.stream(
+            stream.expert_name,
+            stream.cases.map((one) => `${one.number}: ${one.prequential?.toFixed(1) ?? "–"}`).join(", "),
+          )}
+          testId="stream-plot"
+          height={180}
+          data={data}
+          xLabel={t.models.streamCase}
+          xSteps={caseMarks}
+          lines={lines}
+          places={1}
+        />
+      </Suspense>
     </Paper>
   );
 }

@@ -1,9 +1,9 @@
 /** The project's shared networks, and the way from one to another. */
-import { Button, Table } from "@mantine/core";
+import { Button, Table, Text } from "@mantine/core";
 import { useState } from "react";
 import { type ModelOut, promoteModel } from "../../api";
 import { ActionsHead, t } from "../../ui";
-import { figuresOf } from "./figures";
+import { figuresOf, trainedOn } from "./figures";
 import { PromoteDialog } from "./PromoteDialog";
 import { StateBadge } from "./StateBadge";
 
@@ -24,7 +24,12 @@ export function Versions({ models, manages }: { models: readonly ModelOut[]; man
         <Table.Tbody>
           {models.map((model) => (
             <Table.Tr key={model.id} data-testid="model-row" data-state={model.state}>
-              <Table.Td>{t.models.versionName(model.number, model.method)}</Table.Td>
+              <Table.Td>
+                {t.models.versionName(model.number, model.method)}
+                <Text size="xs" c="dimmed">
+                  {trainedOn(model.card)}
+                </Text>
+              </Table.Td>
               <Table.Td>
                 <StateBadge state={model.state} />
               </Table.Td>
@@ -45,6 +50,7 @@ export function Versions({ models, manages }: { models: readonly ModelOut[]; man
         <PromoteDialog
           title={t.models.promoteModel(chosen.number)}
           body={t.models.promoteModelBody}
+          what={t.models.modelName(chosen.number)}
           act={(reason) => promoteModel(chosen.id, reason)}
           onClose={() => setChosen(null)}
         />

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { nextWords } from "./figures";
+import { gateWords, mayGoLive, nextWords, trainedOn } from "./figures";
 
 const waiting = {
   expert_id: "e",
@@ -24,4 +24,26 @@ test("who has corrected too few is told how many more", () => {
 
   expect(more).toContain("1 new reading corrected, 3 submitted exactly as predicted (they count half)");
   expect(more).toContain("after 3 more");
+});
+
+test("a verdict says that few patients were left out in turn, so that nobody wonders how five can teach and judge", () => {
+  const reason = "93.6 Dice on 5 held-out patients: +6.0 against the closest colleague's style.";
+
+  expect(gateWords({ passed: true, reason, held_out: "folds" })).toBe(
+    `Went live. ${reason} With so few patients, each was left out once and drawn by a style learnt from the others.`,
+  );
+  expect(gateWords({ passed: false, reason, held_out: "patients" })).toBe(`Held back. ${reason}`);
+});
+
+test("only a style on the live network can go live by itself", () => {
+  expect(mayGoLive({ is_live: false, model_version_id: "new" }, "new")).toBe(true);
+  expect(mayGoLive({ is_live: false, model_version_id: "old" }, "new")).toBe(false);
+  expect(mayGoLive({ is_live: true, model_version_id: "new" }, "new")).toBe(false);
+});
+
+test("a network's card says how much it learnt from, an older card without figures nothing", () => {
+  expect(trainedOn({ readings: 55, patients: 11, experts: ["A", "B"] })).toBe(
+    "55 readings of 11 patients by 2 experts",
+  );
+  expect(trainedOn({ method: "expert_adaptive" })).toBeNull();
 });

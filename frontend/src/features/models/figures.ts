@@ -1,5 +1,5 @@
 /** Puts figures and gate verdicts, free JSON on the wire, into words. */
-import type { NextPersonalisationOut } from "../../api";
+import type { NextPersonalisationOut, StyleOut } from "../../api";
 import { t } from "../../ui";
 
 type Figures = Readonly<Record<string, unknown>>;
@@ -15,8 +15,19 @@ export function figuresOf(metrics: Figures): string {
 /** Whether a style was let through and why, in the gate's own sentence, with the compared figures. */
 export function gateWords(gate: Figures): string {
   const verdict = gate.passed === true ? t.models.gatePassed : t.models.gateHeld;
-  const reason = typeof gate.reason === "string" ? ` ${gate.reason}` : "";
-  return `${verdict}${reason}`;
+  const words = [verdict, gate.reason, gate.held_out === "folds" ? t.models.gateFolds : null];
+  return words.filter((one) => typeof one === "string").join(" ");
+}
+
+/** How much a network learnt from, by its card: "55 readings of 11 patients by 5 experts"; null where the card does not say. */
+export function trainedOn({ readings, patients, experts }: Figures): string | null {
+  if (typeof readings !== "number" || typeof patients !== "number" || !Array.isArray(experts)) return null;
+  return t.models.trainedOn(readings, patients, experts.length);
+}
+
+/** A style means something on its own network alone: one of another than the live network cannot go live by itself. */
+export function mayGoLive(style: Pick<StyleOut, "is_live" | "model_version_id">, liveModelId: string | null): boolean {
+  return !style.is_live && style.model_version_id === liveModelId;
 }
 
 /** What keeps an expert's next personalisation from starting. */

@@ -28,6 +28,13 @@ export const models = {
       .filter((part) => part !== "" && part !== "no figures")
       .join(" · "),
   imported: "taken in from a file",
+  onVersion: (number: number) => `on model v${number}`,
+  trainedOn: (readings: number, patients: number, experts: number) =>
+    `${plural(readings, "reading", "readings")} of ${plural(patients, "patient", "patients")} by ${plural(experts, "expert", "experts")}`,
+  notYet:
+    "No style of their own yet: it is learnt once enough corrected readings are submitted, and goes live if it beats the average style.",
+  learning: "A style is being learnt from the newest readings.",
+  toJobs: "See how far it is",
   waitsFor: {
     correction: (accepted: number, missing: number) =>
       `${plural(accepted, "new reading", "new readings")}, submitted exactly as predicted. Accepting teaches nothing new, so no personalisation starts; it does once ${plural(missing, "reading is corrected", "readings are corrected")}.`,
@@ -46,6 +53,7 @@ export const models = {
       `The curve so far flattens near ${ceiling.toFixed(1)} Dice, below the goal of ${goal}.`,
     unknown: "Not known yet how many more cases a goal needs: that takes three personalisations with growing numbers.",
   },
+  curveWhat: "Dice on held-out cases, in points, by number of own annotations",
   curve: (name: string, points: string) => `Dice of ${name}'s styles by number of own annotations: ${points}`,
   curveReadings: "Own annotations",
   curveStyle: "This style",
@@ -63,8 +71,10 @@ export const models = {
   export: "Export",
   exportStyle: (number: number) => `Export style v${number} as a file`,
   importStyle: "Import a style file",
+  tookIn: "Taken in as a candidate: nothing changes until you make it live.",
   gatePassed: "Went live.",
   gateHeld: "Held back.",
+  gateFolds: "With so few patients, each was left out once and drawn by a style learnt from the others.",
   streams: "Learning while drawing",
   streamsHint:
     "Each finished case that propagation helped with, in the order it was read. The branch that learns while its expert draws is asked for its prediction as it was before any label of that patient; it draws for its expert alone and never goes live by itself.",
@@ -115,4 +125,7 @@ export const models = {
   promoteStyleBody: "New predictions for this expert are drawn in this style from now on. The present style is kept.",
   reason: "Reason (kept in the audit trail)",
   confirm: "Make live",
+  isLive: (what: string) => `${what} is live.`,
+  modelName: (number: number) => `Model v${number}`,
+  styleName: (name: string, number: number) => `Style v${number} of ${name}`,
 } as const;
