@@ -60,6 +60,7 @@ def test_the_models_page_shows_growth_lineage_and_gives_and_takes_styles(
     curves = work.admin.get("/learning-curves", project_id=work.project_id, goal=90)["items"]
     own = next(curve for curve in curves if curve["expert_name"] == "Doctor")
     assert [point["readings"] for point in own["points"]] == [5, 6, 7]
+    expect(card.get_by_test_id("style-curve-plot")).to_contain_text(f"This style: {own['points'][-1]['dice']:.1f}")
     expect(card.get_by_test_id("outlook")).to_contain_text(
         "Dice" if own["forecast"]["outlook"] != "unknown" else "Not known"
     )
@@ -86,6 +87,7 @@ def test_the_models_page_shows_growth_lineage_and_gives_and_takes_styles(
     with page.expect_file_chooser() as asking:
         card.get_by_role("button", name="Import a style file").click()
     asking.value.set_files(file)
+    expect(page.get_by_text("Taken in as a candidate")).to_be_visible()
     expect(card.get_by_text("taken in from a file")).to_be_visible()
     expect(card.get_by_test_id("style-row").first).to_contain_text("Candidate")
     assert card.get_by_test_id("style-row").count() >= before

@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from tests.acceptance.conftest import Complaints
 from tests.acceptance.screens import api, welcome
 from tests.acceptance.test_doctors_day import CASES_TO_READ, own_style, predicted, pretrain, read_one
-from tests.running import ROOT, Running, eventually, running
+from tests.running import PASSWORD, ROOT, Client, Running, eventually, running
 
 PICTURES = ROOT / "docs" / "screenshots"
 TABS = ("images", "progress", "import", "labels", "experts", "members", "policy", "models", "jobs", "settings")
@@ -82,14 +82,15 @@ def test_every_page_opens_and_names_its_controls(server: Running, page: Page, co
     os.environ.get("CONSILIUM_SCREENSHOTS") != "1", reason="takes pictures for docs/: set CONSILIUM_SCREENSHOTS=1"
 )
 def test_every_page_has_its_picture(page: Page, tmp_path: Path) -> None:
-    """docs/screenshots/pages: every page dark, the most used ones light, the narrowest at 320 pixels."""
+    """docs/screenshots/pages: every page dark, the most used ones light, the narrowest at 320 pixels; and a review."""
     with running(tmp_path / "data", CONSILIUM_DEMO="true") as untouched:
+        eventually("the demo project", lambda: (untouched.data / "demo-loaded").exists(), 90)
         photograph_pages(page, untouched)
+        photograph_review(page, untouched)
 
 
 def photograph_pages(page: Page, server: Running) -> None:
     """Every page of a demo that nobody has used yet."""
-    eventually("the demo project", lambda: (server.data / "demo-loaded").exists(), 90)
     page.goto(f"{server.url}/login")
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
     shoot(page, PICTURES / "pages" / "login.png")
@@ -116,6 +117,23 @@ def photograph_pages(page: Page, server: Running) -> None:
     for name in ("worklist", "health"):
         open_page(page, server.url + names[name])
         shoot(page, PICTURES / "pages" / f"{name}-320.png")
+
+
+def photograph_review(page: Page, server: Running) -> None:
+    """What an adjudicator of the demo finds: the images to settle, and where the readers of one differ."""
+    admin = Client(server.url)
+    admin.post("/session", {"name": "admin", "password": PASSWORD})
+    project = admin.every("/projects")[0]["id"]
+    made = admin.post("/users", {"name": "adjudicator", "display_name": "Dr Adjudicator", "role": "expert"})
+    admin.post(f"/projects/{project}/members", {"user_id": made["user"]["id"], "role": "adjudicator"})
+    page.context.clear_cookies()
+    page.set_viewport_size({"width": 1440, "height": 900})
+    welcome(page, made["link"]["url"])
+    open_page(page, f"{server.url}/projects/{project}?tab=reviews")
+    shoot(page, PICTURES / "pages" / "project-reviews.png")
+    page.get_by_role("link", name="Review: Slice 12", exact=True).click()
+    expect(page.get_by_test_id("review-place")).to_contain_text("Region 1", timeout=20_000)
+    shoot(page, PICTURES / "review.png")
 
 
 def open_page(page: Page, address: str) -> None:

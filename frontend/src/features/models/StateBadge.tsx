@@ -7,7 +7,7 @@ const stateColour = { candidate: "gray", live: "teal", retired: "dark" } as cons
 
 export function StateBadge({ state }: { state: StyleOut["state"] }) {
   return (
-    <Badge variant="light" color={stateColour[state]} tt="none" miw={84}>
+    <Badge variant="light" color={stateColour[state]} tt="none" miw={88}>
       {t.models.states[state]}
     </Badge>
   );

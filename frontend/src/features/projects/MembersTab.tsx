@@ -116,7 +116,7 @@ function AddMember({ projectId, present }: { projectId: string; present: readonl
   if (!isAdmin) return null;
   const choices = (users.data?.items ?? []).filter((user) => !present.includes(user.id));
   return (
-    <Group align="end">
+    <Group align="start">
       <Select
         label={t.project.addMember}
         placeholder={t.project.chooseUser}
@@ -128,13 +128,15 @@ function AddMember({ projectId, present }: { projectId: string; present: readonl
       />
       <Select
         label={t.users.role}
+        description={t.project.roleHints[role]}
+        inputWrapperOrder={["label", "input", "description"]}
         data={roles.map((value) => ({ value, label: t.project.roles[value] }))}
         allowDeselect={false}
         value={role}
         onChange={(value) => value && setRole(value)}
-        w={160}
+        w={280}
       />
-      <Button disabled={!userId} loading={add.busy} onClick={() => userId && add.run(projectId, userId, role)}>
+      <Button mt={25} disabled={!userId} loading={add.busy} onClick={() => userId && add.run(projectId, userId, role)}>
         {t.project.add}
       </Button>
     </Group>

@@ -25,7 +25,14 @@ const shown = {
     { value: 1, name: "Liver", colour: "#e69f00", visible: true, locked: false },
     { value: 2, name: "Tumour", colour: "#56b4e9", visible: false, locked: false },
   ],
-  experts: [{ title: "Dr Weiss" }],
+  experts: [
+    { title: "Dr Weiss", look: { visible: true } },
+    { title: "Dr Kern", look: { visible: false } },
+  ],
+  proposal: null,
+  asking: null,
+  propagation: null,
+  opinions: null,
   heat: null,
   hidden: false,
 } as const;
@@ -41,7 +48,19 @@ describe("what a picture says of itself", () => {
     expect(wordsOf(shown, "axial")).toEqual([
       "P-0A1B2C3D4E | Axial, slice 42 of 120 | Window -160 to 240 HU | 21 Nov 2026, 23:05",
       "Liver",
+      "Outlines: 1 other reading",
     ]);
+  });
+
+  test("what in it is a model's and was taken over by nobody", () => {
+    const hatched = "Hatched or dotted: what a model proposes, not taken over";
+    const alone = { ...shown, experts: [] };
+
+    expect(wordsOf({ ...alone, proposal: { look: { visible: true } } }, "axial").at(-1)).toBe(hatched);
+    expect(wordsOf({ ...alone, propagation: { isShown: true } }, "axial").at(-1)).toBe(hatched);
+    expect(wordsOf({ ...alone, opinions: { chosen: 0 } }, "axial").at(-1)).toBe(hatched);
+    expect(wordsOf({ ...alone, asking: { hasProposal: true } }, "axial").at(-1)).toBe(hatched);
+    expect(wordsOf({ ...alone, proposal: { look: { visible: false } } }, "axial").at(-1)).toBe("Liver");
   });
 
   test("neither the image's own name, which may be a person's, nor another reader's", () => {

@@ -1,6 +1,6 @@
 /**
  * What a picture of a view says of itself: intended use, whose image and which slice, what is unusual about the grid, what
- * the colours mean. The patient goes by the pseudonym; the image's own name came with a file and may be a person's, and
+ * the colours mean, and what in it is a model's. The patient goes by the pseudonym; the image's own name came with a file and may be a person's, and
  * the readers' names are not the picture's to spread: neither is in it.
  */
 import type { ImageOut, ProjectOut } from "../../api";
@@ -17,11 +17,20 @@ import { gridRemark } from "./looks";
 import type { ReadState } from "./store";
 import { shownBound } from "./windows";
 
-type Shown = Pick<ReadState, "labels" | "heat" | "hidden"> & {
-  image: Pick<ImageOut, "patient_pseudonym" | "geometry" | "sides" | "channels" | "unit" | "simulated">;
-  project: Pick<ProjectOut, "simulated">;
-  view: Pick<ViewerState, "slices" | "window" | "tiltDegrees">;
+type Layers = {
+  proposal: { look: { visible: boolean } } | null;
+  experts: readonly { look: { visible: boolean } }[];
+  asking: { hasProposal: boolean } | null;
+  propagation: { isShown: boolean } | null;
+  opinions: { chosen: number | null } | null;
 };
+
+type Shown = Layers &
+  Pick<ReadState, "labels" | "heat" | "hidden"> & {
+    image: Pick<ImageOut, "patient_pseudonym" | "geometry" | "sides" | "channels" | "unit" | "simulated">;
+    project: Pick<ProjectOut, "simulated">;
+    view: Pick<ViewerState, "slices" | "window" | "tiltDegrees">;
+  };
 
 export function captionOf(shown: Shown, plane: Plane, now: Date): Caption {
   const { image, project, view, labels, heat, hidden } = shown;
@@ -41,6 +50,7 @@ export function captionOf(shown: Shown, plane: Plane, now: Date): Caption {
     ]),
     // A comparison's colours stand instead of the labels'.
     hidden || heat === "difference" ? [] : labels.filter((label) => label.visible).map(asMark),
+    hidden ? [] : inWords(layersOf(shown)),
     hidden || heat === null ? [] : [{ words: t.read.picture.heat[heat] }, ...heatMarks(heat)],
   ];
   return { above: t.banner, below: rows.filter((row) => row.length > 0) };
@@ -48,6 +58,14 @@ export function captionOf(shown: Shown, plane: Plane, now: Date): Caption {
 
 function inWords(sentences: readonly (string | null)[]): readonly CaptionMark[] {
   return sentences.flatMap((words) => (words === null ? [] : [{ words }]));
+}
+
+/** What lies over the image that its reader did not draw. */
+function layersOf({ proposal, experts, asking, propagation, opinions }: Layers): readonly (string | null)[] {
+  const isProposed =
+    proposal?.look.visible || asking?.hasProposal || propagation?.isShown || (opinions?.chosen ?? null) !== null;
+  const outlines = experts.filter((layer) => layer.look.visible).length;
+  return [isProposed ? t.read.picture.proposed : null, outlines > 0 ? t.read.picture.outlines(outlines) : null];
 }
 
 function asMark({ name, colour }: { name: string; colour: string }): CaptionMark {

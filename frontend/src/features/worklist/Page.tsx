@@ -298,17 +298,23 @@ function Reads({ rows, projects }: { rows: readonly AssignmentOut[]; projects: r
 
 function NothingToRead({ filtered }: { filtered: boolean }) {
   const { data } = useQuery(sessionQuery);
+  const projects = useQuery(projectsQuery);
+  const reviewed = projects.data?.items.filter((project) => project.role === "adjudicator") ?? [];
   if (filtered) return <EmptyState title={t.worklist.noneFiltered} next={t.worklist.noneFilteredNext} />;
-  const next = data?.user.role === "admin" ? t.worklist.noneNextAdmin : t.worklist.noneNext;
+  const other = data?.user.role === "admin" ? t.worklist.noneNextAdmin : t.worklist.noneNext;
+  const links =
+    reviewed.length > 0
+      ? reviewed.map(({ id, name }) => [`/projects/${id}?tab=reviews`, t.worklist.reviewsOf(name)] as const)
+      : [["/projects", t.nav.projects] as const];
   return (
     <EmptyState
       title={t.worklist.none}
-      next={next}
-      action={
-        <Button component={Link} to="/projects" variant="default">
-          {t.nav.projects}
+      next={reviewed.length > 0 ? t.worklist.noneNextAdjudicator : other}
+      action={links.map(([address, words]) => (
+        <Button key={address} component={Link} to={address} variant="default">
+          {words}
         </Button>
-      }
+      ))}
     />
   );
 }

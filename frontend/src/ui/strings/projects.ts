@@ -95,6 +95,11 @@ export const project = {
   chooseUser: "Choose a user",
   removeMember: (name: string) => `Remove ${name} from the project`,
   roles: { manager: "Manager", reader: "Reader", adjudicator: "Adjudicator" },
+  roleHints: {
+    manager: "Runs the project: images, experts, members, models.",
+    reader: "Sees the project, and reads what their expert is asked to read.",
+    adjudicator: "Settles under Reviews where the readers of an image differ.",
+  },
 } as const;
 
 export const labels = {

@@ -265,6 +265,8 @@ export const read = {
     save: "Save picture",
     saved: (name: string) => `${name} is saved by your browser, with the statement of intended use in it.`,
     window: (low: number, high: number, unit: string) => `Window ${low} to ${high}${unit && ` ${unit}`}`,
+    proposed: "Hatched or dotted: what a model proposes, not taken over",
+    outlines: (n: number) => `Outlines: ${plural(n, "other reading", "other readings")}`,
     heat: { uncertainty: "Uncertainty", disagreement: "Disagreement of the readings", difference: "Difference" },
   },
   lookOnly: "Looking only",
