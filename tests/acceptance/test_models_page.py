@@ -60,7 +60,7 @@ def test_the_models_page_shows_growth_lineage_and_gives_and_takes_styles(
     curves = work.admin.get("/learning-curves", project_id=work.project_id, goal=90)["items"]
     own = next(curve for curve in curves if curve["expert_name"] == "Doctor")
     assert [point["readings"] for point in own["points"]] == [5, 6, 7]
-    expect(card.get_by_test_id("style-curve-plot")).to_contain_text(f"This style: {own['points'][-1]['dice']:.1f}")
+    expect(card.get_by_test_id("style-curve-plot")).to_contain_text(f"This style{own['points'][-1]['dice']:.1f}")
     expect(card.get_by_test_id("outlook")).to_contain_text(
         "Dice" if own["forecast"]["outlook"] != "unknown" else "Not known"
     )

@@ -30,7 +30,7 @@ test("a verdict says that few patients were left out in turn, so that nobody won
   const reason = "93.6 Dice on 5 held-out patients: +6.0 against the closest colleague's style.";
 
   expect(gateWords({ passed: true, reason, held_out: "folds" })).toBe(
-    `Went live. ${reason} With so few patients, each was left out once and drawn by a style learnt from the others.`,
+    `Went live. ${reason} With so few patients, each was left out of the learning in turn.`,
   );
   expect(gateWords({ passed: false, reason, held_out: "patients" })).toBe(`Held back. ${reason}`);
 });

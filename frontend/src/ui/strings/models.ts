@@ -74,7 +74,7 @@ export const models = {
   tookIn: "Taken in as a candidate: nothing changes until you make it live.",
   gatePassed: "Went live.",
   gateHeld: "Held back.",
-  gateFolds: "With so few patients, each was left out once and drawn by a style learnt from the others.",
+  gateFolds: "With so few patients, each was left out of the learning in turn.",
   streams: "Learning while drawing",
   streamsHint:
     "Each finished case that propagation helped with, in the order it was read. The branch that learns while its expert draws is asked for its prediction as it was before any label of that patient; it draws for its expert alone and never goes live by itself.",

@@ -43,7 +43,7 @@ export const worklist = {
     "When a project asks you to read images, they appear here. Ask the project's manager to add you as an expert.",
   noneNextAdmin:
     "Nobody has asked you to read. Open a project, add yourself as an expert under Experts, and its images appear here.",
-  noneNextAdjudicator: "You are not asked to read. What you may review, as adjudicator, stands with its project.",
+  noneNextAdjudicator: "You are not asked to read. As adjudicator you settle where others' readings differ.",
   reviewsOf: (project: string) => `Reviews of ${project}`,
   noneFiltered: "No reads match",
   noneFilteredNext: "Change the filters above, or clear them.",
