@@ -16,7 +16,7 @@ import {
   useAction,
 } from "../../api";
 import { say, t } from "../../ui";
-import { figuresOf, gateWords, mayGoLive, nextWords } from "./figures";
+import { figuresOf, gateWords, mayGoLive, nextWords, standingOf } from "./figures";
 import { PromoteDialog } from "./PromoteDialog";
 import { StateBadge } from "./StateBadge";
 import { StyleCurve } from "./StyleCurve";
@@ -114,13 +114,14 @@ type LineProps = Pick<Props, "models"> & {
 
 function StyleLine({ style, models, mayAct, onPromote, onReadings }: LineProps) {
   const origin = style.metrics.imported === true ? t.models.imported : t.models.origins[style.origin];
+  const standing = standingOf(style);
   const live = models.find((model) => model.state === "live");
   const other = models.find((model) => model.id === style.model_version_id && model !== live);
   const words = t.models.styleLine(origin, style.lineage_count, style.gate ? "" : figuresOf(style.metrics));
   return (
     <Group align="flex-start" wrap="wrap" data-testid="style-row" data-live={style.is_live}>
       <Text size="sm" w={34} className="tabular">{`v${style.number}`}</Text>
-      <StateBadge state={style.is_live ? "live" : style.state === "live" ? "retired" : style.state} />
+      <StateBadge state={standing} />
       <Stack gap={2} flex={1} miw={220}>
         <Text size="sm">{other ? `${words} · ${t.models.onVersion(other.number)}` : words}</Text>
         {style.gate && (
@@ -153,7 +154,7 @@ function StyleLine({ style, models, mayAct, onPromote, onReadings }: LineProps) 
         )}
         {mayAct && mayGoLive(style, live?.id ?? null) && (
           <Button size="compact-sm" variant="default" onClick={onPromote}>
-            {style.state === "retired" ? t.models.rollBack : t.models.promote}
+            {standing === "retired" ? t.models.rollBack : t.models.promote}
           </Button>
         )}
       </Group>

@@ -12,10 +12,17 @@ export function figuresOf(metrics: Figures): string {
   return parts.slice(0, 4).join(" · ") || t.models.noFigures;
 }
 
-/** Whether a style was let through and why, in the gate's own sentence, with the compared figures. */
+/** Where a style stands: refused by the gate is no retirement, though it is kept as one. */
+export function standingOf({ is_live, state, gate }: Pick<StyleOut, "is_live" | "state" | "gate">) {
+  if (is_live) return "live";
+  if (state === "candidate") return state;
+  return gate?.refused === true ? "refused" : "retired";
+}
+
+/** Whether a style was let through and why, in the gate's own sentence, with the compared figures. A refusal's begins with it. */
 export function gateWords(gate: Figures): string {
-  const verdict = gate.passed === true ? t.models.gatePassed : t.models.gateHeld;
-  const words = [verdict, gate.reason, gate.held_out === "folds" ? t.models.gateFolds : null];
+  const verdict = gate.passed === true ? t.models.gatePassed : null;
+  const words = [verdict, gate.reason ?? t.models.gateHeld, gate.held_out === "folds" ? t.models.gateFolds : null];
   return words.filter((one) => typeof one === "string").join(" ");
 }
 

@@ -14,7 +14,7 @@ export const models = {
   figures: "Figures",
   noFigures: "no figures",
   made: "Made",
-  states: { candidate: "Candidate", live: "Live", retired: "Retired" },
+  states: { candidate: "Candidate", live: "Live", retired: "Retired", refused: "Kept back" },
   styles: "Styles",
   origins: {
     consensus: "average style of all experts",
@@ -73,7 +73,7 @@ export const models = {
   importStyle: "Import a style file",
   tookIn: "Taken in as a candidate: nothing changes until you make it live.",
   gatePassed: "Went live.",
-  gateHeld: "Held back.",
+  gateHeld: "Kept back.",
   gateFolds: "With so few patients, each was left out of the learning in turn.",
   streams: "Learning while drawing",
   streamsHint:
