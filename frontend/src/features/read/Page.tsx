@@ -139,8 +139,9 @@ function useSubmit(session: ReadSession | null): { submit: () => void; send: () 
       .catch((error: unknown) => say(t.read.notSubmitted(asProblem(error).detail), "error"));
   }, [session, navigate, queries]);
   const submit = useCallback(() => {
-    const open = session?.reviewing?.open ?? 0;
-    if (open > 0) useRead.setState({ asked: { about: "open-regions", open } });
+    const open = session?.reviewing ? session.reviewing.open : 0;
+    if (open === null) say(t.review.notSubmitted, "error");
+    else if (open > 0) useRead.setState({ asked: { about: "open-regions", open } });
     else if (session?.isUntouched) useRead.setState({ asked: { about: "empty-submit" } });
     else send();
   }, [session, send]);

@@ -23,8 +23,8 @@ export function ReviewSection() {
           </Text>
         )}
         {!review.isLoaded && (
-          <Text size="sm" c="dimmed">
-            {t.review.loading}
+          <Text size="sm" c={review.problem ? "orange" : "dimmed"}>
+            {review.problem ?? t.review.loading}
           </Text>
         )}
         {review.isLoaded && review.count === 0 && <Text size="sm">{t.review.agreed}</Text>}

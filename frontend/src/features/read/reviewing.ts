@@ -26,6 +26,8 @@ const outlineLook: LayerLook = { kind: "outline", colour: "#f4f4f4", dash: "dots
 
 export class Reviewing {
   #disputes: Disputes | null = null;
+  /** Why there are none. */
+  #problem: string | null = null;
   /** The region looked at; -1 before the first. */
   #at = -1;
   #reason: Reason = "none";
@@ -69,7 +71,9 @@ export class Reviewing {
     try {
       this.#disputes = this.viewer.findDisputes(this.review.readings.map(({ letter }) => letter));
     } catch (error) {
-      say(asProblem(error).detail, "error");
+      const missing = useRead.getState().experts.find(({ problem }) => problem !== null);
+      this.#problem = t.review.notLoaded(missing?.problem ?? asProblem(error).detail);
+      this.#tell();
       return;
     }
     await this.refresh();
@@ -145,6 +149,7 @@ export class Reviewing {
     const letters = this.review.readings.map(({ letter }) => letter);
     this.show({
       isLoaded: this.#disputes !== null,
+      problem: this.#problem,
       isOutdated: this.review.is_outdated,
       canDecide: this.canDecide,
       count: this.#regions.length,

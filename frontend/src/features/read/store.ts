@@ -112,6 +112,7 @@ export type OpinionsState = {
 /** The disputed regions of a review, and the one looked at: `at` of `count`, -1 before the first. */
 export type ReviewState = {
   isLoaded: boolean;
+  problem: string | null;
   /** A reading was taken up again since it began. */
   isOutdated: boolean;
   canDecide: boolean;

@@ -22,6 +22,9 @@ export const review = {
   back: "Back to the reviews",
   title: "Disputed regions",
   loading: "The readings are on their way.",
+  notLoaded: (why: string) => `Where the readings differ is not known: ${why} Open the review again.`,
+  notSubmitted:
+    "Not submitted: where the readings differ is not known yet. Wait until they are here, or open the review again.",
   agreed: "The readings agree everywhere but for thin rims: there is nothing to decide.",
   rims: (size: string) => `Thin rims, ${size} in all, follow the majority of the readings.`,
   progress: (decided: number, all: number) => `${decided} of ${plural(all, "region", "regions")} decided`,
