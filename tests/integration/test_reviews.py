@@ -1,5 +1,6 @@
 """Reviews: settling disputed regions without learning whose readings they are, and before which nobody learns anything."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import httpx
@@ -43,11 +44,15 @@ def case(hospital: Hospital) -> Case:
 
 def opened(case: Case) -> Reading:
     """The judge's own segmentation, after both readers have submitted."""
-    for reading in case.readings:
-        assert reading.submit().status_code == 200
+    submit_all(case)
     review = case.review().json()
     seen = case.judge.get(f"/segmentations/{review['segmentation_id']}").json()
     return Reading(case.judge, seen["id"], seen["head_revision_id"], seen["etag"])
+
+
+def submit_all(case: Case) -> None:
+    for reading in case.readings:
+        assert reading.submit().status_code == 200
 
 
 def test_while_a_reading_is_outstanding_there_is_nothing_to_review(case: Case) -> None:
@@ -82,14 +87,52 @@ def test_whoever_reads_an_image_does_not_review_it(hospital: Hospital, case: Cas
 def test_a_review_begins_with_the_majority_and_is_one_however_often_it_is_opened(
     hospital: Hospital, case: Case
 ) -> None:
-    mine = opened(case)
+    submit_all(case)
 
-    again = case.review().json()
-    begun = hospital.labels_of(case.judge, mine.head).reshape(-1)
+    with ThreadPoolExecutor(4) as windows:
+        answers = list(windows.map(lambda _: case.review(), range(4)))
 
-    assert again["segmentation_id"] == mine.segmentation_id
+    assert [one.status_code for one in answers] == [200] * 4, [one.text for one in answers]
+    (segmentation_id,) = {one.json()["segmentation_id"] for one in answers}
+    head = case.judge.get(f"/segmentations/{segmentation_id}").json()["head_revision_id"]
+    begun = hospital.labels_of(case.judge, head).reshape(-1)
     assert np.flatnonzero(begun).tolist() == [5, 6, 7]
     assert case.listed()[0]["state"] == "draft"
+
+
+def test_a_review_outlives_the_withdrawal_of_its_readings(hospital: Hospital, case: Case) -> None:
+    mine = opened(case)
+    for reading in case.readings:
+        reading.person.post(f"/segmentations/{reading.segmentation_id}/reopen")
+    experts = [reading.person.expert_id for reading in case.readings]
+    body = {"project_id": case.project, "expert_ids": experts, "image_ids": [case.image], "reason": "read anew"}
+
+    assert hospital.admin.post("/assignments/withdrawals", body).json()["withdrawn"] == 2
+    assert case.review().json()["segmentation_id"] == mine.segmentation_id
+    assert [one["state"] for one in case.listed()] == ["draft"]
+
+
+def test_who_is_no_adjudicator_any_more_neither_decides_nor_settles(hospital: Hospital, case: Case) -> None:
+    mine = opened(case)
+    hospital.admin.post(f"/projects/{case.project}/members", {"user_id": case.judge.user_id, "role": "reader"})
+
+    answers = [mine.send(mine.edit_body({20: 1}, tool="decide-union")), mine.submit()]
+
+    assert [one.status_code for one in answers] == [403, 403]
+    assert case.judge.get(f"/segmentations/{mine.segmentation_id}").json()["state"] == "draft"
+
+
+def test_a_settled_image_shows_nothing_while_somebody_has_still_to_read_it(hospital: Hospital, case: Case) -> None:
+    mine = opened(case)
+    late = hospital.reader(case.project)
+    assert mine.submit().status_code == 200
+    paths = [f"/revisions/{case.readings[0].head}", f"/segmentations/{mine.segmentation_id}"]
+
+    blind = [late.get(path).status_code for path in paths]
+    hospital.open(late, case.project).submit()
+    settled = [late.get(path).status_code for path in paths]
+
+    assert (blind, settled) == ([404, 404], [200, 200])
 
 
 def test_the_reviewer_is_told_letters_and_never_names(hospital: Hospital, case: Case) -> None:
@@ -153,13 +196,14 @@ def test_a_review_is_drawn_undone_and_submitted_like_a_reading_and_settles_the_i
     assert reader.get(f"/revisions/{case.readings[1].head}").status_code == 404
 
 
-@pytest.mark.parametrize("tool", ["decide-take-ab", "decide-union-whim", "decide-"])
-def test_a_decision_is_one_of_those_we_know(case: Case, tool: str) -> None:
+def test_a_decision_is_one_of_those_we_know_and_takes_a_reader_of_this_review(case: Case) -> None:
     mine = opened(case)
 
-    answer = mine.send(mine.edit_body({20: 1}, tool=tool))
-
-    assert (answer.status_code, "no decision" in answer.json()["detail"]) == (422, True)
+    for tool in ("decide-take-ab", "decide-union-whim", "decide-"):
+        answer = mine.send(mine.edit_body({20: 1}, tool=tool))
+        assert (answer.status_code, "no decision" in answer.json()["detail"]) == (422, True), tool
+    answer = mine.send(mine.edit_body({20: 1}, tool="decide-take-c"))
+    assert (answer.status_code, "readers are A, B." in answer.json()["detail"]) == (422, True)
 
 
 def test_a_reading_takes_no_decisions(case: Case) -> None:

@@ -165,6 +165,9 @@ MAY: Final[dict[tuple[str, str], Predicate]] = {
     ("review", "list"): _adjudicator,
     ("review", "create"): _adjudicator,
     ("review", "compare"): _adjudicator,  # the readings under review, by letter
+    ("review", "update"): _all(_owner, _adjudicator),  # a segmentation too, but of an office, which one may lose
+    ("review", "submit"): _all(_owner, _adjudicator),
+    ("review", "reopen"): _any(_all(_owner, _adjudicator), _manager),
     ("opinion", "read"): _owner,
     ("opinion", "create"): _owner,
     ("revision", "read"): _member,

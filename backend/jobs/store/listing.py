@@ -120,7 +120,7 @@ def _events(
 def _segmentation_events(db: AnySession, since: datetime, limit: int) -> list[dict[str, Any]]:
     """As live: a proxy is nobody's but its reader's, who hears of the job that made it."""
     query = (
-        select(Segmentation.id, Segmentation.project_id, Segmentation.expert_id)
+        select(Segmentation.id, Segmentation.project_id, Segmentation.expert_id, Segmentation.reviewer_id)
         .join(Revision, Revision.id == Segmentation.head_revision_id)
         .where(Revision.created_at > since, Segmentation.author != "proxy")
         .order_by(Revision.created_at.desc())
@@ -128,7 +128,7 @@ def _segmentation_events(db: AnySession, since: datetime, limit: int) -> list[di
     )
     return [
         {"type": "segmentation", "id": str(row.id), "project_id": str(row.project_id),
-         "expert_id": row.expert_id and str(row.expert_id)}
+         "expert_id": row.expert_id and str(row.expert_id), "owner_id": row.reviewer_id and str(row.reviewer_id)}
         for row in db.execute(query)
     ]  # fmt: skip
 

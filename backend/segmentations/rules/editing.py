@@ -76,7 +76,7 @@ def add_edit(
     check_writable(writing, if_match)
     if edit.base_revision_id != writing.head.id:
         raise Invalid(f"base_revision_id must be the head revision {writing.head.id} that If-Match names.")
-    check_decision(writing.segmentation, edit.tool)
+    check_decision(db, writing.segmentation, edit.tool)
     runs = decode(writing, runs_bytes)
     source = check_source(db, actor, writing, edit.source_revision_id)
     undone = _find_undone(db, writing, edit.undoes)

@@ -8,7 +8,7 @@ from backend.accounts.rules import Actor
 from backend.database import AnySession
 from backend.models import rules as models
 from backend.segmentations import store
-from backend.segmentations.rules.sight import visible
+from backend.segmentations.rules.sight import nameless, visible
 
 
 @dataclass(frozen=True)
@@ -36,17 +36,19 @@ class Lineage:
 def load_lineage(db: AnySession, actor: Actor, style_id: UUID) -> Lineage:
     """The readings behind a style the actor may see, by image name. Raises NotFound."""
     found = models.load_style(db, actor, "read", style_id)
+    rows = store.readings_behind(db, style_id, visible(actor))
+    hidden = nameless(db, actor, [row.segmentation for row in rows])
     items = [
         LineageReading(
             row.revision.id,
             row.segmentation.id,
             row.segmentation.image_id,
             row.image_name,
-            row.expert_name,
+            None if row.segmentation.id in hidden else row.expert_name,
             row.revision.number,
             row.use,
             row.revision.submitted_at,
         )
-        for row in store.readings_behind(db, style_id, visible(actor))
+        for row in rows
     ]
     return Lineage(items, found.lineage_count - len(items))

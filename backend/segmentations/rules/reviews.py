@@ -30,7 +30,7 @@ from backend.studies.store import Image
 LEAST_READINGS: Final = 2
 LETTERS: Final = string.ascii_uppercase
 DECISION: Final = re.compile(
-    r"decide-(take-[a-z]|union|intersection|undecidable|redrawn)"
+    r"decide-(take-(?P<letter>[a-z])|union|intersection|undecidable|redrawn)"
     r"(-(boundary|extent|missed|absent|label|protocol))?"
 )
 _shuffler = random.SystemRandom()
@@ -87,10 +87,17 @@ def majority(readings: list[LabelArray]) -> LabelArray:
     return voted
 
 
-def check_decision(segmentation: store.Segmentation, tool: str) -> None:
-    """Raises Invalid for a decision that is none we know, or on what is no review."""
-    if tool.startswith("decide-") and (segmentation.author != "consensus" or not DECISION.fullmatch(tool)):
+def check_decision(db: AnySession, segmentation: store.Segmentation, tool: str) -> None:
+    """Raises Invalid for a decision that is none we know, for a letter that is nobody's, or on what is no review."""
+    if not tool.startswith("decide-"):
+        return
+    decision = DECISION.fullmatch(tool)
+    if decision is None or segmentation.author != "consensus":
         raise Invalid(f"{tool} is no decision of a review; see the interface's description of `tool`.")
+    taken = decision["letter"]
+    letters = [letter for letter, _ in store.review_readings(db, segmentation.id)] if taken else []
+    if taken and taken.upper() not in letters:
+        raise Invalid(f"{tool} takes reader {taken.upper()}; this review's readers are {', '.join(letters)}.")
 
 
 def list_reviews(
@@ -123,13 +130,13 @@ def open_review(db: WriteSession, actor: Actor, blobs: Blobs, project_id: UUID, 
         return _view(db, row.review)
     if row.reads_it:
         raise Forbidden("You are asked to read this image yourself; somebody else has to review it.")
-    if row.submitted < max(row.asked, LEAST_READINGS):
-        raise Conflict(
-            f"{row.submitted} of {row.asked} readings are submitted; a review takes {LEAST_READINGS} or more, and all of them."
-        )
     revisions = store.submitted_revisions(db, project_id, image_id)
-    if not LEAST_READINGS <= len(revisions) <= len(LETTERS):
-        raise Conflict(f"A review is of {LEAST_READINGS} to {len(LETTERS)} readings; this image has {len(revisions)}.")
+    if len(revisions) < max(row.asked, LEAST_READINGS):
+        raise Conflict(
+            f"{len(revisions)} of {row.asked} readings are submitted; a review takes {LEAST_READINGS} or more, and all of them."
+        )
+    if len(revisions) > len(LETTERS):
+        raise Conflict(f"A review is of at most {len(LETTERS)} readings; this image has {len(revisions)}.")
     return _view(db, _begin(db, actor, blobs, project_id, row.image, revisions))
 
 

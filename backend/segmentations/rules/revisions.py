@@ -24,7 +24,7 @@ from backend.paging import Page, decode_cursor, page_of
 from backend.projects import rules as projects
 from backend.segmentations import store
 from backend.segmentations.rules.keeping import read_labels
-from backend.segmentations.rules.sight import load_seen, make_etag, visible
+from backend.segmentations.rules.sight import load_seen, make_etag, nameless, visible
 from backend.studies.store import Image
 
 CACHE_BYTES = 96 * 1024 * 1024
@@ -81,7 +81,8 @@ class Comparison:
     labels: list[LabelAgreement]
 
 
-def view_of(row: store.Revision, etag: str = "") -> RevisionView:
+def view_of(row: store.Revision, etag: str = "", *, named: bool = True) -> RevisionView:
+    """A revision as it is told; named: whose it is may be said, which the style that helped would tell."""
     return RevisionView(
         id=row.id,
         segmentation_id=row.segmentation_id,
@@ -91,7 +92,7 @@ def view_of(row: store.Revision, etag: str = "") -> RevisionView:
         label_volumes=row.label_volumes,
         origin=row.origin,
         assisted=row.assisted,
-        style_id=row.style_id,
+        style_id=row.style_id if named else None,
         created_at=row.created_at,
         submitted_at=row.submitted_at,
         has_uncertainty=row.uncertainty_sha256 is not None,
@@ -115,7 +116,8 @@ def load_seen_revision(db: AnySession, actor: Actor, action: str, revision_id: U
 
 def load_revision(db: AnySession, actor: Actor, revision_id: UUID) -> RevisionView:
     """One revision. Raises NotFound when blinding hides it."""
-    return view_of(load_seen_revision(db, actor, "read", revision_id).revision)
+    row = load_seen_revision(db, actor, "read", revision_id)
+    return view_of(row.revision, named=not nameless(db, actor, [row.segmentation]))
 
 
 def list_revisions(
@@ -131,9 +133,10 @@ def list_revisions(
     names = {user_id: user.display_name for user_id, user in makers.items()}
     helpers = store.styles_behind(db, page.items) if is_own else {}
     blinded = projects.is_blinded(db, seen.segmentation.project_id)
+    named = not nameless(db, actor, [seen.segmentation])
     items = [
         replace(
-            view_of(row),
+            view_of(row, named=named),
             author=names.get(row.created_by) if row.created_by else None,
             style_label=style_label(helpers[row.style_id], blinded=blinded) if row.style_id in helpers else None,
         )

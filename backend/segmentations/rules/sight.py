@@ -6,7 +6,7 @@ where jobs are claimed and published.
 """
 
 import base64
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -81,12 +81,13 @@ def load_seen(db: AnySession, actor: Actor, action: str, segmentation_id: UUID) 
         raise NotFound
     segmentation = row.segmentation
     owner_id = row.expert.user_id if row.expert else segmentation.reviewer_id
-    projects.authorize_in(db, actor, action, "segmentation", segmentation.project_id, owner_id)
+    kind = "review" if segmentation.author == "consensus" else "segmentation"
+    projects.authorize_in(db, actor, action, kind, segmentation.project_id, owner_id)
     return row
 
 
 def view_of(row: store.SegmentationRow, *, named: bool = True) -> SegmentationView:
-    """A segmentation as it is told; named: whose it is may be said (see `_is_named`)."""
+    """A segmentation as it is told; named: whose it is may be said (see `nameless`)."""
     segmentation = row.segmentation
     expert = row.expert if named else None
     return SegmentationView(
@@ -111,17 +112,15 @@ def view_of(row: store.SegmentationRow, *, named: bool = True) -> SegmentationVi
 def load_segmentation(db: AnySession, actor: Actor, segmentation_id: UUID) -> SegmentationView:
     """One segmentation. Raises NotFound when blinding hides it."""
     row = load_seen(db, actor, "read", segmentation_id)
-    return view_of(row, named=_is_named(actor, row, _without_names(db, actor, [row])))
+    return view_of(row, named=not nameless(db, actor, [row.segmentation]))
 
 
-def _without_names(db: AnySession, actor: Actor, rows: Iterable[store.SegmentationRow]) -> Collection[UUID]:
-    """The projects among these in which the actor judges readings: in a blinded one without learning whose they are (PRODUCT 4.9)."""
-    return projects.judged_blindly(db, actor, {row.segmentation.project_id for row in rows})
-
-
-def _is_named(actor: Actor, row: store.SegmentationRow, without_names: Collection[UUID]) -> bool:
-    is_own = row.expert is not None and row.expert.user_id is not None and row.expert.user_id == actor.user_id
-    return is_own or row.segmentation.project_id not in without_names
+def nameless(db: AnySession, actor: Actor, segmentations: Iterable[store.Segmentation]) -> set[UUID]:
+    """Those among these of which the actor must not learn whose they are: others' in a blinded project whose readings the actor judges
+    (PRODUCT 4.9). A style says it too."""
+    others = [one for one in segmentations if one.expert_id is not None and one.expert_id != actor.expert_id]
+    judged = projects.judged_blindly(db, actor, {one.project_id for one in others})
+    return {one.id for one in others if one.project_id in judged}
 
 
 def list_segmentations(
@@ -135,8 +134,8 @@ def list_segmentations(
     after = decode_cursor(cursor, datetime, UUID) if cursor else None
     rows = store.list_segmentations(db, visible(actor), project_id, image_id, after, limit + 1)
     page = page_of(rows, limit, lambda row: (row.segmentation.created_at, row.segmentation.id))
-    without_names = _without_names(db, actor, page.items)
-    return Page([view_of(row, named=_is_named(actor, row, without_names)) for row in page.items], page.next_cursor)
+    hidden = nameless(db, actor, [row.segmentation for row in page.items])
+    return Page([view_of(row, named=row.segmentation.id not in hidden) for row in page.items], page.next_cursor)
 
 
 def list_edits(db: AnySession, actor: Actor, segmentation_id: UUID, after: int, limit: int) -> EditPage:

@@ -49,7 +49,7 @@ def list_reviews(
 ) -> list[ReviewRow]:
     """Images in reading order that this reviewer has begun or may begin: two reads or more, all submitted, none their own."""
     counts = _count_reads(project_id, user_id)
-    ready = and_(counts.c.submitted == counts.c.asked, counts.c.submitted > 1, ~counts.c.reads_it)
+    ready = and_(counts.c.submitted == counts.c.asked, counts.c.submitted > 1, counts.c.reads_it.is_not(True))
     query = _rows(counts, project_id, user_id).where(or_(Segmentation.id.is_not(None), ready))
     query = query.order_by(ProjectImage.position, ProjectImage.image_id).limit(limit)
     if after is not None:
@@ -59,9 +59,14 @@ def list_reviews(
 
 
 def lock_for_review(db: WriteSession, project_id: UUID, image_id: UUID, user_id: UUID) -> ReviewRow | None:
-    """One image of a project, its place locked: whoever opens it a second time finds the review that the first one made."""
+    """One image of a project, its place locked: whoever opens it a second time finds the review that the first one made.
+
+    Locked first and asked afterwards: a statement that waits for a lock goes on with what it saw before.
+    """
+    place = select(ProjectImage).where(ProjectImage.project_id == project_id, ProjectImage.image_id == image_id)
+    db.execute(place.with_for_update())
     query = _rows(_count_reads(project_id, user_id), project_id, user_id).where(Image.id == image_id)
-    row = db.execute(query.with_for_update(of=ProjectImage)).one_or_none()
+    row = db.execute(query).one_or_none()
     return ReviewRow(*row) if row else None
 
 
@@ -72,7 +77,7 @@ def _count_reads(project_id: UUID, user_id: UUID) -> Subquery:
             Assignment.image_id,
             func.count().label("asked"),
             func.count().filter(Assignment.state == "submitted").label("submitted"),
-            func.coalesce(func.bool_or(ExpertRow.user_id == user_id), False).label("reads_it"),
+            func.bool_or(ExpertRow.user_id == user_id).label("reads_it"),
         )
         .join(ExpertRow, ExpertRow.id == Assignment.expert_id)
         .where(Assignment.project_id == project_id, Assignment.state != "withdrawn")
@@ -88,10 +93,11 @@ def _rows(counts: Subquery, project_id: UUID, user_id: UUID) -> Select[Image, in
         Segmentation.author == "consensus",
         Segmentation.reviewer_id == user_id,
     )
+    asked, submitted = func.coalesce(counts.c.asked, 0), func.coalesce(counts.c.submitted, 0)
     return (
-        select(Image, ProjectImage.position, counts.c.asked, counts.c.submitted, counts.c.reads_it, Segmentation)
+        select(Image, ProjectImage.position, asked, submitted, func.coalesce(counts.c.reads_it, False), Segmentation)
         .join(ProjectImage, ProjectImage.image_id == Image.id)
-        .join(counts, counts.c.image_id == Image.id)
+        .outerjoin(counts, counts.c.image_id == Image.id)
         .outerjoin(Segmentation, review)
         .where(ProjectImage.project_id == project_id)
     )

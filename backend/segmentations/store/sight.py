@@ -10,7 +10,7 @@ Of others' readings (and predictions in others' styles, consensus) a member sees
     until_own_submitted   submitted ones, once their own reading of that image is submitted (who reads nothing there:
                           once all asked are)
     until_all_submitted   submitted ones, once every expert asked to read that image has submitted
-    until_settled         submitted ones, once a consensus is submitted for that image; an adjudicator once all have
+    until_settled         the same, once a consensus is submitted for that image as well; an adjudicator without it
 A prediction in one's own style is offered before the first pass only if the policy says so and, in a blinded
 project, only if neither the style nor its model version learned from another expert's reading of that patient
 (PRODUCT 4.3): a network trained on the first reader's mask would hand it to the second.
@@ -128,7 +128,7 @@ def _unblinded() -> ColumnElement[bool]:
         (_blinding() == "open", True),
         (_blinding() == "until_own_submitted", or_(own_submitted, and_(~_asked(mine), all_submitted))),
         (_blinding() == "until_all_submitted", all_submitted),
-        (_blinding() == "until_settled", or_(settled, and_(_member("adjudicator"), all_submitted))),
+        (_blinding() == "until_settled", and_(all_submitted, or_(settled, _member("adjudicator")))),
         else_=False,
     )
 
