@@ -6,9 +6,11 @@ a card that is none are refused with the reason; what is taken in becomes a cand
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 import numpy as np
 from safetensors import SafetensorError
@@ -23,11 +25,11 @@ _HEADER_LENGTH: Final = 8
 
 @dataclass(frozen=True)
 class StyleFile:
-    """What a style file says of itself. lengths: tensor name → number of values."""
+    """What a style file says of itself, None where it says nothing that could be true. lengths: tensor name → number of values."""
 
-    model_weights_sha256: str
+    model_weights_sha256: str | None
+    style_id: UUID | None
     origin: str
-    card: Mapping[str, Any]
     lengths: Mapping[str, int]
 
 
@@ -43,14 +45,14 @@ def read_style(content: bytes) -> StyleFile:
         length = int.from_bytes(content[:_HEADER_LENGTH], "little")
         metadata = json.loads(content[_HEADER_LENGTH : _HEADER_LENGTH + length]).get("__metadata__", {})
         card = json.loads(metadata.get("card", "null"))
-    except (SafetensorError, ValueError, KeyError, TypeError) as problem:
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as problem:
         raise Invalid(
             f"The file is not a safetensors file ({type(problem).__name__}); export the style again."
         ) from None
     if not isinstance(card, dict) or card.get("format") != FORMAT:
         raise Invalid(f"The file's card is not {FORMAT}; export the style from Consilium's models page.")
     if set(tensors) not in ({"row"}, {"row", "adapter"}):
-        raise Invalid(f"A style holds a row and perhaps an adapter, not {', '.join(sorted(tensors)) or 'nothing'}.")
+        raise Invalid(f"A style holds a row and perhaps an adapter, not {_in_words(tensors)}.")
     for name, tensor in tensors.items():
         if tensor.dtype not in (np.float16, np.float32) or tensor.ndim != 1:
             raise Invalid(
@@ -59,8 +61,25 @@ def read_style(content: bytes) -> StyleFile:
         if not np.isfinite(tensor).all():
             raise Invalid(f"The style's {name} holds values that are not finite; export the style again.")
     return StyleFile(
-        str(card.get("model_weights_sha256", "")),
+        _sha256(card.get("model_weights_sha256")),
+        _uuid(card.get("style")),
         str(card.get("origin", "")),
-        card,
         {name: int(tensor.size) for name, tensor in tensors.items()},
     )
+
+
+def _in_words(tensors: Mapping[str, Any]) -> str:
+    """Which tensors there are, at no greater length than a person reads."""
+    named = ", ".join(name[:40] for name in sorted(tensors)[:3])
+    return named + (f" and {len(tensors) - 3} more" if len(tensors) > 3 else "") or "nothing"
+
+
+def _sha256(said: object) -> str | None:
+    return said if isinstance(said, str) and re.fullmatch(r"[0-9a-f]{64}", said) else None
+
+
+def _uuid(said: object) -> UUID | None:
+    try:
+        return UUID(said) if isinstance(said, str) else None
+    except ValueError:
+        return None

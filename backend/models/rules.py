@@ -169,15 +169,12 @@ def _refuse_not_finite(metrics: Mapping[str, Any], what: str) -> None:
 
 
 def _put_live(db: WriteSession, version: ModelVersion, experts: Iterable[UUID]) -> None:
-    """Make this the live version, and for every expert the newest style on it that was ever live or is its base."""
+    """Make this the live version, and for every expert the style that was live last on it, else their base on it."""
     live = store.find_live_version(db, version.project_id)
     if live is not None and live.id != version.id:
         store.set_version_state(db, live.id, "retired")
     store.set_version_state(db, version.id, "live")
-    available: dict[UUID, Style] = {}
-    for style in store.styles_of_version(db, version.id):  # newest first; a refused candidate is no choice
-        if style.origin in BASE_ORIGINS or not (style.gate or {}).get("refused"):
-            available.setdefault(style.expert_id, style)
+    available = store.styles_to_return_to(db, version.id, BASE_ORIGINS)
     for expert_id in experts:
         style = available.get(expert_id) or _average_style(db, version, expert_id)
         _move(db, version.project_id, expert_id, style, _live_id(db, version.project_id, expert_id))
@@ -279,10 +276,10 @@ def style_sight(db: AnySession, actor: Actor) -> StyleSight:
 
 
 def sees_everyone(actor: Actor, facts: ProjectFacts) -> bool:
-    """True when blinding hides no expert's style or job from this caller."""
-    if actor.is_admin or facts.role == "manager":
+    """True when blinding hides no expert's style or job from this caller: from who judges readings blindly it does, an admin too."""
+    if facts.role is not None and facts.policy.get("blinding") == OPEN:
         return True
-    return facts.role is not None and facts.policy.get("blinding") == OPEN
+    return facts.role == "manager" or (actor.is_admin and facts.role != "adjudicator")
 
 
 def list_models(
@@ -426,7 +423,8 @@ def import_style(
 ) -> StyleRow:
     """Take a style file in as a candidate of this expert's; nobody's predictions change before a person promotes it.
 
-    Raises Invalid for a file that is damaged, or that belongs to another network than the project's live one.
+    What the style has learnt from goes with it where it was made here: blinding and evaluation ask. Raises Invalid for a file that
+    is damaged, or that belongs to another network than the project's live one.
     """
     facts = project_facts(db, actor, project_id)
     authorize(actor, "import", Resource("style", project_id, facts.role))
@@ -439,21 +437,26 @@ def import_style(
         raise Conflict("The project has no live model version yet; a style fits one network only, so pretrain first.")
     if file.model_weights_sha256 != live.weights_sha256:
         raise Invalid(
-            f"This style belongs to the network {file.model_weights_sha256[:12] or 'of no name'}…, the project's live one "
-            f"is {live.weights_sha256[:12]}…; a style means nothing on another network."
+            f"This style belongs to {_called(file.model_weights_sha256)}, the project's live one is "
+            f"{_called(live.weights_sha256)}; a style means nothing on another network."
         )
     _refuse_other_lengths(file.lengths, live.card)
     new = NewStyle(
         expert_id,
         file.origin if file.origin in IMPORTABLE_ORIGINS else "row",
         blobs.put(content),
-        {"imported": True, "style": str(file.card.get("style", ""))[:64]},
+        {"imported": True, "style": None if file.style_id is None else str(file.style_id)},
+        lineage=[(row.revision_id, row.use) for row in store.lineage(db, file.style_id)] if file.style_id else [],
     )
     style = _add_style(db, live, new, job_id=None, parent_id=_live_id(db, project_id, expert_id))
     audit.record(
         db, actor, "C", "style", style.id, project_id=project_id, new={"imported": True, "number": style.number}
     )
     return store.styles(db, style_sight(db, actor), style_id=style.id, limit=1)[0]
+
+
+def _called(weights_sha256: str | None) -> str:
+    return "a network without a name" if weights_sha256 is None else f"the network {weights_sha256[:12]}…"
 
 
 def _refuse_other_lengths(lengths: Mapping[str, int], card: Mapping[str, Any]) -> None:

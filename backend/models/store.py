@@ -28,7 +28,7 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB, distinct_on, insert
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backend.accounts.store import ExpertRow as Expert
@@ -62,7 +62,10 @@ class ModelVersion(Base):
 
 
 class Style(Base):
-    """One expert's hand on one model version: a safetensors file with a row `[P]` and perhaps an adapter."""
+    """One expert's hand on one model version: a safetensors file with a row `[P]` and perhaps an adapter.
+
+    live_at: when it went live last; None for one that never was.
+    """
 
     __tablename__ = "styles"
     __table_args__ = (
@@ -86,6 +89,7 @@ class Style(Base):
     gate: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     job_id: Mapped[UUID | None] = mapped_column(ForeignKey("jobs.id"))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    live_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
 class LiveStyle(Base):
@@ -224,6 +228,17 @@ def styles_of_version(db: AnySession, version_id: UUID) -> list[Style]:
     return list(db.scalars(query))
 
 
+def styles_to_return_to(db: AnySession, version_id: UUID, base_origins: Iterable[str]) -> dict[UUID, Style]:
+    """Expert → the style that drew for them last on this model version; where none did, the newest of these origins."""
+    query = (
+        select(Style)
+        .where(Style.model_version_id == version_id, or_(Style.live_at.is_not(None), Style.origin.in_(base_origins)))
+        .ext(distinct_on(Style.expert_id))
+        .order_by(Style.expert_id, Style.live_at.desc().nulls_last(), Style.created_at.desc(), Style.number.desc())
+    )
+    return {style.expert_id: style for style in db.scalars(query)}
+
+
 def lock_project_models(db: WriteSession, project_id: UUID) -> None:
     """Publishing and promoting within one project happen one after the other until the transaction ends."""
     db.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"models:{project_id}", 0))))
@@ -262,8 +277,9 @@ def set_version_state(db: WriteSession, version_id: UUID, state: str) -> None:
 
 
 def set_style_state(db: WriteSession, style_id: UUID, state: str) -> None:
-    """Mark a style."""
-    db.execute(update(Style).where(Style.id == style_id).values(state=state))
+    """Mark a style, and when it went live."""
+    live_at = {"live_at": func.clock_timestamp()} if state == "live" else {}
+    db.execute(update(Style).where(Style.id == style_id).values(state=state, **live_at))
 
 
 def move_live_pointer(

@@ -1,7 +1,7 @@
 """A style leaves as a file and comes back: to its own network alone, as a candidate, with nothing unproven inside."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,9 +15,9 @@ from backend.blobs import Blobs
 from backend.database import Database
 from backend.errors import Conflict, Invalid, NotFound
 from backend.jobs import rules as jobs
-from backend.models import rules
+from backend.models import rules, store
 from backend.models.rules import NewStyle, NewVersion
-from tests.worlds import World, make_world
+from tests.worlds import World, draw, make_world
 
 ROW = np.linspace(0.5, 1.5, 12, dtype=np.float32)
 NETWORK = "b" * 64
@@ -34,12 +34,14 @@ def style_id(database: Database, blobs: Blobs, world: World) -> UUID:
     return publish(database, blobs, world, NETWORK)
 
 
-def publish(database: Database, blobs: Blobs, world: World, network: str) -> UUID:
+def publish(
+    database: Database, blobs: Blobs, world: World, network: str, lineage: Sequence[tuple[UUID, str]] = ()
+) -> UUID:
     with database.write() as db:
         job = jobs.add_job(db, "pretrain", project_id=world.project_id)
         row = blobs.put(save({"row": ROW}, {"card": "{}"}))
         card = {"style_lengths": {"row": 12, "adapter": 5}}
-        styles = [NewStyle(world.experts["Ada"], "pretrained", row)]
+        styles = [NewStyle(world.experts["Ada"], "pretrained", row, lineage=lineage)]
         new = NewVersion(
             world.project_id, job.id, "expert_adaptive", {}, "c" * 64, network, row, {}, card, styles
         )  # fmt: skip
@@ -138,6 +140,35 @@ def test_tensors_that_do_not_fit_are_refused_in_words(
 
     with pytest.raises(Invalid, match=sentence):
         take_in(database, blobs, world, content)
+
+
+@pytest.mark.parametrize(
+    "card", ["[" * 100_000, '{"format": "consilium-style/1", "n": ' + "9" * 5000 + "}"], ids=["deep", "number"]
+)
+def test_a_card_made_to_break_its_reader_is_refused(
+    database: Database, blobs: Blobs, world: World, style_id: UUID, card: str
+) -> None:
+    with pytest.raises(Invalid, match="export"):
+        take_in(database, blobs, world, save({"row": ROW}, {"card": card}))
+
+
+def test_nothing_that_a_file_says_is_echoed(database: Database, blobs: Blobs, world: World, style_id: UUID) -> None:
+    content = changed(exported(database, blobs, style_id), model_weights_sha256="\ud800<script>", style="\0")
+
+    with pytest.raises(Invalid, match="a network without a name"):
+        take_in(database, blobs, world, content)
+
+
+def test_what_a_style_has_learnt_from_comes_back_with_it(database: Database, blobs: Blobs, world: World) -> None:
+    draw(database, blobs, world, "Ada", world.images, 0)
+    with database.read() as db:
+        [revision_id] = db.execute(text("SELECT id FROM revisions")).scalars().all()
+    style_id = publish(database, blobs, world, NETWORK, [(revision_id, "train")])
+
+    row = take_in(database, blobs, world, exported(database, blobs, style_id))
+
+    with database.read() as db:
+        assert [(one.revision_id, one.use) for one in store.lineage(db, row.style.id)] == [(revision_id, "train")]
 
 
 @pytest.mark.parametrize(
