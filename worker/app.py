@@ -69,7 +69,7 @@ def serve_training(gateway: Gateway) -> None:
     """Pretraining and personalisation, each in a child of its own."""
     from worker import supervisor  # noqa: PLC0415 beside tasks, not above it
 
-    watcher = supervisor.Supervisor(gateway)
+    watcher = supervisor.Supervisor()
     watcher.nursery.prepare()
     desk = Desk(gateway, supervisor.QUEUE, {}, supervisor.HANDS, device_of_children(gateway.settings.device))
     desk.handlers.update(watcher.handlers(desk.stopping))

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from worker.courtesy import BRIEF_SECONDS, Courtesy
 from worker.gateway import Gateway, predictions
-from worker.gateway.images import ImageArray, LabelArray, Volume
+from worker.gateway.images import ImageArray, LabelArray, Volume, with_channels
 from worker.gateway.predictions import ImageFacts, VersionFacts
 from worker.learning import Case, Drawing, ExpertAdaptiveConfig, Predictor, load_safetensors, methods
 from worker.learning.frames import Brightness, brightness_of
@@ -269,9 +269,7 @@ class Inference:
         volume = self.volume(image)
         style = self._style(style_sha256)
         config = methods.load(version.method).config(version.config)
-        image_CDHW = volume.image_CDHW
-        if image_CDHW.shape[0] == 1 and config.in_channels == 3:
-            image_CDHW = image_CDHW.repeat(3, axis=0)
+        image_CDHW = with_channels(volume, config.in_channels).image_CDHW
         case = Case(image_CDHW, volume.spacing_mm, style["row"], style.get("adapter"))
         return Request(version.method, version.weights_sha256, config, case, is_urgent)
 

@@ -9,11 +9,10 @@ Exit codes are for the log alone: the job's row says what happened.
 import json
 import logging
 import os
-import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 from uuid import UUID
@@ -74,7 +73,6 @@ def work(gateway: Gateway, job_id: UUID, attempt: int, stop: threading.Event) ->
         device = _device(gateway)
         with Reporter(gateway, job, stop) as reporter:
             DO[job.kind](gateway, job, device, reporter)
-        shutil.rmtree(gateway.job_folder(job.id), ignore_errors=True)  # only a head start is lost with it
     except (LeaseLost, Stopped):
         return 3  # stopping or lost: the supervisor settles it
     except OUTAGES as problem:
@@ -86,7 +84,6 @@ def work(gateway: Gateway, job_id: UUID, attempt: int, stop: threading.Event) ->
         if failure.code == "internal-error":
             log.exception("job %s attempt %s failed", job_id, attempt)
         queue.fail(gateway, job, failure)
-        shutil.rmtree(gateway.job_folder(job_id), ignore_errors=True)  # a failed job is started anew, not resumed
         return 5
     return 0
 
@@ -135,24 +132,31 @@ def compare(
 ) -> float | None:
     """Dice points of the new network over the live one, each expert in their own style; None without one to compare.
 
-    On the patients the new one has not trained on, or on all where none were held out.
+    On the patients the new one has not trained on, or on all where none were held out; a live network that takes no colours is
+    compared on grey images.
     """
     live = training.load_live_version(gateway, work_.plan)
     if live is None:
         return None
     judged = [r for r in work_.readings if (not held_out or r.patient in held_out) and r.expert in trained.rows]
-    judged = [reading for reading in judged if reading.expert in live.rows]
+    known = {str(row.revision_id): work_.plan.images[row.image_id].channels for row in work_.plan.readings}
+    judged = [r for r in judged if r.expert in live.styles and known[r.revision] <= live.config.in_channels]
     if not judged:
         return None
-    new = _mean_dice(
-        methods.load(work_.method).predictor(trained.weights, trained.config, device), judged, trained.rows
-    )
-    old = _mean_dice(methods.load(live.method).predictor(live.weights, live.config, device), judged, live.rows)
+    rows = {expert: {"row": row} for expert, row in trained.rows.items()}
+    new = _mean_dice(methods.load(work_.method).predictor(trained.weights, trained.config, device), judged, rows)
+    old = _mean_dice(methods.load(live.method).predictor(live.weights, live.config, device), judged, live.styles)
     return round(new - old, 2)
 
 
-def _mean_dice(predictor: Predictor, readings: list[Reading], rows: dict[str, torch.Tensor]) -> float:
-    candidates = [{"own": Case(r.image_CDHW, r.spacing_mm, rows[r.expert])} for r in readings]
+def _mean_dice(predictor: Predictor, readings: list[Reading], styles: Mapping[str, dict[str, torch.Tensor]]) -> float:
+    channels = predictor.config.in_channels
+    candidates = []
+    for reading in readings:
+        image_CDHW, style = reading.image_CDHW, styles[reading.expert]
+        if image_CDHW.shape[0] != channels:  # a grey one: the same in every channel
+            image_CDHW = image_CDHW[:1].repeat(channels, axis=0)
+        candidates.append({"own": Case(image_CDHW, reading.spacing_mm, style["row"], style.get("adapter"))})
     cases = measure(predictor, readings, candidates, predictor.config.labels)
     return sum(case.dice["own"] for case in cases) / len(cases)
 

@@ -7,7 +7,6 @@ decides: cancelled, handed back because we are stopping, or lost and to be tried
 
 import json
 import logging
-import shutil
 import subprocess
 import sys
 import threading
@@ -15,7 +14,6 @@ import time
 from typing import Final
 
 from worker.desk import Handler, Held, Interrupted
-from worker.gateway import Gateway
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +54,7 @@ class Nursery:
 class Supervisor:
     """The training worker's one hand."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        self.gateway = gateway
+    def __init__(self) -> None:
         self.nursery = Nursery()
 
     def handlers(self, stopping: threading.Event) -> dict[str, Handler]:
@@ -85,8 +82,6 @@ class Supervisor:
             if child.stdin is not None:
                 child.stdin.close()
         log.info("job %s attempt %s: the child ended with %s", held.job.id, held.job.attempt, child.returncode)
-        if held.cancelled.is_set():
-            shutil.rmtree(self.gateway.job_folder(held.job.id), ignore_errors=True)  # nobody will resume from it
         if not stopping.is_set():
             self.nursery.prepare()
         raise Interrupted

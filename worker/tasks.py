@@ -31,7 +31,7 @@ def handlers(gateway: Gateway, inference: Inference) -> dict[str, Handler]:
             if image.image_id not in too_large
         }
         drawn = {image_id: answer.result() for image_id, answer in waiting.items()}
-        predictions.publish(gateway, held.job, plan, drawn, too_large)
+        predictions.publish(gateway, held.job, plan, drawn, plan.failed | too_large)
 
     def take_in(held: Held) -> None:
         imports.run(gateway, held.job)

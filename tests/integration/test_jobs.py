@@ -7,9 +7,12 @@ import pytest
 from sqlalchemy import text
 
 from backend.accounts.rules import Actor
+from backend.blobs import Blobs
 from backend.database import Database
 from backend.jobs import rules
 from backend.jobs.rules import Claimed, JobFailure, LeaseLost, Timing
+from backend.settings import Settings
+from worker.gateway import Gateway, queue
 
 TIMING = Timing(personalise_after=5, personalise_every=3, personalise_quiet_seconds=0, rering_seconds=10)
 
@@ -48,6 +51,20 @@ def change(database: Database, job_id: UUID, assignment: str) -> None:
 def tick(database: Database) -> int | None:
     with database.write() as db:
         return rules.tick(db, TIMING)
+
+
+def test_checkpoints_stay_until_their_job_has_ended_in_whatever_way(
+    database: Database, blobs: Blobs, settings: Settings
+) -> None:
+    gateway = Gateway(database, blobs, settings)
+    waiting, cancelled = queue_job(database), queue_job(database)
+    change(database, cancelled, "state = 'cancelled'")
+    for job_id in (waiting, cancelled):
+        gateway.job_folder(job_id).mkdir(parents=True)
+
+    queue.sweep_job_folders(gateway)
+
+    assert [folder.name for folder in gateway.job_folder("").iterdir()] == [str(waiting)]
 
 
 def test_twenty_workers_claiming_ten_jobs_get_one_each(database: Database) -> None:

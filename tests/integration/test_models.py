@@ -1,7 +1,7 @@
 """Publishing, the guarded live pointer, roll-back, the scheduler's finds, and what blinding hides of them."""
 
 from concurrent.futures import ThreadPoolExecutor
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
@@ -13,53 +13,15 @@ from backend.errors import Conflict, Forbidden, Invalid, NotFound
 from backend.jobs import rules as jobs
 from backend.jobs.rules import Claimed, Timing
 from backend.models import rules
-from backend.models.rules import NewStyle, NewVersion
+from backend.models.rules import NewVersion
 from backend.projects import rules as projects
 from backend.segmentations import rules as segmentations
 from backend.settings import Settings
+from tests.published import FILE, claimed, live_style, member, publish_style, publish_version, user
 from tests.running import eventually
 from tests.worlds import World, disc, draw, make_world
 
 TIMING = Timing(personalise_after=2, personalise_every=2, personalise_quiet_seconds=0, rering_seconds=10)
-FILE = "a" * 64
-
-
-def live_style(database: Database, world: World, expert: str) -> UUID | None:
-    with database.read() as db:
-        return db.execute(
-            text("SELECT style_id FROM live_styles WHERE project_id = :p AND expert_id = :e"),
-            {"p": world.project_id, "e": world.experts[expert]},
-        ).scalar_one_or_none()
-
-
-def publish_version(database: Database, world: World, drawn_by: tuple[str, ...] = ("Ada",)) -> UUID:
-    """A first model version, trained on everything these experts have submitted, as a pretrain job would publish it."""
-    with database.write() as db:
-        job = jobs.add_job(db, "pretrain", project_id=world.project_id)
-        readings = db.execute(
-            text("SELECT r.id, s.expert_id FROM revisions r JOIN segmentations s ON s.id = r.segmentation_id "
-                 "WHERE s.project_id = :p AND r.submitted_at IS NOT NULL"), {"p": world.project_id}
-        ).all()  # fmt: skip
-        styles = [
-            NewStyle(world.experts[name], "pretrained", FILE,
-                     lineage=[(row.id, "train") for row in readings if row.expert_id == world.experts[name]])
-            for name in drawn_by
-        ]  # fmt: skip
-        new = NewVersion(world.project_id, job.id, "expert_adaptive", {}, FILE, FILE, FILE, {}, {}, styles)
-        version = rules.publish_version(db, new, list(world.experts.values()), goes_live=True)
-        db.execute(text("UPDATE jobs SET state = 'done' WHERE id = :id"), {"id": job.id})
-    return version.id
-
-
-def publish_style(
-    database: Database, world: World, version_id: UUID, expert: str, expected: UUID | None, *, passed: bool = True
-) -> UUID:
-    with database.write() as db:
-        job = jobs.add_job(db, "personalise", project_id=world.project_id, expert_id=world.experts[expert])
-        new = NewStyle(world.experts[expert], "row", FILE, gate={"reason": "…"})
-        style = rules.publish_style(db, version_id, new, job_id=job.id, expected_live=expected, passed=passed)
-        db.execute(text("UPDATE jobs SET state = 'done', started_at = now() WHERE id = :id"), {"id": job.id})
-    return style.id
 
 
 @pytest.fixture
@@ -402,36 +364,5 @@ def end_personalisation(database: Database) -> None:
         jobs.fail(db, job, jobs.JobFailure("internal-error", "…", "…"))
 
 
-def claimed(world: World, kind: str, expert: str | None = None, params: dict[str, object] | None = None) -> Claimed:
-    """A job as a worker would hold it, without a row: loading needs none."""
-    expert_id = world.experts[expert] if expert else None
-    return Claimed(uuid4(), 1, kind, "training", world.project_id, expert_id, None, params or {})
-
-
 def predict_job(world: World, expert: str) -> Claimed:
     return claimed(world, "predict", expert, {"image_ids": [str(image_id) for image_id in world.images]})
-
-
-def user(database: Database) -> Actor:
-    with database.write() as db:
-        user_id = uuid4()
-        db.execute(
-            text("INSERT INTO users (id, name, display_name, role) VALUES (:id, :name, :name, 'expert')"),
-            {"id": user_id, "name": f"user {user_id}"},
-        )
-    return Actor(user_id=user_id, name="user", role="expert")
-
-
-def member(database: Database, world: World, role: str, expert: str | None = None) -> Actor:
-    """A user with this role in the world's project, who is one of its experts perhaps."""
-    actor = user(database)
-    with database.write() as db:
-        db.execute(
-            text("INSERT INTO members (project_id, user_id, role) VALUES (:p, :u, :r)"),
-            {"p": world.project_id, "u": actor.user_id, "r": role},
-        )
-        if expert is None:
-            return actor
-        expert_id = world.experts[expert]
-        db.execute(text("UPDATE experts SET user_id = :u WHERE id = :e"), {"u": actor.user_id, "e": expert_id})
-    return Actor(user_id=actor.user_id, name=actor.name, role="expert", expert_id=expert_id)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from backend.blobs import Blobs
+from backend.errors import Invalid
 from backend.imaging import geometry, slabs
 from backend.jobs import rules
 from backend.segmentations import rules as segmentations
@@ -39,6 +40,16 @@ def read_volume(blobs: Blobs, image: rules.ImageFacts) -> Volume:
         values = (values * np.float32(image.slope) + np.float32(image.intercept))[None]
     x_mm, y_mm, z_mm = geometry.spacing_mm(geometry.from_rows(image.affine))
     return Volume(image.image_id, np.ascontiguousarray(values), (z_mm, y_mm, x_mm))
+
+
+def with_channels(volume: Volume, channels: int) -> Volume:
+    """As a network of so many channels takes it: a grey image has the same values in each. Raises Invalid for colours where it takes one."""
+    if volume.image_CDHW.shape[0] == channels:
+        return volume
+    if volume.image_CDHW.shape[0] != 1:
+        failure = rules.IN_COLOUR
+        raise Invalid(f"{failure.message} {failure.remedy}")
+    return Volume(volume.image_id, volume.image_CDHW.repeat(channels, axis=0), volume.spacing_mm)
 
 
 def read_labels(blobs: Blobs, sha256: str, shape_zyx: tuple[int, int, int], dtype: str) -> LabelArray:

@@ -1,5 +1,6 @@
 """Jobs as a worker sees them: each call is one short transaction on the domains' rules."""
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -101,7 +102,7 @@ def settle(gateway: Gateway, job: Claimed, *, stopping: bool) -> None:
 
 
 def tick(gateway: Gateway) -> int | None:
-    """Reaper, scheduler, and the sweepers of uploads left behind; None when another worker is at the first two."""
+    """Reaper, scheduler, and the sweepers of uploads and checkpoints left behind; None when another worker is at the first two."""
     settings = gateway.settings
     timing = Timing(
         settings.personalise_after,
@@ -115,7 +116,18 @@ def tick(gateway: Gateway) -> int | None:
         touched = rules.tick(db, timing)
     if touched is not None:
         imports.sweep_quarantine(gateway.database, settings)
+    sweep_job_folders(gateway)
     return touched
+
+
+def sweep_job_folders(gateway: Gateway) -> None:
+    """Drop the checkpoints on this machine that nobody will resume from: of jobs that have ended, in whatever way."""
+    folder = gateway.job_folder("")
+    for left in folder.iterdir() if folder.is_dir() else ():
+        with gateway.database.read() as db:
+            is_over = rules.is_over(db, UUID(left.name))
+        if is_over:
+            shutil.rmtree(left, ignore_errors=True)  # what is in use still is gone at the next look
 
 
 def beat(gateway: Gateway, name: str, queue: str, device: str) -> None:

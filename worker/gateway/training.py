@@ -16,7 +16,7 @@ from torch import Tensor
 from backend.jobs import rules
 from backend.jobs.rules import Claimed, ImageFacts, NewStyle, NewVersion, PersonalisePlan, PretrainPlan, ReadingRow
 from worker.gateway.connection import Gateway
-from worker.gateway.images import Volume, read_labels, read_volume
+from worker.gateway.images import Volume, read_labels, read_volume, with_channels
 from worker.learning import (
     ExpertAdaptiveConfig,
     Personalised,
@@ -45,12 +45,12 @@ class Pretraining:
 
 @dataclass(frozen=True)
 class LiveVersion:
-    """The model version a candidate is compared with: its network and the styles that are live on it."""
+    """The model version a candidate is compared with: its network and the styles that are live on it, row and perhaps adapter."""
 
     method: str
     weights: dict[str, Tensor]
     config: ExpertAdaptiveConfig
-    rows: dict[str, Tensor]
+    styles: dict[str, dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
@@ -96,10 +96,14 @@ def load_live_version(gateway: Gateway, plan: PretrainPlan) -> LiveVersion | Non
         return None
     with gateway.database.read() as db:
         styles = rules.live_rows(db, plan.project_id, plan.live.version_id)
-    rows = {str(expert_id): load_style(gateway, sha256)["row"] for expert_id, sha256 in styles.items()}
     weights, _ = load_safetensors(gateway.blobs.read(plan.live.weights_sha256))
     method = plan.live.method
-    return LiveVersion(method, weights, methods.load(method).config(plan.live.config), rows)
+    return LiveVersion(
+        method,
+        weights,
+        methods.load(method).config(plan.live.config),
+        {str(expert_id): load_style(gateway, sha256) for expert_id, sha256 in styles.items()},
+    )
 
 
 def load_personalisation(gateway: Gateway, job: Claimed) -> Personalisation:
@@ -248,7 +252,7 @@ def load_readings(
     gateway: Gateway, rows: Iterable[ReadingRow], images: Mapping[UUID, ImageFacts], channels: int
 ) -> list[Reading]:
     """Arrays for these readings; each image's voxels are read once however many experts drew on it."""
-    volume = _once(lambda image_id: _with_channels(read_volume(gateway.blobs, images[image_id]), channels))
+    volume = _once(lambda image_id: with_channels(read_volume(gateway.blobs, images[image_id]), channels))
     made = []
     for row in rows:
         one = volume(row.image_id)
@@ -265,13 +269,6 @@ def load_readings(
             )
         )
     return made
-
-
-def _with_channels(volume: Volume, channels: int) -> Volume:
-    """A grey image in a project that has colour ones too: the same values in every channel."""
-    if volume.image_CDHW.shape[0] == channels:
-        return volume
-    return Volume(volume.image_id, volume.image_CDHW.repeat(channels, axis=0), volume.spacing_mm)
 
 
 def _once(read: Callable[[UUID], Volume]) -> Callable[[UUID], Volume]:

@@ -115,6 +115,12 @@ class Personalisation:
         wrong = suspects(self.fit, [bool(len(self.pool.drawn[i])) for i in everything])
         kept = [i for i in everything if i not in wrong]
         self.suspect_revisions = tuple(self.corrections[i].revision for i in wrong)
+        if not any(len(self.pool.drawn[i]) for i in kept):
+            reason = (
+                f"Kept back: the only corrections that show a label ({len(wrong)}) overlap nobody's drawing and were left out as suspect, "
+                "so there is no outline to learn a style from; look at them again, or submit others with a label."
+            )
+            return replace(self._average(False, reason), suspect_revisions=self.suspect_revisions)
         if config.recipe in ("paper", "scratch"):
             return self._retrained(kept)
         patients = {self.corrections[i].patient for i in kept}

@@ -82,6 +82,7 @@ from backend.jobs.rules.seeing import (
     sieve,
 )
 from backend.jobs.rules.work import (
+    IN_COLOUR,
     ImageFacts,
     PersonalisePlan,
     PredictPlan,
@@ -120,6 +121,7 @@ __all__ = [
     "Claimed",
     "EvaluatePlan",
     "Evaluation",
+    "IN_COLOUR",
     "ImageFacts",
     "InteractPlan",
     "DrawnSlices",

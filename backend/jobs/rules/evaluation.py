@@ -15,7 +15,15 @@ from backend.accounts.rules import Actor
 from backend.database import AnySession
 from backend.errors import Conflict, Invalid
 from backend.jobs.rules.queue import Claimed
-from backend.jobs.rules.work import ImageFacts, StyleFacts, VersionFacts, image_facts, live_version, project_of
+from backend.jobs.rules.work import (
+    ImageFacts,
+    StyleFacts,
+    VersionFacts,
+    can_draw,
+    image_facts,
+    live_version,
+    project_of,
+)
 from backend.jobs.store import learning, listing
 from backend.jobs.store.learning import ReadingRow
 from backend.models import rules as models
@@ -55,15 +63,16 @@ def load_evaluate(db: AnySession, job: Claimed) -> EvaluatePlan:
         for expert_id, style in models_store.live_styles(db, project_id).items()
         if style.model_version_id == version.version_id
     }
-    names = learning.expert_names(db, project_id)
     readings = learning.readings(db, project_id)
     images = learning.images(db, {reading.image_id for reading in readings})
-    patient_of = {image.id: patient_id for image, patient_id in images}
+    patient_of = {image.id: patient_id for image, patient_id in images if can_draw(version, image)}
     seen = {expert_id: _patients_seen(db, version.version_id, style) for expert_id, style in styles.items()}
     unseen = [
         reading
         for reading in readings
-        if reading.expert_id in styles and patient_of[reading.image_id] not in seen[reading.expert_id]
+        if reading.expert_id in styles
+        and reading.image_id in patient_of
+        and patient_of[reading.image_id] not in seen[reading.expert_id]
     ]
     if not unseen:
         raise Invalid(
@@ -76,7 +85,8 @@ def load_evaluate(db: AnySession, job: Claimed) -> EvaluatePlan:
         for style in models_store.styles_of_version(db, version.version_id)
         if style.origin == "pretrained"
     }
-    by_name = {names[expert_id]: expert_id for expert_id in pretrained if expert_id in names}
+    names = learning.names_of(db, [*styles, *pretrained])
+    by_name = {names[expert_id]: expert_id for expert_id in pretrained}
     return EvaluatePlan(
         version,
         learning.label_values(db, project_id),

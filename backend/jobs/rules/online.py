@@ -173,7 +173,7 @@ def load_update(db: AnySession, blobs: Blobs, job: Claimed, replay_limit: int) -
     facts = image_facts(image, patient_id)
     drawing = None
     if projects.load_policy(db, about.project_id).personalise:
-        drawing = style_for_reading(db, about.project_id, expert_id, patient_id)
+        drawing = style_for_reading(db, about.project_id, expert_id, image, patient_id)
     replay, rows = ([], {}) if drawing is None else _replay(db, about, expert_id, drawing[0], replay_limit)
     finished = None
     if "revision_id" in job.params:

@@ -66,8 +66,8 @@ def ask_opinions(db: WriteSession, actor: Actor, segmentation_id: UUID, *, ahead
         if not ahead and (hurried := store.hurry(db, newest.id)) is not None:
             ring_after_commit(db, hurried.id, hurried.queue)  # the last free hand may have passed it over
         return _page(db, segmentation_id)
-    _, patient_id = learning.images(db, [about.image_id])[0]
-    drawing = style_for_reading(db, about.project_id, about.expert_id, patient_id)
+    image, patient_id = learning.images(db, [about.image_id])[0]
+    drawing = style_for_reading(db, about.project_id, about.expert_id, image, patient_id)
     if drawing is None:
         raise Conflict("No style is live for this expert yet; run a pretrain job first.")
     found = segmentations.newest_opinions(db, segmentation_id)
@@ -92,11 +92,11 @@ def load_opinion_plan(db: AnySession, job: Claimed) -> OpinionPlan:
     about = row.segmentation
     _refuse_blinded(db, about.project_id)
     image, patient_id = learning.images(db, [about.image_id])[0]
-    drawing = style_for_reading(db, about.project_id, row.segmentation.expert_id, patient_id)
+    drawing = style_for_reading(db, about.project_id, row.segmentation.expert_id, image, patient_id)
     if drawing is None:
         raise Conflict("No style is live for this expert any more; run a pretrain job first.")
     version, own = drawing
-    names = learning.expert_names(db, about.project_id)
+    names = learning.names_of(db, [row.segmentation.expert_id]) | learning.expert_names(db, about.project_id)
     styles = live_rows(db, about.project_id, version.version_id)
     others = {expert: sha256 for expert, sha256 in styles.items() if expert in names and expert != about.expert_id}
     return OpinionPlan(

@@ -206,7 +206,7 @@ def load_interact(db: AnySession, job: Claimed) -> InteractPlan:
     image, patient_id = learning.images(db, [segmentation.image_id])[0]
     style = None
     if segmentation.expert_id is not None:
-        style = style_for_reading(db, segmentation.project_id, segmentation.expert_id, patient_id)
+        style = style_for_reading(db, segmentation.project_id, segmentation.expert_id, image, patient_id)
     return InteractPlan(
         segmentation_id,
         prompts,

@@ -197,7 +197,7 @@ def load_propagate(db: AnySession, blobs: Blobs, job: Claimed) -> PropagatePlan:
     former = segmentations.head_of(db, proxy) if proxy is not None else None
     style, cases = None, list[list[tuple[float, float]]]()
     if segmentation.expert_id is not None:
-        style = style_for_reading(db, segmentation.project_id, segmentation.expert_id, patient_id)
+        style = style_for_reading(db, segmentation.project_id, segmentation.expert_id, image, patient_id)
         cases = online.calibration(db, segmentation.project_id, segmentation.expert_id)
     done = (one.result for one in store.propagations_of(db, segmentation_id) if one.state == "done")
     said = next((result for result in done if result), {})

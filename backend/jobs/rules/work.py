@@ -24,6 +24,11 @@ from backend.segmentations.rules import KeptLabels
 from backend.studies.store import Image
 
 FORGIVEN_LOSS = 0.3  # Dice points a new model version may lose and still go live (LEARNING 3)
+IN_COLOUR = JobFailure(
+    "image-in-colour",
+    "The image is in colour, and the project's live network has learnt from grey ones alone.",
+    "Submit readings of colour images, then run a pretrain job.",
+)
 
 
 @dataclass(frozen=True)
@@ -97,7 +102,7 @@ class PredictPlan:
     """What to draw in one expert's live style.
 
     existing: image → revision this style has drawn already. withheld: images whose patient the style knows through
-    another expert's reading, which a blinded reader must not be shown.
+    another expert's reading, which a blinded reader must not be shown. failed: images that the network cannot take.
     """
 
     project_id: UUID
@@ -108,6 +113,7 @@ class PredictPlan:
     images: list[ImageFacts]
     existing: dict[UUID, UUID] = field(default_factory=dict)
     withheld: list[UUID] = field(default_factory=list)
+    failed: dict[UUID, JobFailure] = field(default_factory=dict)
 
 
 def load_pretrain(db: AnySession, job: Claimed, only: Iterable[UUID] | None = None) -> PretrainPlan:
@@ -134,7 +140,7 @@ def load_pretrain(db: AnySession, job: Claimed, only: Iterable[UUID] | None = No
         learning.label_values(db, project_id),
         readings,
         _images(db, (reading.image_id for reading in readings)),
-        learning.expert_names(db, project_id),
+        learning.names_of(db, (reading.expert_id for reading in readings)),
         live_version(db, project_id),
     )
 
@@ -151,10 +157,10 @@ def load_personalise(db: AnySession, job: Claimed, replay_limit: int) -> Persona
     corrections = learning.readings(db, project_id, expert_id=expert_id)
     if not corrections:
         raise Invalid("This expert has no submitted reading; there is nothing to personalise from.")
-    names = learning.expert_names(db, project_id)
     pretrained = [
         style for style in models_store.styles_of_version(db, version.version_id) if style.origin == "pretrained"
     ]
+    names = learning.names_of(db, (style.expert_id for style in pretrained))
     starts = {
         style.expert_id: StyleFacts(style.id, style.weights_sha256)
         for style in sorted(pretrained, key=lambda style: names[style.expert_id])
@@ -190,24 +196,26 @@ def load_predict(db: AnySession, job: Claimed) -> PredictPlan:
         patients = {patient_id for _, patient_id, _ in found.values()}
         hidden = learning.patients_read_by_others(db, drawing.style, expert_id, patients)
     shown = [row for image_id in dict.fromkeys(wanted) if (row := found.get(image_id)) and row[1] not in hidden]
+    missing = [(image, patient_id) for image, patient_id, revision_id in shown if revision_id is None]
     return PredictPlan(
         project_id,
         expert_id,
         list(drawing.label_values),
         _version_facts(drawing.version),
         StyleFacts(drawing.style.id, drawing.style.weights_sha256),
-        [image_facts(image, patient_id) for image, patient_id, revision_id in shown if revision_id is None],
+        [image_facts(image, patient_id) for image, patient_id in missing if can_draw(drawing.version, image)],
         {image.id: revision_id for image, _, revision_id in shown if revision_id is not None},
         [image_id for image_id in wanted if image_id in found and found[image_id][1] in hidden],
+        {image.id: IN_COLOUR for image, _ in missing if not can_draw(drawing.version, image)},
     )
 
 
 def style_for_reading(
-    db: AnySession, project_id: UUID, expert_id: UUID, patient_id: UUID
+    db: AnySession, project_id: UUID, expert_id: UUID, image: Image, patient_id: UUID
 ) -> tuple[VersionFacts, StyleFacts] | None:
-    """The network and style that may help this expert read this patient; None where a prediction would not be shown."""
+    """The network and style that may help this expert read this image; None where a prediction would not be shown."""
     drawing = learning.find_drawing(db, project_id, expert_id)
-    if drawing is None or drawing.policy.get("prefill") != "before":
+    if drawing is None or drawing.policy.get("prefill") != "before" or not can_draw(drawing.version, image):
         return None
     blinded = drawing.policy.get("blinding") != models.OPEN
     if blinded and learning.patients_read_by_others(db, drawing.style, expert_id, [patient_id]):
@@ -215,27 +223,46 @@ def style_for_reading(
     return _version_facts(drawing.version), StyleFacts(drawing.style.id, drawing.style.weights_sha256)
 
 
+def can_draw(version: models_store.ModelVersion | VersionFacts, image: Image) -> bool:
+    """Whether a network takes an image: one for colours takes grey ones too, one for grey images no colours."""
+    return image.channels <= int(version.config.get("in_channels", image.channels))
+
+
 def publish_pretrained(
     db: WriteSession, job: Claimed, new: NewVersion, result: Mapping[str, Any], *, better_by: float | None
 ) -> UUID:
     """Append the model version with its styles and end the job, once.
 
-    better_by: Dice points over the live version on held-out patients, None where there is none to compare with. It
-    goes live when it is first, or at most 0.3 worse.
+    better_by: Dice points over its parent, the live version, on held-out patients, None where there is none to compare with. It
+    goes live when it is first, or at most 0.3 worse; it stays a candidate where another version went live meanwhile, with which
+    nobody has compared it. Raises Conflict where a reading behind it was withdrawn meanwhile.
     """
     hold(db, job)
-    goes_live = better_by is None or better_by >= -FORGIVEN_LOSS
+    _refuse_withdrawn(db, (revision_id for style in new.styles for revision_id, _ in style.lineage))
+    models_store.lock_project_models(db, new.project_id)
+    live = models_store.find_live_version(db, new.project_id)
+    is_overtaken = new.parent_id != (None if live is None else live.id)
+    goes_live = not is_overtaken and (better_by is None or better_by >= -FORGIVEN_LOSS)
     experts = learning.expert_names(db, new.project_id)
     version = models.publish_version(db, new, experts, goes_live=goes_live)
     finish(db, job, {**result, "model_version_id": str(version.id), "live": goes_live, "better_by": better_by})
     return version.id
 
 
+def _refuse_withdrawn(db: AnySession, revision_ids: Iterable[UUID]) -> None:
+    """Raises Conflict where somebody withdrew one of these readings while it was learnt from."""
+    if learning.is_any_withdrawn(db, revision_ids):
+        raise Conflict(
+            "A reading that this learnt from was withdrawn meanwhile, so nothing was published; the next job does without it."
+        )
+
+
 def publish_personalised(
     db: WriteSession, job: Claimed, plan: PersonalisePlan, new: NewStyle, result: Mapping[str, Any], *, passed: bool
 ) -> UUID:
-    """Append the style, let it go live if it passed the gate, and end the job, once. Raises Conflict (models.rules)."""
+    """Append the style, let it go live if it passed the gate, and end the job, once. Raises Conflict (also models.rules)."""
     hold(db, job)
+    _refuse_withdrawn(db, (revision_id for revision_id, _ in new.lineage))
     expected = None if plan.live is None else plan.live.style_id
     style = models.publish_style(db, plan.version.version_id, new, job_id=job.id, expected_live=expected, passed=passed)
     finish(db, job, {**result, "style_id": str(style.id), "live": passed})

@@ -149,6 +149,12 @@ def expert_names(db: AnySession, project_id: UUID) -> dict[UUID, str]:
     return {row.id: row.name for row in rows}
 
 
+def names_of(db: AnySession, expert_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """What these experts are called, whether or not they still belong to the project: what they drew stays."""
+    rows = db.execute(select(ExpertRow.id, ExpertRow.name).where(ExpertRow.id.in_(set(expert_ids))))
+    return {row.id: row.name for row in rows}
+
+
 def due_experts(db: AnySession, project_id: UUID | None = None) -> list[DueExpert]:
     """Experts of projects (or of one) that personalise, with what no style of theirs on the live model version has seen.
 
@@ -333,6 +339,16 @@ def revisions_behind(db: AnySession, version_id: UUID) -> set[UUID]:
         .where(Style.model_version_id == version_id, Style.origin == "pretrained", StyleLineage.use == "train")
     )
     return set(rows)
+
+
+def is_any_withdrawn(db: AnySession, revision_ids: Iterable[UUID]) -> bool:
+    """Whether one of these revisions belongs to a read that nobody is asked for any more."""
+    withdrawn = (
+        select(Revision.id)
+        .join(Assignment, Assignment.segmentation_id == Revision.segmentation_id)
+        .where(Revision.id.in_(list(revision_ids)), Assignment.state == "withdrawn")
+    )
+    return bool(db.scalar(select(withdrawn.exists())))
 
 
 def patients_of(db: AnySession, revision_ids: Iterable[UUID]) -> set[UUID]:

@@ -34,6 +34,19 @@ def test_an_expert_who_drew_nothing_gets_the_average_style_kept_back_with_the_re
     assert "none of the 6 corrections shows a label" in style.gate.reason
 
 
+def test_empty_masks_beside_outlines_of_something_else_give_the_average_style_kept_back(trained: Trained) -> None:
+    corner = np.zeros_like(EMPTY)
+    corner[:, :3, :3] = 1
+    empty = [reading(case, "new", 0.0, labels_DHW=EMPTY) for case in range(20, 24)]
+    elsewhere = [reading(case, "new", 0.0, labels_DHW=corner) for case in (24, 25)]
+
+    style = METHOD.personalise(trained.weights, trained.config, trained.rows, [*empty, *elsewhere])
+
+    assert (style.origin, style.gate.passed) == ("consensus", False)
+    assert set(style.suspect_revisions) == {one.revision for one in elsewhere}
+    assert "look at them again" in style.gate.reason
+
+
 def test_pretraining_leaves_out_an_expert_who_drew_nothing_and_says_so() -> None:
     readings = [reading(case, "plain", 0.0) for case in range(4)]
     readings += [reading(case, "blank", 0.0, labels_DHW=EMPTY) for case in range(4)]

@@ -10,6 +10,7 @@ from worker.learning import Case, Predictor, Stopped, Trained, methods
 from worker.learning.evaluation import LIVE, OTHERS, Judged, evaluate, majority
 from worker.learning.metrics import dice
 from worker.learning.readings import never_stop, no_progress
+from worker.run_job import _mean_dice
 
 UNSEEN = range(20, 24)
 
@@ -104,6 +105,16 @@ def test_a_patient_counts_once_however_many_images_they_have(predictor: Predicto
     ]
     assert (row["cases"], row["patients"]) == (4, 2)
     assert row["candidates"][LIVE]["dice"]["mean"] == pytest.approx((np.mean(each[:3]) + each[3]) / 2)
+
+
+def test_a_network_of_grey_images_is_compared_with_one_that_takes_colours(
+    predictor: Predictor, trained: Trained
+) -> None:
+    grey = reading(30, "plain", 0.0)
+    as_colours = replace(grey, image_CDHW=grey.image_CDHW.repeat(3, axis=0))
+    styles = {"plain": {"row": trained.rows["plain"]}}
+
+    assert _mean_dice(predictor, [as_colours], styles) == _mean_dice(predictor, [grey], styles) > 50
 
 
 def test_more_than_half_must_agree() -> None:
