@@ -58,8 +58,14 @@ def read_style(content: bytes) -> StyleFile:
             raise Invalid(
                 f"The style's {name} must be one line of float16 or float32 numbers, not {tensor.dtype} {list(tensor.shape)}."
             )
-        if not np.isfinite(tensor).all():
-            raise Invalid(f"The style's {name} holds values that are not finite; export the style again.")
+        with np.errstate(
+            over="ignore"
+        ):  # as halves, which trained styles are kept in: larger ones would draw nothing, silently
+            fits = np.isfinite(tensor.astype(np.float16)).all()
+        if not fits:
+            raise Invalid(
+                f"The style's {name} holds values that are not finite or beyond half precision; export the style again."
+            )
     return StyleFile(
         _sha256(card.get("model_weights_sha256")),
         _uuid(card.get("style")),

@@ -427,7 +427,7 @@ def import_style(
     is damaged, or that belongs to another network than the project's live one.
     """
     facts = project_facts(db, actor, project_id)
-    authorize(actor, "import", Resource("style", project_id, facts.role))
+    authorize(actor, "import", Resource("style", project_id, facts.role, visible=sees_everyone(actor, facts)))
     if store.find_project_expert(db, project_id, expert_id) is None:
         raise NotFound("This project has no such expert; add the expert to it first.")
     file = exchange.read_style(content)

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from backend.accounts.rules import SYSTEM
 from backend.blobs import Blobs
 from backend.database import Database
-from backend.errors import Conflict
+from backend.errors import Conflict, NotFound
 from backend.jobs import rules as jobs
 from backend.models import rules, store
 from backend.models.rules import NewStyle, NewVersion
@@ -73,6 +73,8 @@ def test_who_judges_readings_blindly_is_not_told_whose_they_are_as_an_admin_neit
         jobs_seen = jobs.list_jobs(db, judge, project_id=None, state=None, kind=None, cursor=None, limit=10).items
 
     assert (styles, revision.style_id, jobs_seen) == ([], None, [])
+    with pytest.raises(NotFound), database.write() as db:
+        rules.import_style(db, judge, blobs, world.project_id, world.experts["Ada"], b"")
 
 
 def test_a_version_compared_with_one_that_is_live_no_more_stays_a_candidate(database: Database, world: World) -> None:

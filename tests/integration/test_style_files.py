@@ -126,6 +126,7 @@ def test_a_style_of_another_network_is_refused_by_name(
         ({"row": ROW[:11]}, "row has 11 numbers, this network takes 12"),
         ({"row": ROW, "adapter": ROW}, "adapter has 12 numbers, this network takes 5"),
         ({"row": np.where(ROW > 1, np.float32("nan"), ROW)}, "not finite"),
+        ({"row": ROW * np.float32(1e30)}, "beyond half precision"),
         ({"row": ROW.astype(np.float64)}, "float32"),
         ({"row": ROW.reshape(3, 4)}, "one line"),
         ({"weights": ROW}, "not weights"),

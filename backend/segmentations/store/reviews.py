@@ -64,7 +64,7 @@ def lock_for_review(db: WriteSession, project_id: UUID, image_id: UUID, user_id:
     Locked first and asked afterwards: a statement that waits for a lock goes on with what it saw before.
     """
     place = select(ProjectImage).where(ProjectImage.project_id == project_id, ProjectImage.image_id == image_id)
-    db.execute(place.with_for_update())
+    db.execute(place.with_for_update(key_share=True))  # asking for further reads goes on
     query = _rows(_count_reads(project_id, user_id), project_id, user_id).where(Image.id == image_id)
     row = db.execute(query).one_or_none()
     return ReviewRow(*row) if row else None
