@@ -132,7 +132,7 @@ def test_a_style_of_another_network_is_refused_by_name(
         ({"weights": ROW}, "not weights"),
         ({"row": ROW, "pickle": ROW}, "pickle"),
     ],
-    ids=["short", "adapter", "nan", "double", "matrix", "other", "more"],
+    ids=["short", "adapter", "nan", "large", "double", "matrix", "other", "more"],
 )
 def test_tensors_that_do_not_fit_are_refused_in_words(
     database: Database, blobs: Blobs, world: World, style_id: UUID, tensors: dict[str, Any], sentence: str
