@@ -18,7 +18,14 @@ from worker.learning.metrics import mean_dice
 from worker.learning.statistics import by_patient, holm, paired_bootstrap, paired_t, unpaired_t, wilcoxon
 
 METRICS = ("dice", "assd", "hd95", "hd95_pooled", "one_empty")  # of a record; a distance's column names its unit
-CLAIMS = (("default", "paper"), ("default", "nearest"), ("default", "scratch"), ("paper", "nearest"))
+# A recipe against another, which had so many times as many corrections.
+CLAIMS = (
+    ("default", "paper", 1),
+    ("default", "nearest", 1),
+    ("default", "scratch", 1),
+    ("paper", "nearest", 1),
+    ("default", "paper", 2),
+)
 Row = dict[str, Any]
 
 
@@ -96,17 +103,19 @@ def rows(records: Sequence[Record]) -> list[Row]:
     return found
 
 
-def claims(records: Sequence[Record], pairs: Sequence[tuple[str, str]] = CLAIMS) -> list[Row]:
+def claims(records: Sequence[Record], pairs: Sequence[tuple[str, str, int]] = CLAIMS) -> list[Row]:
     """Paired differences a - b in Dice where both recipes were measured on the same cases: interval, Wilcoxon, Holm, t-tests."""
     groups, found = collect(records), []
     for group, scores in groups.items():
-        for a, b in pairs:
-            other = groups.get(group._replace(recipe=b, pool_size=0 if b == "scratch" else group.pool_size))
+        for a, b, times in pairs:
+            pool_size = 0 if b == "scratch" else group.pool_size
+            other = groups.get(group._replace(recipe=b, pool_size=pool_size, corrections=times * group.corrections))
             if group.recipe != a or other is None or set(scores.by_case["dice"]) != set(other.by_case["dice"]):
                 continue
+            named = "" if times == 1 else f" with {times} times as many"
             differences = [x - y for x, y in zip(scores.cases("dice"), other.cases("dice"), strict=True)]
             interval = paired_bootstrap(differences, torch.Generator().manual_seed(0))
-            row: Row = group._asdict() | {"claim": f"{a} - {b}", "cases": len(differences)}
+            row: Row = group._asdict() | {"claim": f"{a} - {b}{named}", "cases": len(differences)}
             row |= {"dice": round(interval.mean, 3), "low": round(interval.low, 3), "high": round(interval.high, 3)}
             row |= {"wilcoxon": wilcoxon(differences)}
             mine, theirs = scores.ways("dice"), other.ways("dice")

@@ -31,8 +31,10 @@ def pack(cases: int = 28) -> Pack:
     return Pack("made", names, tuple("ABCDEFG"), images, tuple(masks), (0, 1, 2, 3, 4), (5, 6), train, test)
 
 
-def record(recipe: str, dice: list[float], seed: int = 1, start: int = 0, data: str = "made") -> dict[str, object]:
-    cell = Cell("cv", data, 0, (0, 1), 5, (5,), 5, start, recipe, seed)
+def record(
+    recipe: str, dice: list[float], seed: int = 1, start: int = 0, data: str = "made", corrections: int = 5
+) -> dict[str, object]:
+    cell = Cell("cv", data, 0, (0, 1), 5, (5,), corrections, start, recipe, seed)
     scores = {"F": {f"c{i}": [value, 1.0, 2.0, 1.5, 0.0] for i, value in enumerate(dice)}}
     return {"cell": cell.as_dict(), "cpu_seconds": 1.0, "verdict": {}, "scores": scores, "others_change": 0.0}
 
@@ -101,6 +103,15 @@ def test_a_claim_is_paired_by_case_after_averaging_seeds_and_starts() -> None:
     assert [row["claim"] for row in found] == ["default - paper"]
     assert (found[0]["dice"], found[0]["low"], found[0]["high"], found[0]["cases"]) == (2.0, 2.0, 2.0, 6)
     assert found[0]["holm"] == found[0]["wilcoxon"] == pytest.approx(2 / 2**6)
+
+
+def test_few_corrections_of_ours_stand_beside_twice_as_many_of_the_papers() -> None:
+    base = [80.0, 82.0, 84.0, 86.0, 88.0, 90.0]
+    records = [record("default", [v + 1 for v in base]), record("paper", base, corrections=10)]
+
+    found = tables.claims(records)
+
+    assert [(row["claim"], row["dice"]) for row in found] == [("default - paper with 2 times as many", 1.0)]
 
 
 def test_rows_say_the_unit_the_seeds_and_what_it_cost_the_others() -> None:
