@@ -33,12 +33,16 @@ class SimulatedExpert:
     case_sd: float = 0.2
     along_sd: float = 0.45
     correlation: float = 3.0
+    core: float = (
+        0.0  # share of an object's depth that is drawn whatever the noise says: small objects do not melt away
+    )
     intensity: float = 0.0  # how far a voxel that looks like the inside pulls the outline out
     curvature: float = 0.0  # > 0 fills hollows and cuts corners
     smoothing: float = 0.0
     closing: float = 0.0  # radius of hollows that are bridged
     omission: float = 0.0  # objects of this radius are drawn half of the time, smaller ones rarely
     end_slice: float = 0.0  # probability that an end slice of a volume is left out (tried twice an end)
+    extra_slice: float = 0.0  # probability that the slice beyond an end of a volume is drawn too, smaller than the end
     slice_jitter: float = 0.0  # per-slice offset of somebody who draws slice by slice
     wrong_object: float = 0.0
     learning_cases: float = 0.0  # > 0: starts with twice the noise; the excess halves every so many cases
@@ -114,6 +118,8 @@ def _draw(
     habit, today = _generator(*key), _generator(*key, str(repeat))  # what stays and what changes from day to day
     if habit.random() < expert.wrong_object:
         truth = np.roll(truth, truth.shape[2] // 3, axis=2)
+    if expert.extra_slice:
+        truth = _with_extra_slices(truth, expert, spacing_mm, habit)
     noise = 1.0 + (1.0 * 0.5 ** (case_number / expert.learning_cases) if expert.learning_cases else 0.0)
     sigma = [
         unit_mm / step if length > 1 else 0.0 for step, length in zip(spacing_mm, truth.shape, strict=True)
@@ -130,7 +136,8 @@ def _draw(
         reach = reach - expert.curvature * _curvature(distance, sigma, unit_mm)
     if expert.slice_jitter and truth.shape[0] > 1:
         reach = reach + expert.slice_jitter * today.normal(size=(truth.shape[0], 1, 1))
-    depth = distance - unit_mm * np.clip(reach, -FAR_UNITS, FAR_UNITS)
+    inwards = min(FAR_UNITS, -(1 - expert.core) * float(distance.min()) / unit_mm) if expert.core else FAR_UNITS
+    depth = distance - unit_mm * np.clip(reach, -inwards, FAR_UNITS)
     if expert.smoothing:
         depth = ndimage.gaussian_filter(depth, [expert.smoothing * s for s in sigma])
     keep = _kept_objects(depth < 0, expert, spacing_mm, unit_mm, habit) & _kept_slices(depth < 0, expert, habit)
@@ -183,6 +190,19 @@ def _close(mask: Mask, radius_mm: float, spacing_mm: Sequence[float]) -> Mask:
     inner = tuple(slice(low, size - high) for (low, high), size in zip(pad, wide.shape, strict=True))
     result: Mask = closed[inner] | mask
     return result
+
+
+def _with_extra_slices(
+    truth: Mask, expert: SimulatedExpert, spacing_mm: Sequence[float], draw: np.random.Generator
+) -> Mask:
+    """Longer by a slice at either end for those who still see the object there: the inner half of the end slice's depth."""
+    longer = truth.copy()
+    occupied = np.nonzero(truth.any(axis=(1, 2)))[0]
+    for seen, end, step in zip(draw.random(2) < expert.extra_slice, occupied[[0, -1]], (-1, 1), strict=True):
+        if seen and 0 <= end + step < len(truth):
+            depth = ndimage.distance_transform_edt(truth[end], sampling=spacing_mm[1:])
+            longer[end + step] = depth > depth.max() / 2
+    return longer
 
 
 def _kept_objects(

@@ -80,6 +80,31 @@ def test_end_slices_are_left_out_by_those_who_stop_early() -> None:
     assert hasty.any(axis=(1, 2)).sum() == thorough.any(axis=(1, 2)).sum() - 4
 
 
+def test_an_extra_slice_is_drawn_beyond_both_ends_and_is_smaller() -> None:
+    image, labels = disc(0, 0.0, edge=64, depth=8)
+    labels[[0, 1, 6, 7]] = 0
+    further = SimulatedExpert("x", "plain", case_sd=0.0, along_sd=0.0, extra_slice=1.0)
+
+    areas = draw_labels(labels, image[0], SPACING, further, data_set="t", case="0").sum(axis=(1, 2))
+
+    assert np.nonzero(areas)[0].tolist() == [1, 2, 3, 4, 5, 6]
+    assert 0 < areas[1] < areas[2]
+
+
+def test_the_core_of_a_small_object_is_drawn_however_tight_the_hand() -> None:
+    image, labels = disc(0, 0.0, edge=64)
+    tight = SimulatedExpert("x", "plain", offset=-5.9, case_sd=0.0, along_sd=0.0)
+    depth = -signed_distance(labels > 0, SPACING)
+    small = (depth > depth.max() - 5).astype(np.uint8)
+
+    melted, kept = (
+        draw_labels(small, image[0], SPACING, replace(tight, core=core), data_set="t", case="0") for core in (0.0, 0.5)
+    )
+
+    assert not melted.any()
+    assert 0 < kept.sum() < small.sum()
+
+
 def test_an_empty_label_stays_empty() -> None:
     nothing = np.zeros((1, 16, 16), np.uint8)
 
