@@ -74,7 +74,7 @@ class TestRoutes:
     ) -> None:
         careless = Router()
         careless.add_api_route("/careless", lambda: None)
-        monkeypatch.setattr("backend.app.routers", lambda: [careless])
+        monkeypatch.setattr("backend.app.domains", lambda: careless.routes)
 
         with pytest.raises(RuntimeError, match=r"/careless declares no policy"):
             create_app(settings)
