@@ -233,9 +233,12 @@ def _write_secret(file: Path, content: str) -> None:
 
 
 def create_database(connection: psycopg.Connection, name: str, template: str = "template0") -> None:
-    """Create a database that the owner role owns and only our two roles may enter. The connection must be in autocommit."""
+    """Create a database that the owner role owns and only our two roles may enter. The connection must be in autocommit.
+
+    The template's files are copied as they are: a third of the work of writing each of its pages through the log.
+    """
     database, owner, app = sql.Identifier(name), sql.Identifier(OWNER), sql.Identifier(APP)
-    statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}")
+    statement = sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {} STRATEGY FILE_COPY")
     connection.execute(statement.format(database, owner, sql.Identifier(template)))
     connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(database))
     connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(database, app))
