@@ -7,18 +7,24 @@ import pytest
 from fastapi.testclient import TestClient
 
 from backend import queue
+from backend.accounts import rules as accounts
+from backend.accounts import store
+from backend.accounts.api import cookie_name
+from backend.accounts.rules import SYSTEM, credentials
 from backend.settings import Settings
-from tests.conftest import sign_in
 from tests.hospital import Hospital, Person
 from tests.workers import Workers
 
 
 @pytest.fixture
-def hospital(client: TestClient, tmp_path: Path) -> Hospital:
-    """The application with an admin signed in."""
-    user = sign_in(client, "admin")["user"]
-    assert isinstance(user, dict)
-    return Hospital(client.app, Person(client, user["id"]), tmp_path)
+def hospital(client: TestClient, settings: Settings, tmp_path: Path) -> Hospital:
+    """The application with an admin signed in since before the test: hashing a password takes longer than many of them."""
+    secret = credentials.make_secret()
+    with client.app.state.database.write() as db:
+        user = accounts.create_user(db, SYSTEM, "admin", "Admin", "admin").user
+        store.add_session(db, user.id, credentials.keep(secret), settings.session_hours, None)
+    client.cookies.set(cookie_name(settings), secret)
+    return Hospital(client.app, Person(client, str(user.id)), tmp_path)
 
 
 @pytest.fixture
