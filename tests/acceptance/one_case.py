@@ -147,6 +147,12 @@ def dot(page: Page, number: int) -> None:
     page.mouse.click(left + side * (column + 0.5) / GRID, top + side * (row + 0.5) / GRID)
 
 
+def draw(page: Page, numbers: range) -> None:
+    """These strokes, one after the other."""
+    for number in numbers:
+        dot(page, number)
+
+
 def expect_depth(page: Page, steps: int) -> None:
     """How many steps the bottom bar offers to undo."""
     words = "1 step to undo" if steps == 1 else f"{steps} steps to undo"

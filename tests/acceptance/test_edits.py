@@ -15,14 +15,14 @@ from tests.acceptance.conftest import FLAGS, Complaints, chromium_path
 from tests.acceptance.one_case import (
     SECRET_WORDS,
     OneCase,
-    dot,
+    draw,
     expect_depth,
     make_case,
     open_case,
 )
 from tests.acceptance.screens import wait_saved
 from tests.faults.wire import Wire
-from tests.running import PASSWORD, Client, Running, eventually, free_port, running
+from tests.running import Client, Running, eventually, free_port, running
 
 # Everything of ours in this browser's storage, as text: bytes as latin letters, so that readable words would show.
 STORAGE = """async () => {
@@ -80,11 +80,6 @@ def elsewhere(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     yield context.new_page()
     context.close()
-
-
-def draw(page: Page, numbers: range) -> None:
-    for number in numbers:
-        dot(page, number)
 
 
 def test_undo_reaches_back_past_a_reload_and_on_another_computer(
@@ -369,34 +364,3 @@ def test_on_plain_http_it_says_that_strokes_do_not_survive_a_crash(
     finally:
         mapped.close()
         server.stop()
-
-
-def test_an_idle_session_warns_hides_the_images_and_comes_back_as_it_was(
-    tmp_path_factory: pytest.TempPathFactory, page: Page
-) -> None:
-    with running(tmp_path_factory.mktemp("idle") / "data", CONSILIUM_SESSION_IDLE_MINUTES="1") as server:
-        admin = Client(server.url).redeem(str(server.link))
-        case = make_case(server, admin, "idle")
-        open_case(page, server.url, case)
-        warning = page.get_by_test_id("idle-warning")
-        expect(warning).to_be_visible(timeout=45_000)
-        page.keyboard.press("Shift")
-        expect(warning).to_have_count(0)
-        page.keyboard.press("e")
-        page.keyboard.press("ArrowUp")
-        draw(page, range(2))
-        before = page.get_by_role("button", name="Eraser", exact=True).get_attribute("aria-pressed")
-        expect(page.get_by_text("Your session has ended")).to_be_visible(timeout=90_000)
-        where = page.url
-
-        page.locator("input[type=password]").fill(PASSWORD)
-        page.get_by_role("button", name="Sign in", exact=True).click()
-        expect(page.get_by_text("Your session has ended")).to_have_count(0)
-
-        assert page.url == where
-        assert page.get_by_role("button", name="Eraser", exact=True).get_attribute("aria-pressed") == before
-        page.keyboard.press("b")
-        draw(page, range(2, 4))
-        wait_saved(page)
-        case.doctor.post("/session", {"name": case.name, "password": PASSWORD})  # this client idled as well
-        assert case.labels().any()
