@@ -7,6 +7,7 @@ administrator would; a test that asks for `database` gets a clone of it (about 3
 import itertools
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ import pytest
 from psycopg import sql
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 from backend.embedded.migrate import upgrade
 from backend.embedded.postgres import OWNER, PostgresServer, create_database
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "correct horse battery 7"
 ORIGIN = "http://127.0.0.1:8000"
+FLOORS = ("faults", "acceptance", "contract", "unit", "integration")
 _TEMPLATE = "template_consilium"
 _numbers = itertools.count(1)
 
@@ -47,14 +50,25 @@ def shared_data(name: str) -> Path:
 
 
 class Lanes(LoadScopeScheduling):
-    """Two lanes of like length for `pytest -n 2`: a whole server with a browser, and all others. Each keeps its order."""
+    """Two lanes for `pytest -n 2`: through the modules from both ends, each module as a whole, until they meet."""
 
     def _split_scope(self, nodeid: str) -> str:
-        whole = nodeid.startswith(("tests/acceptance/", "tests/faults/"))
-        return "whole" if whole and "test_real_experts" not in nodeid else "parts"
+        return nodeid.partition("::")[0]
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        if node is not self.nodes[0]:
+            self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
+        super()._assign_work_unit(node)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In front a whole server with a browser, the longest days (modules of one test) first; in the middle what is short."""
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: (FLOORS.index(item.path.relative_to(ROOT / "tests").parts[0]), tests[item.path]))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Lanes:
+    config.option.loadscopereorder = False  # the order above
     return Lanes(config, log)
 
 
