@@ -112,6 +112,7 @@ class Hospital:
             actor = Actor(user.id, user.name, role)
             secret = accounts.create_token(db, actor, "test", ["read", "write", "manage"], None, 1).secret
         browser = TestClient(self.app, base_url=ORIGIN, headers={"Authorization": f"Bearer {secret}"})
+        browser.portal = self.admin.browser.portal  # the application's one event loop, not one for each request
         someone = Person(browser, str(user.id))
         if expert:
             body = {"name": f"Dr {number}", "description": "", "user_id": someone.user_id}

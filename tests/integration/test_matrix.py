@@ -139,6 +139,7 @@ def token_of(
 def browser_of(hospital: Hospital, secret: str | None = None, cookie: str | None = None) -> TestClient:
     headers = {"Origin": ORIGIN} if secret is None else {"Authorization": f"Bearer {secret}"}
     browser = TestClient(hospital.app, base_url=ORIGIN, headers=headers, raise_server_exceptions=False)
+    browser.portal = hospital.admin.browser.portal
     if cookie:
         browser.cookies.set("consilium_session_8000", cookie)
     return browser
