@@ -68,7 +68,7 @@ def test_the_sixth_prediction_is_closer_to_the_doctors_own_hand(
 
     page.goto(f"{server.url}/projects/{project['id']}?tab=models")
     curve = page.get_by_test_id("style-curve-plot")  # one personalisation is its first point
-    expect(curve).to_contain_text(f"Own annotations{CASES_TO_READ}")
+    expect(curve).to_contain_text(f"Own annotations{CASES_TO_READ}", timeout=20_000)
     assert complaints.none(), complaints
 
 
