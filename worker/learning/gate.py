@@ -7,7 +7,7 @@ sides. The rule is a pure function of the figures. Fails closed: no figures, or 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -33,12 +33,19 @@ def patient_hash(patient: str) -> int:
     return int.from_bytes(hashlib.sha256(patient.encode()).digest()[:8], "big")
 
 
-def held_out_patients(patients: Sequence[str]) -> list[str]:
-    """The gate's patients: one in four by hash, or none if there are fewer than 8 (or fewer than 2 would be held out)."""
-    distinct = sorted(set(patients))
+def held_out_patients(patients: Sequence[str], taught: Collection[str] = ()) -> list[str]:
+    """The gate's patients: one in four by hash, or none if there are fewer than 8 (or fewer than 2 would be held out).
+
+    taught: patients that what is live has learnt from. Where they leave fewer than two of the gate's, it takes others that are new to
+    both: on its own lessons a first style, which learnt from all there was, would beat every later one.
+    """
+    distinct = sorted(set(patients), key=patient_hash)
     if len(distinct) < FEW_PATIENTS:
         return []
     chosen = [patient for patient in distinct if patient_hash(patient) % HELD_OUT_SHARE == 0]
+    new = [patient for patient in distinct if patient not in taught]
+    if len(set(chosen) & set(new)) < 2 <= len(new):
+        chosen = new[: max(2, len(distinct) // HELD_OUT_SHARE)]
     return chosen if 2 <= len(chosen) <= len(distinct) // 2 else []
 
 

@@ -196,7 +196,8 @@ class Personalisation:
 
     def _split(self, kept: list[int]) -> _Split:
         patients = [self.corrections[i].patient for i in kept]
-        reserved = set(gate.held_out_patients(patients))
+        taught = {self.corrections[i].patient for i in kept if self.corrections[i].revision in self.live_trained_on}
+        reserved = set(gate.held_out_patients(patients, taught))
         support = [i for i in kept if self.corrections[i].patient not in reserved]
         # While the folds are the gate, each leaves one patient out: the more a fold's style may learn, the nearer its figure is to
         # what the shipped one can do. With patients of its own at the gate, the folds only say when to stop.

@@ -128,6 +128,17 @@ def test_several_readings_of_one_patient_count_once() -> None:
     assert report.candidates["candidate"] == (90 * 3 + 84) / 4
 
 
+def test_what_is_live_is_not_judged_by_the_patients_it_learnt_from_where_others_are_there() -> None:
+    patients = [f"p{i}" for i in range(20)]
+    usual = held_out_patients(patients)
+    first_style = set(patients[:9]) | set(usual)  # folds were its gate: it learnt from everybody there was
+
+    assert not set(held_out_patients(patients, first_style)) & first_style
+    assert len(held_out_patients(patients, set(patients) - {"p1", "p2", "p3"})) == 3
+    assert held_out_patients(patients, set(patients) - set(usual)) == usual
+    assert held_out_patients(patients, patients) == usual  # nobody new: better judged so than not at all
+
+
 def test_held_out_patients_stay_the_same_as_more_arrive() -> None:
     patients = [f"patient {i}" for i in range(40)]
 
