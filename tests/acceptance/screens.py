@@ -8,6 +8,9 @@ from playwright.sync_api import Page, expect
 
 from tests.running import PASSWORD
 
+TABS = ("images", "progress", "import", "labels", "experts", "members", "policy", "models", "jobs", "settings")
+PAGES = ("/", "/projects", "/jobs", "/account", "/admin/users", "/admin/experts", "/admin/system")
+
 
 def welcome(page: Page, link: str) -> None:
     """One-time link → password → worklist."""
@@ -16,6 +19,20 @@ def welcome(page: Page, link: str) -> None:
     page.locator("input[type=password]").nth(1).fill(PASSWORD)
     page.locator("button[type=submit]").click()
     expect(page).to_have_url(re.compile(r"/$"))
+
+
+def open_page(page: Page, address: str) -> None:
+    """Open a page and wait until nothing on it waits any more."""
+    page.goto(address)
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.get_by_label("Loading", exact=True)).to_have_count(0)
+
+
+def open_read(page: Page, address: str) -> None:
+    """Open a read and wait for its image and its drawing."""
+    page.goto(address)
+    expect(page.get_by_test_id("submit")).to_be_enabled(timeout=20_000)
+    expect(page.get_by_text("Loading image")).to_have_count(0, timeout=20_000)
 
 
 def api(page: Page, path: str) -> dict:

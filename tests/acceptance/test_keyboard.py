@@ -6,8 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.acceptance.conftest import Complaints
-from tests.acceptance.screens import api, welcome
-from tests.acceptance.test_screenshots import open_page, open_read
+from tests.acceptance.screens import api, open_page, open_read, welcome
 from tests.running import Running, eventually, running
 
 

@@ -11,9 +11,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.acceptance.conftest import Complaints
-from tests.acceptance.screens import api, wait_saved, welcome
+from tests.acceptance.screens import api, open_page, wait_saved, welcome
 from tests.acceptance.test_keyboard import sign_in
-from tests.acceptance.test_screenshots import open_page
 from tests.factories import affine, volume
 from tests.running import PASSWORD, ROOT, Running, eventually, running
 

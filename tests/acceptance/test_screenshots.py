@@ -1,7 +1,4 @@
-"""Every page of the demo opens in a real browser without complaints, every control has a name, nothing runs off the side.
-
-`CONSILIUM_SCREENSHOTS=1` goes on where this stops: it pretrains, reads five cases and takes the README's pictures (minutes).
-"""
+"""The pictures of the README and the docs, taken of the demo where `CONSILIUM_SCREENSHOTS=1` asks for them (minutes)."""
 
 import io
 import os
@@ -11,62 +8,23 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.acceptance.conftest import Complaints
-from tests.acceptance.screens import api, welcome
+from tests.acceptance.screens import TABS, api, open_page, open_read, welcome
 from tests.acceptance.test_doctors_day import CASES_TO_READ, own_style, predicted, pretrain, read_one
 from tests.running import PASSWORD, ROOT, Client, Running, eventually, running
 
 PICTURES = ROOT / "docs" / "screenshots"
-TABS = ("images", "progress", "import", "labels", "experts", "members", "policy", "models", "jobs", "settings")
-PAGES = ("/", "/projects", "/jobs", "/account", "/admin/users", "/admin/experts", "/admin/system")
 
-# What every page owes to somebody who cannot see it: a title, one heading of the first rank, a name for each control.
-FAULTS = """() => {
-  const seen = (e) => e.getClientRects().length > 0 && !e.closest("[aria-hidden=true]");
-  const name = (e) => [e.getAttribute("aria-label"), e.title, e.textContent, e.placeholder,
-    ...[...(e.labels ?? [])].map((label) => label.textContent),
-    ...(e.getAttribute("aria-labelledby") ?? "").split(" ").map((id) => document.getElementById(id)?.textContent)]
-    .join("").trim();
-  const all = (what) => [...document.querySelectorAll(what)];
-  return [
-    document.title ? null : "the page has no title",
-    document.documentElement.lang ? null : "the page names no language",
-    all("h1").filter(seen).length === 1 ? null : `${all("h1").filter(seen).length} headings of the first rank`,
-    document.documentElement.scrollWidth > innerWidth ? "the page is wider than the window" : null,
-    ...all("button, a[href], input:not([type=hidden]), [role=slider], [role=tab]").filter(seen)
-      .map((e) => name(e) ? null : `no name: ${e.outerHTML.slice(0, 160)}`),
-    ...all("img").map((e) => e.hasAttribute("alt") ? null : `no alternative text: ${e.src}`),
-    ...all("[id]").map((e, _, every) => every.filter((o) => o.id === e.id).length > 1 ? `id twice: ${e.id}` : null),
-  ].filter(Boolean);
-}"""
+pytestmark = pytest.mark.skipif(
+    os.environ.get("CONSILIUM_SCREENSHOTS") != "1", reason="takes pictures for docs/: set CONSILIUM_SCREENSHOTS=1"
+)
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory):
-    with running(tmp_path_factory.mktemp("pages") / "data", CONSILIUM_DEMO="true") as started:
-        yield started
-
-
-def test_every_page_opens_and_names_its_controls(server: Running, page: Page, complaints: Complaints) -> None:
-    eventually("the demo project", lambda: (server.data / "demo-loaded").exists(), 90)
-    page.goto(f"{server.url}/login")
-    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
-    assert page.evaluate(FAULTS) == []
-    welcome(page, str(server.link))
-    project = api(page, "/projects")["items"][0]
-    found = {}
-    for path in (*PAGES, *(f"/projects/{project['id']}?tab={tab}" for tab in TABS)):
-        open_page(page, server.url + path)
-        found[path] = page.evaluate(FAULTS)
-    for is_3d in (False, True):
-        read = next(a for a in api(page, "/assignments?limit=200")["items"] if (a["image_dims"][2] > 1) == is_3d)
-        open_read(page, f"{server.url}/read/{read['id']}")
-        found[f"a read in {'3D' if is_3d else '2D'}"] = page.evaluate(FAULTS)
-    told = [f"{where}: {fault}" for where, faults in found.items() for fault in faults]
-    assert not told, "\n".join(told)
-    assert complaints.none(), complaints
-
-    if os.environ.get("CONSILIUM_SCREENSHOTS") == "1":
+def test_the_readme_has_its_pictures(page: Page, tmp_path: Path) -> None:
+    """docs/screenshots: after pretraining and five cases read, the doctor has a style of their own."""
+    with running(tmp_path / "data", CONSILIUM_DEMO="true") as server:
+        eventually("the demo project", lambda: (server.data / "demo-loaded").exists(), 90)
+        welcome(page, str(server.link))
+        project = api(page, "/projects")["items"][0]
         pretrain(page, project["id"])
         first = eventually("predictions", lambda: predicted(page, project["id"], CASES_TO_READ + 1), 120, 0.5)
         page.goto(server.url)
@@ -78,9 +36,6 @@ def test_every_page_opens_and_names_its_controls(server: Running, page: Page, co
         photograph(page, server.url, project["id"], PICTURES)
 
 
-@pytest.mark.skipif(
-    os.environ.get("CONSILIUM_SCREENSHOTS") != "1", reason="takes pictures for docs/: set CONSILIUM_SCREENSHOTS=1"
-)
 def test_every_page_has_its_picture(page: Page, tmp_path: Path) -> None:
     """docs/screenshots/pages: every page dark, the most used ones light, the narrowest at 320 pixels; and a review."""
     with running(tmp_path / "data", CONSILIUM_DEMO="true") as untouched:
@@ -134,20 +89,6 @@ def photograph_review(page: Page, server: Running) -> None:
     page.get_by_role("link", name="Review: Slice 12", exact=True).click()
     expect(page.get_by_test_id("review-place")).to_contain_text("Region 1", timeout=20_000)
     shoot(page, PICTURES / "review.png")
-
-
-def open_page(page: Page, address: str) -> None:
-    """Open a page and wait until nothing on it waits any more."""
-    page.goto(address)
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
-    expect(page.get_by_label("Loading", exact=True)).to_have_count(0)
-
-
-def open_read(page: Page, address: str) -> None:
-    """Open a read and wait for its image and its drawing."""
-    page.goto(address)
-    expect(page.get_by_test_id("submit")).to_be_enabled(timeout=20_000)
-    expect(page.get_by_text("Loading image")).to_have_count(0, timeout=20_000)
 
 
 def photograph(page: Page, url: str, project_id: str, folder: Path) -> None:
