@@ -86,7 +86,7 @@ def heard(redis_url: str, tmp_path: Path) -> Iterator[list[str]]:
     celery = queue.make_celery(settings)
     rung: list[str] = []
 
-    @celery.task(name=queue.TASK)
+    @celery.task(name=queue.TASK, shared=False)  # else it is a task of every Celery begun after this one, too
     def work(job_id: str) -> None:
         rung.append(job_id)
 

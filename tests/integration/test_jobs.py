@@ -59,12 +59,12 @@ def test_checkpoints_stay_until_their_job_has_ended_in_whatever_way(
     gateway = Gateway(database, blobs, settings)
     waiting, cancelled = queue_job(database), queue_job(database)
     change(database, cancelled, "state = 'cancelled'")
-    for job_id in (waiting, cancelled):
-        gateway.job_folder(job_id).mkdir(parents=True)
+    for name in (waiting, cancelled, "lost+found"):
+        gateway.job_folder(name).mkdir(parents=True)
 
     queue.sweep_job_folders(gateway)
 
-    assert [folder.name for folder in gateway.job_folder("").iterdir()] == [str(waiting)]
+    assert {folder.name for folder in gateway.job_folder("").iterdir()} == {str(waiting), "lost+found"}
 
 
 def test_twenty_workers_claiming_ten_jobs_get_one_each(database: Database) -> None:

@@ -121,11 +121,18 @@ def tick(gateway: Gateway) -> int | None:
 
 
 def sweep_job_folders(gateway: Gateway) -> None:
-    """Drop the checkpoints on this machine that nobody will resume from: of jobs that have ended, in whatever way."""
+    """Drop the checkpoints on this machine that nobody will resume from: of jobs that have ended, in whatever way.
+
+    What is not named like a job is none of ours and stays.
+    """
     folder = gateway.job_folder("")
     for left in folder.iterdir() if folder.is_dir() else ():
+        try:
+            job_id = UUID(left.name)
+        except ValueError:
+            continue
         with gateway.database.read() as db:
-            is_over = rules.is_over(db, UUID(left.name))
+            is_over = rules.is_over(db, job_id)
         if is_over:
             shutil.rmtree(left, ignore_errors=True)  # what is in use still is gone at the next look
 
