@@ -35,7 +35,7 @@ def server(tmp_path_factory: pytest.TempPathFactory):
 def test_the_sixth_prediction_is_closer_to_the_doctors_own_hand(
     server: Running, page: Page, complaints: Complaints, tell: Callable[[str], None]
 ) -> None:
-    eventually("the demo project", lambda: (server.data / "demo-loaded").exists(), 90)
+    eventually("the demo project", lambda: (server.data / "demo-loaded").exists(), 300)
     welcome(page, str(server.link))
     project = api(page, "/projects")["items"][0]
     tell(f"pretraining took {pretrain(page, project['id']):.0f} s")

@@ -20,7 +20,7 @@ from tests.running import PASSWORD, ROOT, Running, eventually, running
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with running(tmp_path_factory.mktemp("pages") / "data", CONSILIUM_DEMO="true") as started:
-        eventually("the demo project", lambda: (started.data / "demo-loaded").exists(), 90)
+        eventually("the demo project", lambda: (started.data / "demo-loaded").exists(), 300)
         yield started
 
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
 def test_the_readme_has_its_pictures(page: Page, tmp_path: Path) -> None:
     """docs/screenshots: after pretraining and five cases read, the doctor has a style of their own."""
     with running(tmp_path / "data", CONSILIUM_DEMO="true") as server:
-        eventually("the demo project", lambda: (server.data / "demo-loaded").exists(), 90)
+        eventually("the demo project", lambda: (server.data / "demo-loaded").exists(), 300)
         welcome(page, str(server.link))
         project = api(page, "/projects")["items"][0]
         pretrain(page, project["id"])
@@ -39,7 +39,7 @@ def test_the_readme_has_its_pictures(page: Page, tmp_path: Path) -> None:
 def test_every_page_has_its_picture(page: Page, tmp_path: Path) -> None:
     """docs/screenshots/pages: every page dark, the most used ones light, the narrowest at 320 pixels; and a review."""
     with running(tmp_path / "data", CONSILIUM_DEMO="true") as untouched:
-        eventually("the demo project", lambda: (untouched.data / "demo-loaded").exists(), 90)
+        eventually("the demo project", lambda: (untouched.data / "demo-loaded").exists(), 300)
         photograph_pages(page, untouched)
         photograph_review(page, untouched)
 

@@ -172,7 +172,7 @@ def answered(reading: Reading) -> Any:
         assert found["failure"] is None, found["failure"]
         return None if found["pending"] else found["opinions"]
 
-    return eventually("the opinions", look, 60)
+    return eventually("the opinions", look, 300)
 
 
 def voxels_of(runs: str) -> dict[int, int]:
