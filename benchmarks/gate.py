@@ -27,6 +27,7 @@ from torch import Tensor
 from benchmarks.expert_adaptive import packs, recipes
 from benchmarks.expert_adaptive.cells import starts, support
 from benchmarks.expert_adaptive.measure import load_taught, scores, teach
+from benchmarks.expert_adaptive.runner import Record, kept
 from benchmarks.figures import Figure, commit, machine, report, say, write_table
 from worker.learning import Case, Reading, Trained, gate
 from worker.learning.personalisation import Personalisation, nearest_row
@@ -39,7 +40,6 @@ TESTED = (1, 3)  # cases whose number leaves one of these after division by five
 NEW = {"qubiq-brain-growth": ("Exp6", "Exp7"), "bubil-ds2a": ("2A_Person2_Amira", "2A_Person3_Amira")}
 NOT_POOLED = {"bubil-ds2a": ("2A_Person2_ImageJ", "2A_Person3_ImageJ")}  # the same persons' other tool
 WRONG_OBJECT = {"2A_Person2_Amira": "p10", "2A_Person3_Amira": "p20"}  # the neighbouring cell, by mistake
-Record = dict[str, Any]
 
 
 class Doctor(NamedTuple):
@@ -224,11 +224,7 @@ def figures_of(table: Sequence[Record]) -> list[Figure]:
 
 def measured(doctors: Sequence[Doctor], folder: Path, path: Path, options: dict[str, Any], device: str) -> list[Record]:
     """A line per doctor in the file; what is there already is not measured again."""
-    done = {}
-    if path.is_file():
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")  # without a line torn by a kill
-        done = {Doctor(*record["doctor"]): record for record in map(json.loads, lines)}
+    done = {Doctor(*record["doctor"]): record for record in kept(path)}
     at: Callable[[str, int], Place] = _places(folder, options, device)
     for number, doctor in enumerate(doctors, start=1):
         if doctor in done:
@@ -243,16 +239,16 @@ def measured(doctors: Sequence[Doctor], folder: Path, path: Path, options: dict[
 
 def _places(folder: Path, options: dict[str, Any], device: str) -> Callable[[str, int], Place]:
     """Networks are pretrained when they are first asked for and kept in the folder."""
-    kept: dict[tuple[str, int], Place] = {}
+    made: dict[tuple[str, int], Place] = {}
 
     def place(data: str, seed: int) -> Place:
-        if (data, seed) not in kept:
+        if (data, seed) not in made:
             pack, config = halves(data), recipes.pretraining_config("small", **options)
             path = folder / f"gate-{data}-{seed}-{config.sha256()[:16]}.safetensors"
             readings = [pack.reading(case, expert) for case in pack.train for expert in pack.pool]
             say(f"network of {data} in {teach(path, readings, config, seed, device):.0f} processor seconds")
-            kept[data, seed] = Place(pack, load_taught(path), device)
-        return kept[data, seed]
+            made[data, seed] = Place(pack, load_taught(path), device)
+        return made[data, seed]
 
     return place
 

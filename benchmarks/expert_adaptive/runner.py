@@ -19,15 +19,19 @@ from benchmarks.figures import say
 Record = dict[str, Any]
 
 
-def finished(path: Path) -> dict[Cell, Record]:
-    """The records in the file by cell. A last line that was torn by a kill is cut off; damage elsewhere raises ValueError."""
+def kept(path: Path) -> list[Record]:
+    """The records in the file. A last line that was torn by a kill is cut off; damage elsewhere raises ValueError."""
     if not path.is_file():
-        return {}
+        return []
     lines = path.read_text(encoding="utf-8").split("\n")
     if lines[-1]:
         path.write_text("\n".join([*lines[:-1], ""]), encoding="utf-8")
-    records = [json.loads(line) for line in lines[:-1]]
-    return {Cell.from_dict(record["cell"]): record for record in records}
+    return [json.loads(line) for line in lines[:-1]]
+
+
+def finished(path: Path) -> dict[Cell, Record]:
+    """The records in the file by cell; see `kept`."""
+    return {Cell.from_dict(record["cell"]): record for record in kept(path)}
 
 
 def run(cells: Iterable[Cell], setting: Setting, path: Path, workers: int) -> list[Record]:
