@@ -112,7 +112,7 @@ class Bench:
         """Milliseconds of the network alone on the same slice, already in its frame."""
         request = self.inference._request(*self._asked, True)
         predictor = self.inference._network(request.method, request.weights_sha256, request.config)
-        framed, _ = to_frame(normalise(request.case.image_CDHW).transpose(0, 1), predictor.frame)
+        framed, _ = to_frame(normalise(request.case.image_CDHW, predictor.config).transpose(0, 1), predictor.frame)
         with torch.no_grad():
             began = time.perf_counter()
             predictor._forward(framed, [request.case])

@@ -165,11 +165,16 @@ class Inference:
     ) -> "Future[ImageArray]":
         """Probability of one label, float32 [slices, H, W], soon: somebody clicked and waits."""
         volume = self.volume(image)
-        brightness = self._brightness.get(image.image_id, lambda: brightness_of(volume.image_CDHW))
         request = self._request(version, style_sha256, image, True)
         case = request.case
-        of_channels = brightness * (case.image_CDHW.shape[0] // len(brightness))
-        return self._ask(request, lambda predictor: predictor.chances(case, value, slices, of_channels))
+
+        def chances(predictor: Predictor) -> ImageArray:
+            config = predictor.config
+            key = (image.image_id, config.clip_deviations)
+            brightness = self._brightness.get(key, lambda: brightness_of(volume.image_CDHW, config))
+            return predictor.chances(case, value, slices, brightness * (case.image_CDHW.shape[0] // len(brightness)))
+
+        return self._ask(request, chances)
 
     def plausible(
         self,

@@ -1,12 +1,14 @@
 """What the training worker does with a job: give it to a waiting child process and watch over it.
 
-A spare child, its imports done, always waits on a pipe, because importing torch takes longer than a short personalisation.
+A spare child, its imports done, waits on a pipe, because importing torch takes longer than a short personalisation. The next one
+is made while a longer job still runs, so that the job after it begins at once too.
 The child writes its own progress and result; here its end is judged. Whatever it left undone, `queue.settle`
 decides: cancelled, handed back because we are stopping, or lost and to be tried again from the last checkpoint.
 """
 
 import json
 import logging
+import math
 import subprocess
 import sys
 import threading
@@ -21,6 +23,7 @@ QUEUE: Final = "training"
 HANDS: Final = 1
 STOP_SECONDS: Final = 9.0  # from SIGTERM to SIGKILL: time to save a checkpoint
 WATCH_SECONDS: Final = 0.1
+SPARE_SECONDS: Final = 5.0  # into a job the next child is made: its imports do not hold up a short job
 
 
 class Nursery:
@@ -83,12 +86,23 @@ class Supervisor:
                 child.stdin.close()
         log.info("job %s attempt %s: the child ended with %s", held.job.id, held.job.attempt, child.returncode)
         if not stopping.is_set():
-            self.nursery.prepare()
+            self._prepare()
         raise Interrupted
+
+    def _prepare(self) -> None:
+        """A child for the next job; the one in hand does not suffer where the machine has no room for another."""
+        try:
+            self.nursery.prepare()
+        except OSError as problem:
+            log.warning("no child could be made in advance: %s", problem)
 
     def _wait(self, child: "subprocess.Popen[str]", held: Held, stopping: threading.Event) -> None:
         kill_at: float | None = None
+        spare_at = time.monotonic() + SPARE_SECONDS
         while child.poll() is None:
+            if time.monotonic() > spare_at and not stopping.is_set():
+                self._prepare()
+                spare_at = math.inf
             if held.lost.is_set() or held.cancelled.is_set() or (kill_at is not None and time.monotonic() > kill_at):
                 child.kill()  # nobody will resume from what it could still save
             elif kill_at is None and stopping.is_set():

@@ -63,6 +63,9 @@ class ExpertAdaptiveConfig:
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     compiled: Literal["auto", "always", "never"] = "auto"  # torch.compile in pretraining; auto: where it pays
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    clip_deviations: float | None = (
+        None  # robust deviations from the median beyond which brightness is cut, where specks outshine what is drawn
+    )
     any_orientation: bool = False  # images have no up or left (cells under a microscope): see `augmentation`, Predictor
     styled_stages: int | None = (
         None  # how many of the last decoder stages are in each expert's style; None: every layer
@@ -99,6 +102,8 @@ class ExpertAdaptiveConfig:
             raise ValueError(f"frame {self.frame} must have {self.spatial_dims} edges.")
         if self.styled_stages is not None and self.styled_stages < 1:
             raise ValueError(f"styled_stages must be at least 1, or nothing for every layer, not {self.styled_stages}.")
+        if self.clip_deviations is not None and not self.clip_deviations >= 1:
+            raise ValueError(f"clip_deviations must be at least 1, or nothing, not {self.clip_deviations}.")
         for name in (
             "steps",
             "batch",

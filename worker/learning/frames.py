@@ -20,6 +20,7 @@ from worker.learning.config import ExpertAdaptiveConfig
 from worker.learning.readings import ImageArray, InvalidReading, LabelArray, Reading
 
 LARGEST_CHOSEN = {("small", 2): 128, ("resnet18", 2): 192, ("small", 3): 64, ("resnet18", 3): 96}
+QUARTILE_DEVIATIONS = 1.349  # between the quartiles of a normal distribution
 SMALL_RADIUS = 7.0  # working voxels; objects below it are lost by a stem of stride 2 (LEARNING 2.1)
 
 
@@ -32,11 +33,19 @@ class Brightness(NamedTuple):
     spread: float
 
 
-def brightness_of(image_CDHW: ImageArray) -> list[Brightness]:
-    """What `normalise` needs to know of each channel of a whole case, so that a part of it can be normalised alike."""
+def brightness_of(image_CDHW: ImageArray, config: ExpertAdaptiveConfig) -> list[Brightness]:
+    """What `normalise` needs to know of each channel of a whole case, so that a part of it can be normalised alike.
+
+    A channel is cut at its 0.5 and 99.5 percentile and, with the config's clip_deviations, at so many deviations from its median, as
+    the quartiles tell them: specks that outshine everything then leave the rest its contrast. Not where the quartiles are one value.
+    """
     found = []
     for channel in image_CDHW:
         low, high = np.percentile(channel, (0.5, 99.5))
+        if config.clip_deviations is not None:
+            lower, middle, upper = np.percentile(channel, (25, 50, 75))
+            if (reach := config.clip_deviations * (upper - lower) / QUARTILE_DEVIATIONS) > 0:
+                low, high = max(low, middle - reach), min(high, middle + reach)
         clipped = np.clip(channel, low, high).astype(np.float32)
         spread = float(clipped.std())
         constant = spread <= 1e-6 * max(abs(low), abs(high), 1e-6)
@@ -44,13 +53,15 @@ def brightness_of(image_CDHW: ImageArray) -> list[Brightness]:
     return found
 
 
-def normalise(image_CDHW: ImageArray, brightness: Sequence[Brightness] | None = None) -> Tensor:
-    """Clip each channel to its 0.5-99.5 percentile and z-score it, per case. A constant channel becomes 0. Float32 [C, D, H, W].
+def normalise(
+    image_CDHW: ImageArray, config: ExpertAdaptiveConfig, brightness: Sequence[Brightness] | None = None
+) -> Tensor:
+    """Clip each channel and z-score it, per case (`brightness_of`). A constant channel becomes 0. Float32 [C, D, H, W].
 
     brightness: that of the whole case, where image_CDHW is a part of it.
     """
     channels = []
-    for channel, one in zip(image_CDHW, brightness or brightness_of(image_CDHW), strict=True):
+    for channel, one in zip(image_CDHW, brightness or brightness_of(image_CDHW, config), strict=True):
         clipped = np.clip(channel, one.low, one.high).astype(np.float32)
         channels.append((clipped - np.float32(one.mean)) / np.float32(one.spread) if one.spread else clipped * 0)
     return torch.from_numpy(np.stack(channels).astype(np.float32))

@@ -116,7 +116,9 @@ def judge(
         raise ValueError("The gate needs at least one held-out correction.")
     names = [candidate, *rivals]
     means = {name: _by_patient(cases, name).mean() for name in names}
-    best = max(rivals, key=lambda name: means[name])
+    # A rival that draws the very same is none: the average would never lose against itself, whatever the lead over what is live.
+    others = [name for name in rivals if any(case.dice[name] != case.dice[candidate] for case in cases)]
+    best = max(others or rivals, key=lambda name: means[name])
     differences = _by_patient(cases, candidate) - _by_patient(cases, best)
     interval = paired_bootstrap(differences.tolist(), generator, level=0.8)
     worst = min(case.dice[candidate] - case.dice[best] for case in cases)

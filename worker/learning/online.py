@@ -195,7 +195,7 @@ def _samples(
 ) -> _Samples:
     """Up to `most` slices (2D) or patches (3D) of which something is known, in the working frame."""
     assert config.frame is not None, "resolve the config first"
-    image = normalise(weak.image_CDHW)
+    image = normalise(weak.image_CDHW, config)
     truth, weight = torch.from_numpy(weak.truth_LDHW), torch.from_numpy(weak.weight_DHW)
     if config.spatial_dims == 2:
         at = _slices(weak, most, generator)

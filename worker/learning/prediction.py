@@ -73,7 +73,7 @@ class Predictor:
         if self.config.spatial_dims == 3:
             return self.probabilities([case])[0][at, slices]
         with torch.no_grad():
-            logits = self._of_slices([normalise(case.image_CDHW[:, slices], brightness)], [case])[0]
+            logits = self._of_slices([normalise(case.image_CDHW[:, slices], self.config, brightness)], [case])[0]
         return foreground(logits[None])[0, at].cpu().numpy()
 
     def plausible(self, case: Case, rows_KP: Tensor, count: int, seed: int) -> LabelArray:
@@ -107,7 +107,7 @@ class Predictor:
                 logits_NBKS = self.network.plausible(images.to(self.device), rows, count, generator)
             return logits_NBKS.float().transpose(0, 1).flatten(1, 2)
 
-        image, channels = normalise(case.image_CDHW), self.config.out_channels
+        image, channels = normalise(case.image_CDHW, self.config), self.config.out_channels
         if self.config.spatial_dims == 3:
             whole = self._whole_or_patches(image.to(self.device), forward)[0]
             yield whole.view(-1, channels, *whole.shape[1:])
@@ -134,7 +134,7 @@ class Predictor:
 
     def _slices(self, cases: Sequence[Case]) -> list[Tensor]:
         """All slices of all cases as one stream of mixed batches. Logits [K, D, H, W] per case."""
-        return self._of_slices([normalise(case.image_CDHW) for case in cases], cases)
+        return self._of_slices([normalise(case.image_CDHW, self.config) for case in cases], cases)
 
     def _of_slices(self, normal: Sequence[Tensor], cases: Sequence[Case]) -> list[Tensor]:
         framed = [to_frame(image_CDHW.transpose(0, 1), self.frame) for image_CDHW in normal]
@@ -154,7 +154,7 @@ class Predictor:
 
     def _volume(self, case: Case) -> Tensor:
         """Logits [K, D, H, W]."""
-        image = normalise(case.image_CDHW).to(self.device)
+        image = normalise(case.image_CDHW, self.config).to(self.device)
         return self._whole_or_patches(image, lambda patches: self._forward(patches, [case] * len(patches)))[0]
 
     def _whole_or_patches(self, image_CDHW: Tensor, forward: Callable[[Tensor], Tensor]) -> Tensor:

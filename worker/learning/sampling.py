@@ -58,7 +58,7 @@ class Pool:
             self.targets.append(target.to(device))
 
     def _lay_out(self, reading: Reading) -> tuple[Tensor, Tensor]:
-        image = normalise(reading.image_CDHW)
+        image = normalise(reading.image_CDHW, self.config)
         if self.config.spatial_dims == 2:
             slices, (h, w) = to_frame(image.transpose(0, 1), self.frame)
             inside = torch.zeros(self.frame)

@@ -311,7 +311,7 @@ def test_overlapping_windows_give_back_every_voxel_where_it_was() -> None:
 
     assert len(echo.shapes) > 1
     assert set(echo.shapes) == {(1, 16, 16, 16)}
-    np.testing.assert_allclose(found, torch.sigmoid(normalise(image)).numpy(), atol=1e-5)
+    np.testing.assert_allclose(found, torch.sigmoid(normalise(image, config)).numpy(), atol=1e-5)
 
 
 def test_nothing_to_learn_from_is_refused_with_what_to_do() -> None:

@@ -20,12 +20,30 @@ def test_normalisation_clips_outliers_and_forgets_the_scale() -> None:
     spiked = image.copy()
     spiked[0, 0, 0, 0] = 1.7e6
 
-    assert torch.allclose(normalise(spiked * 40 - 1000), normalise(spiked), atol=1e-3)
-    assert normalise(spiked).abs().max() < 10
+    plain = ExpertAdaptiveConfig()
+    assert torch.allclose(normalise(spiked * 40 - 1000, plain), normalise(spiked, plain), atol=1e-3)
+    assert normalise(spiked, plain).abs().max() < 10
+
+
+def test_specks_that_outshine_everything_leave_a_faint_object_its_contrast() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.normal(30, 2, (1, 1, 64, 64)).astype(np.float32)
+    image[..., 20:30, 20:30] += 6
+    image[..., rng.random((64, 64)) < 0.03] = 140
+    plain, cut = ExpertAdaptiveConfig(), ExpertAdaptiveConfig(clip_deviations=6)
+
+    def contrast(config: ExpertAdaptiveConfig) -> float:
+        normal = normalise(image, config)[0, 0]
+        return float(normal[20:30, 20:30].median() - normal.median())
+
+    assert contrast(plain) < 0.5
+    assert contrast(cut) > 1.5
+    mostly_air = np.where(np.arange(64) < 52, 0, image).astype(np.float32)
+    assert torch.equal(normalise(mostly_air, cut), normalise(mostly_air, plain))
 
 
 def test_a_constant_channel_becomes_zero() -> None:
-    assert not normalise(np.full((1, 1, 4, 4), 7.3, np.float32)).any()
+    assert not normalise(np.full((1, 1, 4, 4), 7.3, np.float32), ExpertAdaptiveConfig(clip_deviations=6)).any()
 
 
 def test_class_maps_follow_the_configs_order_and_ignore_other_labels() -> None:

@@ -59,6 +59,19 @@ def test_a_candidate_picked_on_these_cases_has_no_second_witness() -> None:
     assert "could be chance" in report.reason
 
 
+def test_a_candidate_that_is_the_average_itself_is_not_saved_by_a_tie_with_it() -> None:
+    given = [
+        replace(case, dice=case.dice | {"consensus": case.dice["candidate"]}, hd95_mm=case.hd95_mm | {"consensus": 3.0})
+        for case in cases([95, 85, 85, 85], [88, 86.5, 86.5, 86.5])
+    ]
+
+    report = judge(given, "candidate", ["consensus", "live"], "folds", torch.Generator().manual_seed(0))
+
+    assert not report.passed
+    assert "its lead over the live style (+0.6) could be chance" in report.reason
+    assert report.candidates["consensus"] == report.candidates["candidate"]
+
+
 def test_a_lead_on_one_patient_alone_is_kept_back_however_large() -> None:
     passed, reason = verdict(cases([90], [80], hd95=(2.0, 6.0)))
 
