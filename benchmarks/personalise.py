@@ -2,7 +2,8 @@
 
 `python -m benchmarks.personalise [--small | --full]`: 128×128 images, five simulated experts, a new doctor. The clock starts when the fifth submission is
 acknowledged and stops when the new style is live; it includes the queue, the child's start, training and the gate. A job's own
-overhead is what it takes from made to finished beyond learning and judging: queue, start, loading, publishing (LEARNING S3).
+overhead is what it takes from begun to finished beyond learning and judging: start, loading, publishing (LEARNING S3); how long it
+waited for the job before it is told apart.
 """
 
 import argparse
@@ -46,11 +47,12 @@ def main() -> int:
         say(f"live after {live_s:.1f} s: {style['label']}")
         after = score(work, style["id"])
         model = work.admin.get("/models", project_id=work.project_id)["items"][0]
-        personalising = overhead(work, style["job_id"], style["metrics"]["seconds"])
-        pretraining = overhead(work, model["job_id"], model["card"]["seconds"])
+        waited, personalising = overhead(work, style["job_id"], style["metrics"]["seconds"])
+        _, pretraining = overhead(work, model["job_id"], model["card"]["seconds"])
     return report("personalise", [
         Figure("fifth submission to live style, 5 cases of 128×128", round(live_s, 1), "s", LIMIT_S),
         Figure("that job's own overhead", round(personalising, 2), "s", OVERHEAD_LIMIT_S),
+        Figure("its wait in the queue, behind the jobs of the corrections before", round(waited, 2), "s"),
         Figure("pretraining before it", round(pretrain_s, 1), "s"),
         Figure("that pretraining's own overhead", round(pretraining, 2), "s", OVERHEAD_LIMIT_S),
         Figure("Dice on unread cases, first style", round(100 * before, 2), "points"),
@@ -73,11 +75,11 @@ def own_live_style(work: Workload) -> dict | None:
     return next((s for s in styles if s["is_live"] and s["origin"] in ("nearest", "row", "adapter")), None)
 
 
-def overhead(work: Workload, job_id: str, learning_s: float) -> float:
-    """Seconds of a finished job beyond learning, which its card rounds to a tenth."""
+def overhead(work: Workload, job_id: str, learning_s: float) -> tuple[float, float]:
+    """Seconds a finished job waited in the queue, and those it ran beyond learning, which its card rounds to a tenth."""
     job = work.admin.get(f"/jobs/{job_id}")
-    made, finished = (datetime.fromisoformat(job[at]) for at in ("created_at", "finished_at"))
-    return (finished - made).total_seconds() - learning_s
+    made, begun, finished = (datetime.fromisoformat(job[at]) for at in ("created_at", "started_at", "finished_at"))
+    return (begun - made).total_seconds(), (finished - begun).total_seconds() - learning_s
 
 
 def score(work: Workload, style_id: str | None) -> float:

@@ -51,7 +51,9 @@ def asked_for() -> argparse.Namespace:
     asked = parser.parse_args()
     asked.table = (asked.table or ("I,II,III,cv" if asked.full else "cv")).split(",")
     asked.data = (asked.data or (",".join(packs.REAL) if asked.full else packs.REAL[0])).split(",")
-    asked.recipes = tuple((asked.recipes or ",".join(cells.RECIPES[:3] + cells.RECIPES[4:] if asked.full else ("default", "paper", "nearest", "consensus"))).split(","))  # fmt: skip
+    shared = [recipe for recipe in cells.RECIPES if recipe not in cells.FROM_NOTHING]  # the tables bring the others
+    chosen = shared if asked.full else ["default", "paper", "nearest", "consensus"]
+    asked.recipes = tuple(asked.recipes.split(",") if asked.recipes else chosen)
     asked.seeds = [int(seed) for seed in (asked.seeds or ("1,2,3" if asked.full else "1")).split(",")]
     asked.ways = asked.ways or (cells.WAYS if asked.full else 1)
     asked.scale = asked.scale or ("paper" if asked.full else "small")

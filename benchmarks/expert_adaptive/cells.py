@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from benchmarks.expert_adaptive.packs import Pack
 
 WAYS = 10
-RECIPES = ("default", "paper", "frozen", "scratch", "nearest", "consensus")
+RECIPES = ("default", "paper", "frozen", "scratch", "alone", "nearest", "consensus")
+FROM_NOTHING = ("scratch", "alone")  # without a shared network: published, and taught as the shared one is
 ABLATIONS = ("no-init", "no-blend", "no-row", "no-adapter", "replay", "no-ema", "no-early-stop")
 
 
@@ -43,7 +44,7 @@ class Cell:
     @property
     def pretraining(self) -> Pretraining | None:
         """None for a recipe that starts from nothing."""
-        return None if self.recipe == "scratch" else Pretraining(self.data, self.fold, self.pool, self.seed)
+        return None if self.recipe in FROM_NOTHING else Pretraining(self.data, self.fold, self.pool, self.seed)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -117,7 +118,7 @@ def cross_validation(
         offset = seed * 5 % len(training)
         for expert, count, start in product(pack.new, corrections, starts(len(training), ways)):
             for recipe in recipes:
-                pool = () if recipe == "scratch" else pack.pool
+                pool = () if recipe in FROM_NOTHING else pack.pool
                 yield Cell(
                     "split" if fold is None else "cv", pack.name, fold, pool, expert, (expert,), count or len(training),
                     (start + offset) % len(training), recipe, seed,

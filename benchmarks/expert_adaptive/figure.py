@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from benchmarks.expert_adaptive.tables import Row
 
-COLOURS = {"default": "#0072b2", "paper": "#d55e00", "scratch": "#999999", "nearest": "#009e73", "consensus": "#56b4e9", "frozen": "#cc79a7"}  # fmt: skip
+COLOURS = {"default": "#0072b2", "paper": "#d55e00", "scratch": "#999999", "alone": "#e69f00", "nearest": "#009e73", "consensus": "#56b4e9", "frozen": "#cc79a7"}  # fmt: skip
 
 
 def draw(rows: Sequence[Row], ceilings: Sequence[Row], path: Path) -> None:

@@ -73,9 +73,12 @@ def make(
     recipe: str, trained: Trained | None, corrections: list[Reading], replay: Sequence[Reading], config: ExpertAdaptiveConfig,
     seed: int, device: str,
 ) -> Outcome:  # fmt: skip
-    """One recipe's style. `config` is the pretraining's; `trained` is None for scratch. Raises ValueError on an unknown recipe."""
+    """One recipe's style. `config` is the pretraining's; `trained` is None for those from nothing. Raises ValueError on an unknown recipe."""
     if recipe == "scratch":
         return _scratch(corrections, published(config, "scratch"), seed, device)
+    if recipe == "alone":  # what the shared network's own schedule makes of these readings without anybody else's
+        alone = METHOD.pretrain(corrections, config, generator_seed=seed, device=device)
+        return Outcome(alone.weights, alone.consensus_row(), None, {})
     assert trained is not None
     config = trained.config
     if recipe in ("nearest", "consensus"):
@@ -87,10 +90,17 @@ def make(
         return Outcome(style.weights or trained.weights, style.row, None, {})
     if recipe != "default" and recipe not in ABLATED:
         raise ValueError(f'There is no recipe "{recipe}".')
-    live = nearest_row(trained, corrections, device)
+    how = our_default(config, **ABLATED.get(recipe, {}))
+    first = corrections[: how.row_after - 1]  # what is live when the others come is what the product made of these
+    live, learnt_from = trained.consensus_row(), frozenset[str]()
+    before = METHOD.personalise(
+        trained.weights, how, trained.rows, first, live_row=live, generator_seed=seed, device=device
+    )
+    if before.gate.passed:
+        live, learnt_from = before.row, frozenset(reading.revision for reading in first)
     style = METHOD.personalise(
-        trained.weights, our_default(config, **ABLATED.get(recipe, {})), trained.rows, corrections, replay,
-        live_row=live, generator_seed=seed, device=device,
+        trained.weights, how, trained.rows, corrections, replay, live_row=live, live_trained_on=learnt_from,
+        generator_seed=seed, device=device,
     )  # fmt: skip
     row, adapter = (style.row, style.adapter) if style.gate.passed else (live, None)
     return Outcome(trained.weights, row, adapter, _verdict(style))

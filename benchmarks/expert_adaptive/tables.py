@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from benchmarks.expert_adaptive import packs
-from benchmarks.expert_adaptive.cells import Cell
+from benchmarks.expert_adaptive.cells import FROM_NOTHING, Cell
 from benchmarks.expert_adaptive.runner import Record
 from worker.learning.metrics import mean_dice
 from worker.learning.statistics import by_patient, holm, paired_bootstrap, paired_t, unpaired_t, wilcoxon
@@ -23,6 +23,8 @@ CLAIMS = (
     ("default", "paper", 1),
     ("default", "nearest", 1),
     ("default", "scratch", 1),
+    ("default", "alone", 1),
+    ("paper", "alone", 1),
     ("paper", "nearest", 1),
     ("default", "paper", 2),
 )
@@ -108,7 +110,7 @@ def claims(records: Sequence[Record], pairs: Sequence[tuple[str, str, int]] = CL
     groups, found = collect(records), []
     for group, scores in groups.items():
         for a, b, times in pairs:
-            pool_size = 0 if b == "scratch" else group.pool_size
+            pool_size = 0 if b in FROM_NOTHING else group.pool_size
             other = groups.get(group._replace(recipe=b, pool_size=pool_size, corrections=times * group.corrections))
             if group.recipe != a or other is None or set(scores.by_case["dice"]) != set(other.by_case["dice"]):
                 continue
