@@ -152,7 +152,7 @@ class Desk:
             log.warning("job %s attempt %s is tried again: %s", job.id, job.attempt, type(problem).__name__)
             queue.retry(self.gateway, job)
         except Refused as problem:
-            queue.fail(self.gateway, job, JobFailure(problem.code, problem.detail, REMEDY))
+            queue.fail(self.gateway, job, JobFailure(problem.code, problem.detail, problem.extra.get("remedy", REMEDY)))
         except Exception:  # the job edge: whatever was raised becomes words, once
             log.exception("job %s attempt %s failed", job.id, job.attempt)
             queue.fail(self.gateway, job, unexpected(job.id))

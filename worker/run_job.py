@@ -225,7 +225,8 @@ def _outlive_outages(publish: Callable[[], None]) -> None:
 def in_words(problem: Exception) -> JobFailure:
     """What a person reads instead of an exception."""
     if isinstance(problem, Refused):
-        return JobFailure(problem.code, problem.detail, "Put that right, then start the job again.")
+        remedy = problem.extra.get("remedy", "Put that right, then start the job again.")
+        return JobFailure(problem.code, problem.detail, remedy)
     if isinstance(problem, InvalidReading):
         return JobFailure(
             "invalid-reading", str(problem), "Correct or withdraw that reading, then start the job again."

@@ -301,7 +301,7 @@ def list_styles(
     sight = style_sight(db, actor)
     if project_id is not None:
         project_facts(db, actor, project_id)
-        sight = StyleSight(sight.whole_projects & {project_id}, sight.own_projects & {project_id}, sight.own_expert_id)
+        sight = sight.within(project_id)
     rows = store.styles(db, sight, expert_id=expert_id, before=_before(cursor), limit=limit + 1)
     return page_of(rows, limit, lambda row: (row.style.created_at, row.style.id))
 

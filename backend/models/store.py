@@ -158,6 +158,10 @@ class StyleSight:
     own_projects: frozenset[UUID]
     own_expert_id: UUID | None
 
+    def within(self, project_id: UUID) -> "StyleSight":
+        """The part of it that lies in one project."""
+        return StyleSight(self.whole_projects & {project_id}, self.own_projects & {project_id}, self.own_expert_id)
+
     def predicate(self) -> ColumnElement[bool]:
         """The same, as a filter on styles."""
         own = and_(Style.project_id.in_(self.own_projects), Style.expert_id == self.own_expert_id)

@@ -1,7 +1,7 @@
 """Routes of jobs, and of the prompts and propagations that jobs answer."""
 
 from backend.accounts.api import Router
-from backend.jobs.api import evaluation, jobs, opinions, personalisations, prompts, propagations, streams
+from backend.jobs.api import evaluation, jobs, opinions, personalisations, prompts, propagations, streams, withdrawals
 from backend.jobs.api.jobs import JobOut
 
 __all__ = ["JobOut", "router"]
@@ -14,3 +14,4 @@ router.include_router(opinions.router)
 router.include_router(evaluation.router)
 router.include_router(streams.router)
 router.include_router(personalisations.router)
+router.include_router(withdrawals.router)

@@ -19,7 +19,8 @@ class NextPersonalisationOut(BaseModel):
 
     changed: readings corrected; accepted: those submitted exactly as predicted, which count half. waits_for: "correction" where
     all were accepted, for accepting alone teaches nothing and starts no personalisation; "more", `missing` further corrected
-    readings; "quiet", a pause in submitting; null, only its turn.
+    readings; "quiet", a pause in submitting; null, only its turn. anew: readings behind the live style were withdrawn, so that a style
+    is learnt without them, and all readings that are left count.
     """
 
     expert_id: UUID
@@ -28,6 +29,7 @@ class NextPersonalisationOut(BaseModel):
     accepted: int
     waits_for: Literal["correction", "more", "quiet"] | None
     missing: int
+    anew: bool
 
 
 class NextPersonalisationsOut(BaseModel):

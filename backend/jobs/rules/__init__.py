@@ -81,6 +81,7 @@ from backend.jobs.rules.seeing import (
     positions,
     sieve,
 )
+from backend.jobs.rules.withdrawals import ReadingWithdrawn, WithdrawnBehind, list_withdrawn_behind
 from backend.jobs.rules.work import (
     IN_COLOUR,
     ImageFacts,
@@ -144,11 +145,13 @@ __all__ = [
     "ProposalView",
     "ProxyFacts",
     "ReadingRow",
+    "ReadingWithdrawn",
     "Sieve",
     "Strategy",
     "StyleFacts",
     "Timing",
     "VersionFacts",
+    "WithdrawnBehind",
     "add_inspection",
     "add_job",
     "add_metrics",
@@ -171,6 +174,7 @@ __all__ = [
     "list_metrics",
     "list_prompts",
     "list_propagations",
+    "list_withdrawn_behind",
     "live_rows",
     "live_versions",
     "load_claimed",

@@ -56,7 +56,7 @@ Obstacle = Literal["correction", "more", "quiet"]
 
 def readings_missing(expert: DueExpert, after: int, every: int) -> int:
     """How many more corrected readings a personalisation needs; one accepted unchanged counts half."""
-    return max(0, math.ceil((after if expert.is_first else every) - expert.changed - expert.accepted / 2))
+    return max(0, math.ceil((after if expert.begins else every) - expert.changed - expert.accepted / 2))
 
 
 def obstacle(expert: DueExpert, after: int, every: int, quiet_seconds: float) -> Obstacle | None:
@@ -65,7 +65,7 @@ def obstacle(expert: DueExpert, after: int, every: int, quiet_seconds: float) ->
     correction: all that was submitted was accepted as predicted, which alone teaches nothing. more: further readings. quiet:
     nothing new for quiet_seconds, but nobody waits longer than five minutes.
     """
-    if expert.changed == 0:
+    if expert.changed == 0 and expert.accepted > 0:
         return "correction"
     if readings_missing(expert, after, every) > 0:
         return "more"
@@ -120,6 +120,7 @@ TRAINING_OPTIONS: Final[dict[str, Option]] = {
     "recipe": Option("choice", choices=("nearest", "paper", "frozen", "scratch")),
     "seed": Option("integer", 0, 2**31 - 1),
     "any_orientation": Option("flag"),
+    "clip_deviations": Option("number", 1, 1000),
     "steps": Option("integer", 1, 200_000),
     "batch": Option("integer", 1, 256),
     "learning_rate": Option("number", 1e-6, 1.0),

@@ -18,8 +18,9 @@ from backend.database import AnySession, WriteSession
 from backend.errors import Conflict, NotFound
 from backend.jobs.rules.creation import add_job
 from backend.jobs.rules.queue import Claimed, finish, hold, tell
+from backend.jobs.rules.withdrawals import ReadingWithdrawn
 from backend.jobs.rules.work import ImageFacts, StyleFacts, VersionFacts, image_facts, style_for_reading
-from backend.jobs.store import StreamCase, learning, online
+from backend.jobs.store import StreamCase, learning, online, withdrawals
 from backend.jobs.store import queue as store
 from backend.jobs.store.learning import ReadingRow
 from backend.models import rules as models
@@ -167,6 +168,8 @@ def load_update(db: AnySession, blobs: Blobs, job: Claimed, replay_limit: int) -
     row = segmentations.find_segmentation(db, segmentation_id, None)
     if row is None or row.segmentation.expert_id is None:
         raise NotFound("The reading to learn from does not exist.")
+    if withdrawals.is_withdrawn(db, segmentation_id):
+        raise ReadingWithdrawn("This reading was withdrawn; nothing learns from it.", remedy="Nothing is to be done.")
     about = row.segmentation
     expert_id: UUID = row.segmentation.expert_id
     [(image, patient_id)] = learning.images(db, [about.image_id])
@@ -285,7 +288,7 @@ def publish_update(
 ) -> None:
     """Keep the branch, if one was learnt, and what a finished case said, and end the job, once.
 
-    Raises LeaseLost, and BranchMoved when another update was kept since the plan was made.
+    Raises LeaseLost, and BranchMoved when another update was kept or a reading withdrawn since the plan was made.
     """
     hold(db, job)
     if not projects.load_policy(db, plan.project_id).personalise:  # switched off while this learnt
@@ -294,7 +297,9 @@ def publish_update(
     if weights_sha256 is not None and plan.drawing is not None:
         style = plan.drawing[1]
         online.lock_stream(db, style.style_id)
-        if branch_of(db, style) != plan.branch:
+        replayed = (reading.revision_id for reading in plan.replay)
+        is_withdrawn = withdrawals.is_withdrawn(db, plan.segmentation_id) or withdrawals.is_any_withdrawn(db, replayed)
+        if is_withdrawn or branch_of(db, style) != plan.branch:
             raise BranchMoved
         parent_id = None if plan.branch is None else plan.branch.branch_id
         online.add_branch(

@@ -13,7 +13,10 @@ from backend.settings import Settings
 
 @dataclass(frozen=True)
 class NextPersonalisation:
-    """An expert's submitted readings that no style has learnt from, and what keeps a personalisation from starting; None: nothing does."""
+    """An expert's submitted readings that no style has learnt from, and what keeps a personalisation from starting; None: nothing does.
+
+    anew: readings behind the live style were withdrawn, and all that are left count.
+    """
 
     expert_id: UUID
     expert_name: str
@@ -21,6 +24,7 @@ class NextPersonalisation:
     accepted: int
     waits_for: Obstacle | None
     missing: int
+    anew: bool
 
 
 def list_next_personalisations(
@@ -41,6 +45,7 @@ def list_next_personalisations(
             expert.accepted,
             obstacle(expert, after, every, quiet_seconds),
             readings_missing(expert, after, every),
+            expert.is_anew,
         )
         for expert in learning.due_experts(db, project_id)
         if runs_it or expert.expert_id == actor.expert_id

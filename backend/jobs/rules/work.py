@@ -14,6 +14,7 @@ from backend.database import AnySession, WriteSession
 from backend.errors import Conflict, Invalid, NotFound
 from backend.jobs.rules.decisions import JobFailure
 from backend.jobs.rules.queue import Claimed, finish, hold
+from backend.jobs.rules.withdrawals import refuse_withdrawn
 from backend.jobs.store import learning
 from backend.jobs.store.learning import ReadingRow
 from backend.models import rules as models
@@ -235,10 +236,10 @@ def publish_pretrained(
 
     better_by: Dice points over its parent, the live version, on held-out patients, None where there is none to compare with. It
     goes live when it is first, or at most 0.3 worse; it stays a candidate where another version went live meanwhile, with which
-    nobody has compared it. Raises Conflict where a reading behind it was withdrawn meanwhile.
+    nobody has compared it. Raises ReadingWithdrawn.
     """
     hold(db, job)
-    _refuse_withdrawn(db, (revision_id for style in new.styles for revision_id, _ in style.lineage))
+    refuse_withdrawn(db, job, (revision_id for style in new.styles for revision_id, _ in style.lineage))
     models_store.lock_project_models(db, new.project_id)
     live = models_store.find_live_version(db, new.project_id)
     is_overtaken = new.parent_id != (None if live is None else live.id)
@@ -249,20 +250,12 @@ def publish_pretrained(
     return version.id
 
 
-def _refuse_withdrawn(db: AnySession, revision_ids: Iterable[UUID]) -> None:
-    """Raises Conflict where somebody withdrew one of these readings while it was learnt from."""
-    if learning.is_any_withdrawn(db, revision_ids):
-        raise Conflict(
-            "A reading that this learnt from was withdrawn meanwhile, so nothing was published; the next job does without it."
-        )
-
-
 def publish_personalised(
     db: WriteSession, job: Claimed, plan: PersonalisePlan, new: NewStyle, result: Mapping[str, Any], *, passed: bool
 ) -> UUID:
-    """Append the style, let it go live if it passed the gate, and end the job, once. Raises Conflict (also models.rules)."""
+    """Append the style, let it go live if it passed the gate, and end the job, once. Raises ReadingWithdrawn, Conflict."""
     hold(db, job)
-    _refuse_withdrawn(db, (revision_id for revision_id, _ in new.lineage))
+    refuse_withdrawn(db, job, (revision_id for revision_id, _ in new.lineage))
     expected = None if plan.live is None else plan.live.style_id
     style = models.publish_style(db, plan.version.version_id, new, job_id=job.id, expected_live=expected, passed=passed)
     finish(db, job, {**result, "style_id": str(style.id), "live": passed})

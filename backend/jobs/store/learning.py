@@ -10,12 +10,13 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, String, and_, cast, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, String, and_, case, cast, exists, func, or_, select, text, true
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import aliased
 
 from backend.accounts.store import ExpertRow
 from backend.database import AnySession
+from backend.jobs.store import withdrawals
 from backend.jobs.store.tables import Job
 from backend.models.store import LiveStyle, ModelVersion, Style, StyleLineage
 from backend.projects.store import Assignment, Label, Project, ProjectExpert, ProjectImage
@@ -43,11 +44,13 @@ class ReadingRow:
 
 @dataclass(frozen=True)
 class DueExpert:
-    """An expert with submitted readings that no style has learned from yet.
+    """An expert with submitted readings that no style has learned from yet, or whose live style must be learned anew.
 
     changed: readings that differ from the prediction they began from; accepted: those that do not.
     quiet_seconds, waiting_seconds: since the newest and the oldest of them, on the database's clock.
     is_first: no personalisation on the live model version has started yet.
+    is_anew: a reading behind the live style was withdrawn and no personalisation has started since. All that are left count
+    as if nothing had learned from them and were submitted then, none perhaps.
     """
 
     project_id: UUID
@@ -57,6 +60,12 @@ class DueExpert:
     quiet_seconds: float
     waiting_seconds: float
     is_first: bool
+    is_anew: bool = False
+
+    @property
+    def begins(self) -> bool:
+        """Whether the next personalisation has to learn a style from nothing rather than from what came since the last."""
+        return self.is_first or self.is_anew
 
 
 @dataclass(frozen=True)
@@ -160,41 +169,13 @@ def due_experts(db: AnySession, project_id: UUID | None = None) -> list[DueExper
 
     Left out: experts with a personalisation queued or running, projects with a pretraining queued or running. What was
     submitted before the last personalisation began does not count again, even when that job failed: otherwise
-    one bad reading would start it for ever.
+    one bad reading would start it for ever. One of the scheduler's own that a withdrawal refused does not count as begun.
     """
     submitted = _newest_submitted()
     newest = (submitted if project_id is None else submitted.where(Segmentation.project_id == project_id)).subquery()
-    version = aliased(ModelVersion)
-    last_start = (
-        select(func.max(Job.started_at))
-        .where(
-            Job.kind == "personalise",
-            Job.project_id == newest.c.project_id,
-            Job.expert_id == newest.c.expert_id,
-            Job.started_at > version.created_at,
-        )
-        .correlate(newest, version)
-        .scalar_subquery()
-    )
-    learned = (
-        select(StyleLineage.revision_id)
-        .join(Style, Style.id == StyleLineage.style_id)
-        .where(
-            StyleLineage.revision_id == newest.c.revision_id,
-            Style.expert_id == newest.c.expert_id,
-            Style.model_version_id == version.id,
-        )
-        .exists()
-    )
-    busy = (
-        select(Job.id)
-        .where(
-            Job.project_id == newest.c.project_id,
-            Job.state.in_(("queued", "running")),
-            or_(Job.kind == "pretrain", and_(Job.kind == "personalise", Job.expert_id == newest.c.expert_id)),
-        )
-        .exists()
-    )
+    whose = (LiveStyle.project_id, LiveStyle.expert_id)
+    version, withdrawal = aliased(ModelVersion), withdrawals.behind_live_styles()
+    last_start = _last_start(version)
     prediction = aliased(Segmentation)
     drawn = aliased(Revision)
     accepted = (
@@ -208,30 +189,46 @@ def due_experts(db: AnySession, project_id: UUID | None = None) -> list[DueExper
         )
         .exists()
     )
-    fresh = (
-        select(newest.c.project_id, newest.c.expert_id, newest.c.submitted_at, accepted.label("accepted"),
-               last_start.is_(None).label("is_first"))
-        .join(version, and_(version.project_id == newest.c.project_id, version.state == "live"))
-        .join(Project, Project.id == newest.c.project_id)
+    is_anew = withdrawal.c.withdrawn_at > func.coalesce(last_start, text("'-infinity'"))
+    is_new = newest.c.submitted_at > func.coalesce(last_start, text("'-infinity'"))
+    counted = (
+        select(
+            *whose,
+            newest.c.revision_id,
+            # greatest() passes over NULL: the withdrawal where nothing is left, the submission where nothing was withdrawn
+            func.greatest(newest.c.submitted_at, case((is_anew, withdrawal.c.withdrawn_at))).label("since"),
+            accepted.label("accepted"),
+            last_start.is_(None).label("is_first"),
+            func.coalesce(is_anew, False).label("is_anew"),
+        )
+        .join(Project, Project.id == LiveStyle.project_id)
+        .join(version, and_(version.project_id == LiveStyle.project_id, version.state == "live"))
+        .outerjoin(newest, and_(newest.c.project_id == LiveStyle.project_id, newest.c.expert_id == LiveStyle.expert_id))
+        .outerjoin(
+            withdrawal,
+            and_(withdrawal.c.project_id == LiveStyle.project_id, withdrawal.c.expert_id == LiveStyle.expert_id),
+        )
         .where(
             Project.policy["personalise"].as_boolean(),
-            ~learned,
-            ~busy,
-            or_(last_start.is_(None), newest.c.submitted_at > last_start),
+            true() if project_id is None else LiveStyle.project_id == project_id,
+            ~_is_learning(),
+            or_(is_anew, and_(is_new, ~_learned(newest.c.revision_id, version))),
         )
         .subquery()
-    )  # fmt: skip
-    age = func.extract("epoch", func.now() - fresh.c.submitted_at)
+    )
+    age = func.extract("epoch", func.now() - counted.c.since)
+    reading = func.count(counted.c.revision_id)
     rows = db.execute(
         select(
-            fresh.c.project_id,
-            fresh.c.expert_id,
-            func.count().filter(~fresh.c.accepted).label("changed"),
-            func.count().filter(fresh.c.accepted).label("accepted"),
+            counted.c.project_id,
+            counted.c.expert_id,
+            reading.filter(~counted.c.accepted).label("changed"),
+            reading.filter(counted.c.accepted).label("accepted"),
             func.min(age).label("quiet_seconds"),
             func.max(age).label("waiting_seconds"),
-            func.bool_and(fresh.c.is_first).label("is_first"),
-        ).group_by(fresh.c.project_id, fresh.c.expert_id)
+            func.bool_and(counted.c.is_first).label("is_first"),
+            func.bool_and(counted.c.is_anew).label("is_anew"),
+        ).group_by(counted.c.project_id, counted.c.expert_id)
     )
     return [
         DueExpert(
@@ -242,9 +239,55 @@ def due_experts(db: AnySession, project_id: UUID | None = None) -> list[DueExper
             float(row.quiet_seconds),
             float(row.waiting_seconds),
             row.is_first,
+            row.is_anew,
         )
         for row in rows
     ]
+
+
+def _last_start(version: type[ModelVersion]) -> Any:
+    """When the last personalisation of a live style's expert on this model version began, that was not refused for a withdrawal."""
+    refused = and_(Job.owner_id.is_(None), Job.error["code"].astext == withdrawals.READING_WITHDRAWN)
+    return (
+        select(func.max(Job.started_at))
+        .where(
+            Job.kind == "personalise",
+            Job.project_id == LiveStyle.project_id,
+            Job.expert_id == LiveStyle.expert_id,
+            Job.started_at > version.created_at,
+            ~func.coalesce(refused, False),
+        )
+        .correlate(LiveStyle, version)
+        .scalar_subquery()
+    )
+
+
+def _is_learning() -> ColumnElement[bool]:
+    """A personalisation of a live style's expert, or a pretraining of the project, waits or runs."""
+    return (
+        select(Job.id)
+        .where(
+            Job.project_id == LiveStyle.project_id,
+            Job.state.in_(("queued", "running")),
+            or_(Job.kind == "pretrain", and_(Job.kind == "personalise", Job.expert_id == LiveStyle.expert_id)),
+        )
+        .correlate(LiveStyle)
+        .exists()
+    )
+
+
+def _learned(revision_id: ColumnElement[UUID], version: type[ModelVersion]) -> ColumnElement[bool]:
+    """A style of a live style's expert on this model version has learned from this revision."""
+    return (
+        select(StyleLineage.revision_id)
+        .join(Style, Style.id == StyleLineage.style_id)
+        .where(
+            StyleLineage.revision_id == revision_id,
+            Style.expert_id == LiveStyle.expert_id,
+            Style.model_version_id == version.id,
+        )
+        .exists()
+    )
 
 
 def missing_predictions(db: AnySession, limit: int) -> list[MissingPrediction]:
@@ -339,16 +382,6 @@ def revisions_behind(db: AnySession, version_id: UUID) -> set[UUID]:
         .where(Style.model_version_id == version_id, Style.origin == "pretrained", StyleLineage.use == "train")
     )
     return set(rows)
-
-
-def is_any_withdrawn(db: AnySession, revision_ids: Iterable[UUID]) -> bool:
-    """Whether one of these revisions belongs to a read that nobody is asked for any more."""
-    withdrawn = (
-        select(Revision.id)
-        .join(Assignment, Assignment.segmentation_id == Revision.segmentation_id)
-        .where(Revision.id.in_(list(revision_ids)), Assignment.state == "withdrawn")
-    )
-    return bool(db.scalar(select(withdrawn.exists())))
 
 
 def patients_of(db: AnySession, revision_ids: Iterable[UUID]) -> set[UUID]:

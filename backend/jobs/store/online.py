@@ -9,13 +9,14 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import DateTime, ForeignKey, Index, String, cast, exists, func, select
+from sqlalchemy import DateTime, ForeignKey, Index, String, cast, exists, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONB, distinct_on, insert
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from backend.database import AnySession, Base, WriteSession
 from backend.jobs.store.tables import Job
 from backend.models.store import Style
+from backend.projects.store import Assignment
 from backend.segmentations.store import Revision, Segmentation
 from backend.studies.store import Image, Study
 
@@ -75,8 +76,24 @@ def add_case(db: WriteSession, **values: Any) -> None:
 
 
 def newest_branch(db: AnySession, style_id: UUID, before: datetime | None = None) -> OnlineBranch | None:
-    """The branch of a live style, as it is or as it was."""
-    query = select(OnlineBranch).where(OnlineBranch.style_id == style_id)
+    """The branch of a live style, as it is or as it was; none that may have learnt from a reading withdrawn since.
+
+    What a branch replayed is not kept, so all that were made before the withdrawal are passed over, and the next begins at the style.
+    """
+    withdrawn_at = (
+        select(func.max(Assignment.updated_at))
+        .where(
+            Assignment.state == "withdrawn",
+            Assignment.segmentation_id.is_not(None),
+            Assignment.project_id == OnlineBranch.project_id,
+            Assignment.expert_id == OnlineBranch.expert_id,
+        )
+        .correlate(OnlineBranch)
+        .scalar_subquery()
+    )
+    query = select(OnlineBranch).where(
+        OnlineBranch.style_id == style_id, or_(withdrawn_at.is_(None), OnlineBranch.created_at > withdrawn_at)
+    )
     if before is not None:
         query = query.where(OnlineBranch.created_at < before)
     return db.scalar(query.order_by(OnlineBranch.created_at.desc(), OnlineBranch.id).limit(1))

@@ -131,13 +131,17 @@ class AssignmentsIn(BaseModel):
 
 
 class WithdrawalIn(AssignmentsIn):
-    """Which experts are no longer asked to read which images, and why; null means every image of the project."""
+    """Which experts are no longer asked to read which images, and why; null means every image of the project.
+
+    submitted: readings that were submitted as well, of images that are named.
+    """
 
     reason: Reason = ""
+    submitted: bool = False
 
 
 class WithdrawnOut(BaseModel):
-    """How many reads were taken back; submitted ones stay."""
+    """How many reads were taken back."""
 
     withdrawn: int
 
@@ -202,9 +206,12 @@ def create_assignments(db: Writes, actor: CurrentActor, body: AssignmentsIn) -> 
 
 @router.post("/assignments/withdrawals", openapi_extra=policy("assignment:withdraw"))
 def withdraw_assignments(db: Writes, actor: CurrentActor, body: WithdrawalIn) -> WithdrawnOut:
-    """No longer ask experts to read images. What they drew stays; submitted readings are not touched; asking again brings it back."""
-    taken = projects.withdraw_reads(db, actor, body.project_id, body.image_ids, body.expert_ids, body.reason)
-    return WithdrawnOut(withdrawn=taken)
+    """No longer ask experts to read images. What they drew stays, and asking again brings it back; nothing learns from it.
+
+    Submitted readings are not touched unless `submitted` says so.
+    """
+    named = (body.project_id, body.image_ids, body.expert_ids)
+    return WithdrawnOut(withdrawn=rules.withdraw_reads(db, actor, *named, body.reason, submitted=body.submitted))
 
 
 @router.get("/assignments/next", response_model=AssignmentOut | None, openapi_extra=policy("assignment:list"))

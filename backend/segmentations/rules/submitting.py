@@ -1,4 +1,4 @@
-"""What becomes of a reading as a whole: submitted, taken up again, an earlier revision restored, a browser's map kept beside.
+"""What becomes of a reading as a whole: submitted, taken up again, withdrawn, an earlier revision restored, a browser's map kept beside.
 
 Submitting twice from the same state answers the same. Nothing is overwritten: each is a revision more.
 """
@@ -14,6 +14,7 @@ from backend.blobs import Blobs
 from backend.database import WriteSession
 from backend.errors import Conflict, Invalid
 from backend.imaging import labels as label_codec
+from backend.projects import rules as projects
 from backend.projects import store as project_store
 from backend.segmentations import store
 from backend.segmentations.rules.keeping import keep_labels
@@ -67,11 +68,38 @@ def reopen(db: WriteSession, actor: Actor, segmentation_id: UUID) -> Segmentatio
     expert_id = segmentation.expert_id
     if expert_id is not None and not project_store.is_project_expert(db, segmentation.project_id, expert_id):
         raise Conflict("Its reader has left the project; add the expert again, then reopen it.")
-    store.set_state(db, segmentation_id, "draft")
-    move_assignment(db, segmentation, "drafting")
-    note(db, actor, segmentation, {"state": "draft"}, old={"state": "submitted"})
+    _take_up(db, actor, segmentation)
     db.refresh(segmentation)
     return view_of(row)
+
+
+def _take_up(db: WriteSession, actor: Actor, segmentation: store.Segmentation) -> None:
+    store.set_state(db, segmentation.id, "draft")
+    move_assignment(db, segmentation, "drafting")
+    note(db, actor, segmentation, {"state": "draft"}, old={"state": "submitted"})
+
+
+def withdraw_reads(
+    db: WriteSession,
+    actor: Actor,
+    project_id: UUID,
+    image_ids: Sequence[UUID] | None,
+    expert_ids: Sequence[UUID],
+    reason: str,
+    *,
+    submitted: bool,
+) -> int:
+    """`projects.withdraw_reads`; submitted: those that were submitted as well, because a patient no longer consents or one is wrong.
+
+    Each of these is taken up again first, so that one asked for once more comes back as a draft. What was submitted stays, as a
+    revision; nothing learns from it. Raises Invalid where no images are named.
+    """
+    projects.authorize_in(db, actor, "withdraw", "assignment", project_id)
+    if submitted and image_ids is None:
+        raise Invalid("Name the images whose submitted readings are to be withdrawn.")
+    for segmentation in store.lock_submitted(db, project_id, image_ids or (), expert_ids) if submitted else ():
+        _take_up(db, actor, segmentation)
+    return projects.withdraw_reads(db, actor, project_id, image_ids, expert_ids, reason)
 
 
 def restore(

@@ -14,13 +14,15 @@ import {
   sessionQuery,
   styleAddress,
   useAction,
+  type WithdrawnBehindOut,
 } from "../../api";
 import { say, t } from "../../ui";
-import { figuresOf, gateWords, mayGoLive, nextWords, standingOf } from "./figures";
+import { figuresOf, gateWords, mayGoLive, nextWords, notAnewWords, standingOf, withdrawnWords } from "./figures";
 import { PromoteDialog } from "./PromoteDialog";
 import { StateBadge } from "./StateBadge";
 import { StyleCurve } from "./StyleCurve";
 import { StyleReadings } from "./StyleReadings";
+import { WithdrawnNote } from "./WithdrawnNote";
 
 const shownAtFirst = 3;
 
@@ -32,18 +34,24 @@ type Props = {
   isLearning: boolean;
   /** undefined: nothing new was submitted, or a personalisation is under way */
   next: NextPersonalisationOut | undefined;
+  /** What in the project has withdrawn readings behind it. */
+  withdrawn: readonly WithdrawnBehindOut[];
+  personalises: boolean;
   curve: LearningCurveOut | undefined;
   goal: number;
   manages: boolean;
 };
 
-export function ExpertStyles({ styles, models, isLearning, next, curve, goal, manages }: Props) {
+export function ExpertStyles(props: Props) {
+  const { styles, models, isLearning, next, withdrawn, personalises, curve, goal, manages } = props;
   const [chosen, setChosen] = useState<StyleOut | null>(null);
   const [behind, setBehind] = useState<StyleOut | null>(null);
   const [all, setAll] = useState(false);
   const session = useQuery(sessionQuery);
   const mayAct = manages || session.data?.expert_id === styles[0].expert_id;
   const expertName = styles[0].expert_name;
+  const behindOf = (style: StyleOut | undefined) => withdrawn.find((one) => one.id === style?.id);
+  const live = styles.find((style) => style.is_live);
   const shown = all ? styles : styles.filter((style, n) => n < shownAtFirst || style.is_live);
   return (
     <Card withBorder bg="var(--ui-card)" p="sm" data-testid="expert-styles">
@@ -53,7 +61,12 @@ export function ExpertStyles({ styles, models, isLearning, next, curve, goal, ma
         </Text>
         {manages && <ImportButton style={styles[0]} />}
       </Group>
-      <NextStep isLearning={isLearning} next={next} live={styles.find((style) => style.is_live)} />
+      {live && behindOf(live) && !isLearning && !next?.anew && (
+        <Text size="sm" mb={6} data-testid="not-learnt-anew">
+          {notAnewWords(live, personalises)}
+        </Text>
+      )}
+      <NextStep isLearning={isLearning} next={next} live={live} />
       {curve && <StyleCurve curve={curve} goal={goal} />}
       <Stack gap={10}>
         {shown.map((style) => (
@@ -61,6 +74,7 @@ export function ExpertStyles({ styles, models, isLearning, next, curve, goal, ma
             key={style.id}
             style={style}
             models={models}
+            withdrawn={withdrawnWords(behindOf(style))}
             mayAct={mayAct}
             onPromote={() => setChosen(style)}
             onReadings={() => setBehind(style)}
@@ -75,7 +89,7 @@ export function ExpertStyles({ styles, models, isLearning, next, curve, goal, ma
       {chosen && (
         <PromoteDialog
           title={t.models.promoteStyle(expertName, chosen.number)}
-          body={t.models.promoteStyleBody}
+          body={[t.models.promoteStyleBody, withdrawnWords(behindOf(chosen))].filter(Boolean).join(" ")}
           what={t.models.styleName(expertName, chosen.number)}
           act={(reason) => promoteStyle(chosen.id, reason)}
           onClose={() => setChosen(null)}
@@ -107,12 +121,14 @@ function NextStep({ isLearning, next, live }: Pick<Props, "isLearning" | "next">
 
 type LineProps = Pick<Props, "models"> & {
   style: StyleOut;
+  /** That readings behind it were withdrawn, in words. */
+  withdrawn: string | null;
   mayAct: boolean;
   onPromote: () => void;
   onReadings: () => void;
 };
 
-function StyleLine({ style, models, mayAct, onPromote, onReadings }: LineProps) {
+function StyleLine({ style, models, withdrawn, mayAct, onPromote, onReadings }: LineProps) {
   const origin = style.metrics.imported === true ? t.models.imported : t.models.origins[style.origin];
   const standing = standingOf(style);
   const live = models.find((model) => model.state === "live");
@@ -129,6 +145,7 @@ function StyleLine({ style, models, mayAct, onPromote, onReadings }: LineProps) 
             {gateWords(style.gate)}
           </Text>
         )}
+        <WithdrawnNote words={withdrawn} />
         <Text size="xs" c="dimmed">
           {t.units.dateTime(style.created_at)}
         </Text>

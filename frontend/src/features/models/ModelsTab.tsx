@@ -12,6 +12,7 @@ import {
   type StyleOut,
   sessionQuery,
   stylesQuery,
+  withdrawnLineageQuery,
 } from "../../api";
 import { EmptyState, Problem, t, Waiting } from "../../ui";
 import { Evaluation } from "./Evaluation";
@@ -20,26 +21,27 @@ import { Streams } from "./Streams";
 import { Versions } from "./Versions";
 
 /** firstGoal: the project's, in Dice points, which the field lets one depart from. */
-type Props = { projectId: string; firstGoal: number; manages: boolean };
+type Props = { projectId: string; firstGoal: number; personalises: boolean; manages: boolean };
 
-export function ModelsTab({ projectId, firstGoal, manages }: Props) {
+export function ModelsTab({ projectId, firstGoal, personalises, manages }: Props) {
   const models = useQuery(modelsQuery(projectId));
   const styles = useQuery(stylesQuery(projectId));
   const [goal, setGoal] = useState(firstGoal);
   const [askedGoal] = useDebouncedValue(goal, 300);
   const curves = useQuery(learningCurvesQuery(projectId, askedGoal));
   const next = useQuery(nextPersonalisationsQuery(projectId));
+  const withdrawn = useQuery(withdrawnLineageQuery(projectId));
   const jobs = useInfiniteQuery(jobsQuery({ projectId, state: null }));
   const ownId = useQuery(sessionQuery).data?.expert_id ?? null;
   const learning = (jobs.data?.pages ?? [])
     .flatMap((page) => page.items)
     .filter((job) => job.kind === "personalise" && (job.state === "queued" || job.state === "running"));
-  const error = models.error ?? styles.error ?? curves.error ?? next.error;
+  const error = models.error ?? styles.error ?? curves.error ?? next.error ?? withdrawn.error;
   if (error) {
-    const retry = () => void Promise.all([models, styles, curves, next].map((query) => query.refetch()));
+    const retry = () => void Promise.all([models, styles, curves, next, withdrawn].map((query) => query.refetch()));
     return <Problem problem={asProblem(error)} retry={retry} />;
   }
-  if (!models.data || !styles.data || !curves.data) return <Waiting />;
+  if (!models.data || !styles.data || !curves.data || !withdrawn.data) return <Waiting />;
   if (models.data.items.length === 0)
     return <EmptyState title={t.models.none} next={manages ? t.models.noneNext : t.models.noneReader} />;
   return (
@@ -48,7 +50,7 @@ export function ModelsTab({ projectId, firstGoal, manages }: Props) {
         <Title order={2} mb="sm">
           {t.models.versions}
         </Title>
-        <Versions models={models.data.items} manages={manages} />
+        <Versions models={models.data.items} withdrawn={withdrawn.data.items} manages={manages} />
       </section>
       <section>
         <Group justify="space-between" align="flex-end" mb="sm">
@@ -73,6 +75,8 @@ export function ModelsTab({ projectId, firstGoal, manages }: Props) {
               models={models.data.items}
               isLearning={learning.some((job) => job.expert_id === expertId)}
               next={next.data?.items.find((one) => one.expert_id === expertId)}
+              withdrawn={withdrawn.data.items}
+              personalises={personalises}
               curve={curves.data.items.find((one) => one.expert_id === expertId)}
               goal={askedGoal}
               manages={manages}

@@ -31,7 +31,10 @@ export function StyleReadings({ style, onClose }: { style: StyleOut; onClose: ()
                     <bdi>{reading.expert_name}</bdi>
                   </Table.Td>
                   <Table.Td className="tabular">{reading.number}</Table.Td>
-                  <Table.Td>{t.models.uses[reading.use]}</Table.Td>
+                  <Table.Td>
+                    {t.models.uses[reading.use]}
+                    {reading.withdrawn_at && ` · ${t.models.withdrawnAt(t.units.dateTime(reading.withdrawn_at))}`}
+                  </Table.Td>
                 </Table.Tr>
               ))}
             </Table.Tbody>

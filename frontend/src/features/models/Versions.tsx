@@ -1,14 +1,18 @@
 /** The project's shared networks, and the way from one to another. */
 import { Button, Table, Text } from "@mantine/core";
 import { useState } from "react";
-import { type ModelOut, promoteModel } from "../../api";
+import { type ModelOut, promoteModel, type WithdrawnBehindOut } from "../../api";
 import { ActionsHead, t } from "../../ui";
-import { figuresOf, trainedOn } from "./figures";
+import { figuresOf, trainedOn, withdrawnWords } from "./figures";
 import { PromoteDialog } from "./PromoteDialog";
 import { StateBadge } from "./StateBadge";
+import { WithdrawnNote } from "./WithdrawnNote";
 
-export function Versions({ models, manages }: { models: readonly ModelOut[]; manages: boolean }) {
+type Props = { models: readonly ModelOut[]; withdrawn: readonly WithdrawnBehindOut[]; manages: boolean };
+
+export function Versions({ models, withdrawn, manages }: Props) {
   const [chosen, setChosen] = useState<ModelOut | null>(null);
+  const wordsOf = (model: ModelOut) => withdrawnWords(withdrawn.find((one) => one.id === model.id));
   return (
     <>
       <Table verticalSpacing={6}>
@@ -29,6 +33,7 @@ export function Versions({ models, manages }: { models: readonly ModelOut[]; man
                 <Text size="xs" c="dimmed">
                   {trainedOn(model.card)}
                 </Text>
+                <WithdrawnNote words={wordsOf(model)} next={model.state === "live" ? t.models.pretrainAgain : null} />
               </Table.Td>
               <Table.Td>
                 <StateBadge state={model.state} />
@@ -49,7 +54,7 @@ export function Versions({ models, manages }: { models: readonly ModelOut[]; man
       {chosen && (
         <PromoteDialog
           title={t.models.promoteModel(chosen.number)}
-          body={t.models.promoteModelBody}
+          body={[t.models.promoteModelBody, wordsOf(chosen)].filter(Boolean).join(" ")}
           what={t.models.modelName(chosen.number)}
           act={(reason) => promoteModel(chosen.id, reason)}
           onClose={() => setChosen(null)}

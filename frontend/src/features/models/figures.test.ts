@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { gateWords, mayGoLive, nextWords, standingOf, trainedOn } from "./figures";
+import { gateWords, mayGoLive, nextWords, notAnewWords, standingOf, trainedOn, withdrawnWords } from "./figures";
 
 const waiting = {
   expert_id: "e",
@@ -8,6 +8,7 @@ const waiting = {
   accepted: 5,
   waits_for: "correction",
   missing: 3,
+  anew: false,
 } as const;
 
 test("who accepted everything unchanged is told why nothing is learnt, and what starts it", () => {
@@ -24,6 +25,29 @@ test("who has corrected too few is told how many more", () => {
 
   expect(more).toContain("1 new reading corrected, 3 submitted exactly as predicted (they count half)");
   expect(more).toContain("after 3 more");
+});
+
+test("whose readings were withdrawn is told what a style without them takes", () => {
+  const anew = { ...waiting, anew: true, changed: 2, accepted: 0, waits_for: "more" } as const;
+
+  expect(nextWords(anew)).toBe(
+    "A style is learnt without the withdrawn readings once 3 more corrected readings are submitted; 2 are left.",
+  );
+  expect(nextWords({ ...anew, changed: 0 })).toMatch(/none is left\.$/);
+  expect(nextWords({ ...anew, waits_for: null })).toBe("A style without the withdrawn readings is about to be learnt.");
+});
+
+test("where no style without the withdrawn readings is to come, it is said why", () => {
+  expect(notAnewWords({ origin: "pretrained" }, true)).toContain("next model version");
+  expect(notAnewWords({ origin: "row" }, true)).toContain("none went live");
+  expect(notAnewWords({ origin: "row" }, false)).toContain("does not personalise by itself");
+});
+
+test("what has withdrawn readings behind it says how many, of how many patients and when", () => {
+  const behind = { kind: "style", id: "s", readings: 2, patients: 1, withdrawn_at: "2026-11-22T09:30:00Z" } as const;
+
+  expect(withdrawnWords(behind)).toMatch(/^2 readings of 1 patient behind it were withdrawn since, the last on .*2026/);
+  expect(withdrawnWords(undefined)).toBeNull();
 });
 
 test("a verdict says that few patients were left out in turn, so that nobody wonders how five can teach and judge", () => {

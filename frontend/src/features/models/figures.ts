@@ -1,5 +1,5 @@
 /** Puts figures and gate verdicts, free JSON on the wire, into words. */
-import type { NextPersonalisationOut, StyleOut } from "../../api";
+import type { NextPersonalisationOut, StyleOut, WithdrawnBehindOut } from "../../api";
 import { t } from "../../ui";
 
 type Figures = Readonly<Record<string, unknown>>;
@@ -38,10 +38,22 @@ export function mayGoLive(style: Pick<StyleOut, "is_live" | "model_version_id">,
 }
 
 /** What keeps an expert's next personalisation from starting. */
-export function nextWords({ waits_for: waitsFor, changed, accepted, missing }: NextPersonalisationOut): string {
-  if (waitsFor === "correction") return t.models.waitsFor.correction(accepted, Math.max(1, missing));
-  if (waitsFor === "more") return t.models.waitsFor.more(changed, accepted, missing);
-  return waitsFor === "quiet" ? t.models.waitsFor.quiet : t.models.waitsFor.turn;
+export function nextWords({ waits_for: waitsFor, changed, accepted, missing, anew }: NextPersonalisationOut): string {
+  const { correction, quiet, turn } = anew ? t.models.anew : t.models.waitsFor;
+  if (waitsFor === "correction") return correction(accepted, Math.max(1, missing));
+  if (waitsFor !== "more") return waitsFor === "quiet" ? quiet : turn;
+  return anew ? t.models.anew.more(changed + accepted, missing) : t.models.waitsFor.more(changed, accepted, missing);
+}
+
+/** Why no style is about to be learnt without the withdrawn readings behind a live one. */
+export function notAnewWords({ origin }: Pick<StyleOut, "origin">, personalises: boolean): string {
+  if (origin === "pretrained") return t.models.anew.pretrained;
+  return personalises ? t.models.anew.tried : t.models.anew.off;
+}
+
+/** How many of the readings behind a model version or style were withdrawn, and when; null where none was. */
+export function withdrawnWords(behind: WithdrawnBehindOut | undefined): string | null {
+  return behind ? t.models.withdrawnOf(behind.readings, behind.patients, t.units.dateTime(behind.withdrawn_at)) : null;
 }
 
 /** Shares to three places; points out of a hundred to one. */

@@ -37,7 +37,7 @@ export function ExpertMenu({ project, expert }: Props) {
       {open === "withdraw" && (
         <ReasonDialog
           title={t.project.withdrawAllTitle(expert.name)}
-          consequence={t.project.withdrawWhat}
+          consequence={`${t.project.withdrawWhat} ${t.project.submittedStays}`}
           act={t.project.withdraw}
           busy={withdraw.busy}
           problem={withdraw.problem}

@@ -1,5 +1,5 @@
-/** Who is asked to read one image: asking more experts, and taking back reads that nobody submitted. */
-import { ActionIcon, Button, Checkbox, Menu, Modal, Stack, Text } from "@mantine/core";
+/** Who is asked to read one image: asking more experts, and taking reads back, submitted ones only where that is said. */
+import { ActionIcon, Button, Checkbox, Menu, Modal, Stack, Switch, Text } from "@mantine/core";
 import { EllipsisVertical } from "lucide-react";
 import { useState } from "react";
 import { createAssignments, type ImageProgressOut, type ProjectOut, useAction, withdrawReads } from "../../api";
@@ -12,12 +12,13 @@ type Props = { project: ProjectOut; image: Image; experts: readonly Reader[] };
 /** readings: null in a blinded project, where nobody learns whose reading is how far. */
 type MenuProps = Props & { readings: ImageProgressOut["readings"] };
 
-const stale = ["assignments", "project", "projects", "project-experts"];
+const stale = ["assignments", "project", "projects", "project-experts", "styles"];
 
 export function ImageReadsMenu({ project, image, experts, readings }: MenuProps) {
   const stateOf = (expert: Reader) => readings?.find((one) => one.expert_id === expert.id)?.state;
   const unasked = experts.filter((expert) => stateOf(expert) === undefined);
-  const unfinished = experts.filter((expert) => ![undefined, "submitted"].includes(stateOf(expert)));
+  const asked = experts.filter((expert) => stateOf(expert) !== undefined);
+  const unfinished = asked.filter((expert) => stateOf(expert) !== "submitted");
   const [open, setOpen] = useState<"ask" | "withdraw" | null>(null);
   const close = () => setOpen(null);
   return (
@@ -37,7 +38,13 @@ export function ImageReadsMenu({ project, image, experts, readings }: MenuProps)
         <AskReads project={project} image={image} experts={readings ? unasked : experts} onClose={close} />
       )}
       {open === "withdraw" && (
-        <WithdrawReads project={project} image={image} experts={readings ? unfinished : experts} onClose={close} />
+        <WithdrawReads
+          project={project}
+          image={image}
+          experts={readings ? asked : experts}
+          unfinished={readings ? unfinished : experts}
+          onClose={close}
+        />
       )}
     </>
   );
@@ -73,8 +80,11 @@ function AskReads({ project, image, experts, onClose }: Props & { onClose: () =>
   );
 }
 
-function WithdrawReads({ project, image, experts, onClose }: Props & { onClose: () => void }) {
+type WithdrawProps = Props & { unfinished: readonly Reader[]; onClose: () => void };
+
+function WithdrawReads({ project, image, experts, unfinished, onClose }: WithdrawProps) {
   const [chosen, setChosen] = useState<string[]>([]);
+  const [submitted, setSubmitted] = useState(false);
   const withdraw = useAction(withdrawReads, {
     stale,
     shownInPlace: true,
@@ -87,15 +97,36 @@ function WithdrawReads({ project, image, experts, onClose }: Props & { onClose: 
   return (
     <ReasonDialog
       title={t.project.withdrawTitle(image.name)}
-      consequence={isBlinded ? `${t.project.withdrawWhat} ${t.project.withdrawBlinded}` : t.project.withdrawWhat}
+      consequence={[
+        t.project.withdrawWhat,
+        submitted ? null : t.project.submittedStays,
+        isBlinded ? t.project.withdrawBlinded : null,
+      ]
+        .filter(Boolean)
+        .join(" ")}
       act={t.project.withdraw}
       busy={withdraw.busy}
       problem={withdraw.problem}
       ready={chosen.length > 0}
-      onConfirm={(reason) => withdraw.run(project.id, [image.id], chosen, reason)}
+      onConfirm={(reason) => withdraw.run(project.id, [image.id], chosen, reason, submitted)}
       onClose={onClose}
     >
-      <ChooseExperts experts={experts} chosen={chosen} onChange={setChosen} none={t.project.nothingToWithdraw} />
+      <Switch
+        mt="xs"
+        label={t.project.withdrawSubmitted}
+        description={t.project.withdrawSubmittedWhat}
+        checked={submitted}
+        onChange={(event) => {
+          setSubmitted(event.currentTarget.checked);
+          setChosen([]);
+        }}
+      />
+      <ChooseExperts
+        experts={submitted ? experts : unfinished}
+        chosen={chosen}
+        onChange={setChosen}
+        none={t.project.nothingToWithdraw}
+      />
     </ReasonDialog>
   );
 }

@@ -43,6 +43,21 @@ export const models = {
     quiet: "Enough new readings: the next personalisation starts at the next pause in submitting.",
     turn: "Enough new readings: the next personalisation is about to start.",
   },
+  withdrawnOf: (readings: number, patients: number, when: string) =>
+    `${plural(readings, "reading", "readings")} of ${plural(patients, "patient", "patients")} behind it ${readings === 1 ? "was" : "were"} withdrawn since, the last on ${when}.`,
+  pretrainAgain: "Start a pretraining: the next version does without them.",
+  anew: {
+    correction: (left: number, missing: number) =>
+      `${plural(left, "reading is", "readings are")} left, submitted exactly as predicted, which alone teaches nothing. A style is learnt without the withdrawn readings once ${plural(missing, "reading is corrected", "readings are corrected")}.`,
+    more: (left: number, missing: number) =>
+      `A style is learnt without the withdrawn readings once ${plural(missing, "more corrected reading is", "more corrected readings are")} submitted; ${left === 0 ? "none is" : left === 1 ? "1 is" : `${left} are`} left.`,
+    quiet: "At the next pause in submitting and withdrawing, a style is learnt without the withdrawn readings.",
+    turn: "A style without the withdrawn readings is about to be learnt.",
+    pretrained: "This style was learnt in pretraining: the next model version does without the withdrawn readings.",
+    tried:
+      "A style was to be learnt without the withdrawn readings since, and none went live. Make one live below that does without them, or submit more corrected readings.",
+    off: "This project does not personalise by itself (Policy), so no style is learnt without the withdrawn readings.",
+  },
   goal: "Goal (Dice, points)",
   outlook: {
     reached: (goal: number) => `${goal} Dice is reached on this expert's held-out cases.`,
@@ -66,6 +81,7 @@ export const models = {
   reader: "Reader",
   revision: "Revision",
   use: "Use",
+  withdrawnAt: (when: string) => `withdrawn ${when}`,
   uses: { train: "Learnt from", gate: "Judged by" },
   hiddenReadings: (n: number) => `${plural(n, "reading", "readings")} more that you may not know of.`,
   export: "Export",
