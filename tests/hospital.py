@@ -7,7 +7,7 @@ import base64
 import itertools
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,6 @@ from tests.conftest import ORIGIN
 
 API = "/api/v1"
 SHAPE_ZYX = (3, 8, 10)
-_numbers = itertools.count(1)
 
 
 @dataclass
@@ -98,15 +97,16 @@ class Reading:
 
 @dataclass
 class Hospital:
-    """The whole application with an admin signed in."""
+    """The whole application with an admin signed in. It numbers what it makes from 1: images do not depend on other tests."""
 
     app: FastAPI
     admin: Person
     work: Path
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def person(self, role: str = "expert", *, expert: bool = True) -> Person:
         """A new user with a token of their own (no password: hashing one takes longer than a whole test)."""
-        number = next(_numbers)
+        number = next(self._numbers)
         with self.app.state.database.write() as db:
             user = accounts.create_user(db, SYSTEM, f"person-{number}", f"Person {number}", role).user
             actor = Actor(user.id, user.name, role)
@@ -122,7 +122,7 @@ class Hospital:
     def project(self, *, labels: int = 2, **policy: Any) -> str:
         """A project with labels 1 … n, run by the admin."""
         names = [{"value": v, "name": f"Label {v}", "colour": f"#0000{v:02x}"} for v in range(1, labels + 1)]
-        body = {"name": f"Project {next(_numbers)}", "policy": policy, "labels": names}
+        body = {"name": f"Project {next(self._numbers)}", "policy": policy, "labels": names}
         answer = self.admin.post("/projects", body)
         assert answer.status_code == 201, answer.text
         project_id: str = answer.json()["id"]
@@ -133,7 +133,7 @@ class Hospital:
         return [self._image(project_id, shape_zyx) for _ in range(count)]
 
     def _image(self, project_id: str, shape_zyx: tuple[int, int, int]) -> str:
-        number = next(_numbers)
+        number = next(self._numbers)
         nz, ny, nx = shape_zyx
         voxels = np.random.default_rng(number).integers(-1000, 1000, shape_zyx).astype(np.int16)
         paths = []

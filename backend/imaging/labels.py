@@ -14,8 +14,9 @@ Fails closed: whatever is not exactly this is refused, and nothing is applied in
 touch) and so is an edit without runs (nothing changed).
 """
 
+import math
 import zlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -292,20 +293,30 @@ def compress(labels: LabelArray) -> bytes:
 
 def decompress(data: bytes, shape_zyx: tuple[int, int, int], dtype: str) -> LabelArray:
     """A revision's label map, writable. Raises BadLabels when the frame is damaged or of another size."""
+    return next(decompress_slices(data, shape_zyx, dtype, shape_zyx[0]))
+
+
+def decompress_slices(data: bytes, shape_zyx: tuple[int, int, int], dtype: str, depth: int) -> Iterator[LabelArray]:
+    """The same label map from its first slice on, `depth` slices at a time (the last piece may be thinner), each writable.
+
+    Raises BadLabels as `decompress` does, at the latest in the place of the last piece.
+    """
     kind = np.dtype(dtype).newbyteorder("<")
-    expected = int(np.prod([int(n) for n in shape_zyx], dtype=object)) * kind.itemsize
+    nz, *in_slice = (int(n) for n in shape_zyx)
+    expected = math.prod((nz, *in_slice)) * kind.itemsize
     try:
         size = zstandard.frame_content_size(data)
         if size != expected:
             raise BadLabels("wrong-size", f"the label map holds {size} bytes, its grid needs {expected}")
-        labels = np.empty(expected // kind.itemsize, dtype=kind)
         with zstandard.ZstdDecompressor().stream_reader(data, read_across_frames=False) as reader:
-            read = reader.readinto(labels.data.cast("B")) if expected else 0
-            if read != expected or reader.read(1):
-                raise BadLabels("corrupt-blob", "the stored label map ends too soon; restore it from the backup")
+            for first in range(0, nz, depth):
+                labels = np.empty((min(depth, nz - first), *in_slice), dtype=kind)
+                read = reader.readinto(labels.reshape(-1).data.cast("B"))
+                if read != labels.nbytes or (first + depth >= nz and reader.read(1)):
+                    raise BadLabels("corrupt-blob", "the stored label map ends too soon; restore it from the backup")
+                yield labels
     except zstandard.ZstdError as error:
         raise BadLabels("corrupt-blob", "the stored label map is damaged; restore it from the backup") from error
-    return labels.reshape(shape_zyx)
 
 
 def _wire(labels: LabelArray) -> np.dtype[np.uint8] | np.dtype[np.uint16]:

@@ -110,6 +110,7 @@ def test_undo_reaches_back_past_a_reload_and_on_another_computer(
     eventually("an empty map", lambda: not case.labels().any(), 20)
     elsewhere.reload()
     expect_depth(elsewhere, 0)
+    expect(elsewhere.get_by_role("button", name="Redo")).to_be_enabled()  # the case is there, not only its page
     for _ in range(9):
         elsewhere.keyboard.press("Control+y")
     expect_depth(elsewhere, 9)

@@ -68,6 +68,7 @@ def routes_to(reading: Reading, mine: Reading) -> Iterator[tuple[str, str, dict[
     yield "GET", f"/segmentations/{segmentation}/opinions", None
     yield "POST", f"/segmentations/{segmentation}/opinions", None
     yield "GET", f"/segmentations/{segmentation}/readings/A/slabs/0", None
+    yield "POST", f"/segmentations/{segmentation}/review-rounds", None
     yield "GET", f"/revisions/{revision}", None
     yield "GET", f"/revisions/{revision}/slabs/0", None
     yield "GET", f"/revisions/{revision}/uncertainty/slabs/0", None

@@ -1,5 +1,7 @@
 """The schema: migrations and stores say the same, and the application's role can append to what is append-only, no more."""
 
+from uuid import uuid4
+
 import psycopg
 import pytest
 from alembic import command
@@ -33,6 +35,32 @@ def test_account_names_of_older_days_take_the_form_they_are_looked_up_in(databas
     with psycopg.connect(database_urls.owner) as connection:
         names = {row[0] for row in connection.execute("SELECT name FROM users")}
     assert names == {"ana", "ana-2", "fiona"}
+
+
+def test_undoing_rounds_leaves_each_review_the_readings_it_decides_between_now(database_urls: Urls) -> None:
+    config = configuration(database_urls.owner)
+    once, anew = uuid4(), uuid4()
+    with psycopg.connect(database_urls.owner) as connection:
+        for foreign_key in ("segmentation_id_segmentations", "revision_id_revisions"):  # rows of this table alone
+            connection.execute(f"ALTER TABLE review_readings DROP CONSTRAINT fk_review_readings_{foreign_key}".encode())
+        for review, number, letter in (
+            (once, 0, "A"),
+            (once, 0, "B"),
+            (anew, 0, "A"),
+            (anew, 0, "B"),
+            (anew, 1, "B"),
+            (anew, 1, "C"),
+        ):
+            connection.execute(
+                "INSERT INTO review_readings (segmentation_id, round, letter, revision_id) VALUES (%s, %s, %s, %s)",
+                (review, number, letter, uuid4()),
+            )
+
+    command.downgrade(config, "0013")
+
+    with psycopg.connect(database_urls.owner) as connection:
+        left = set(connection.execute("SELECT segmentation_id, letter FROM review_readings"))
+    assert left == {(once, "A"), (once, "B"), (anew, "B"), (anew, "C")}
 
 
 @pytest.mark.parametrize(

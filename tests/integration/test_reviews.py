@@ -7,7 +7,7 @@ import httpx
 import numpy as np
 import pytest
 
-from backend.segmentations.rules.reviews import majority
+from backend.segmentations.rules.majority import majority
 from tests.hospital import Hospital, Person, Reading, checksums
 
 
@@ -230,9 +230,157 @@ def test_a_reading_taken_up_again_makes_its_review_outdated_and_changes_nothing_
     case.readings[0].person.post(f"/segmentations/{case.readings[0].segmentation_id}/reopen")
 
     review = case.review().json()
+    refused = anew(mine)
 
-    assert review["is_outdated"] is True
+    assert [one["what"] for one in review["changes"]] == ["taken_up"]
+    assert (review["can_begin_anew"], refused.status_code) == (False, 409)
     assert case.judge.get(path).content == before
+
+
+# Beginning anew
+
+
+def anew(mine: Reading) -> httpx.Response:
+    """Begin anew from the state last heard of, and hear of the next."""
+    answer = mine.person.post(f"/segmentations/{mine.segmentation_id}/review-rounds", If_Match=mine.etag)
+    seen = mine.person.get(f"/segmentations/{mine.segmentation_id}").json()
+    mine.head, mine.etag = seen["head_revision_id"], seen["etag"]
+    return answer
+
+
+def redraw(reading: Reading, voxels: dict[int, int]) -> None:
+    """Take a submitted reading up again, change these voxels, submit."""
+    path = f"/segmentations/{reading.segmentation_id}"
+    reading.etag = reading.person.post(f"{path}/reopen").json()["etag"]
+    reading.draw(voxels)
+    assert reading.submit().status_code == 200
+
+
+def letter_of(case: Case, mine: Reading, voxel: int) -> str:
+    """The letter of the only reading that has a label there."""
+    for letter in "ABC":
+        labels = case.judge.get(f"/segmentations/{mine.segmentation_id}/readings/{letter}/slabs/0").content
+        if labels[voxel]:
+            return letter
+    raise AssertionError(voxel)
+
+
+def decisions(mine: Reading) -> list[tuple[str, str]]:
+    """Every decision in the journal with the revision it was made on."""
+    items = mine.person.get(f"/segmentations/{mine.segmentation_id}/edits").json()["items"]
+    return [(one["tool"], one["base_revision_id"]) for one in items]
+
+
+FAR = 2 * 80 + 7 * 10 + 9  # the last voxel: two slices, seven rows from those that the readers differ in
+
+
+def test_begun_anew_a_review_keeps_what_was_decided_where_the_readings_stayed_as_they_were(
+    hospital: Hospital, case: Case
+) -> None:
+    mine = opened(case)
+    first = letter_of(case, mine, 20)
+    mine.draw({20: 1}, tool=f"decide-take-{first.lower()}-missed")
+    mine.draw({30: 0}, tool="decide-undecidable")
+    redraw(case.readings[0], {20: 1})  # submitted again as it was
+    unchanged = (case.review().json()["changes"], anew(mine).json())
+    redraw(case.readings[1], {FAR: 2})
+    review, listed = case.review().json(), case.listed()
+
+    answer = anew(mine)
+
+    assert unchanged == ([], {"kept": 2, "dropped": 0})
+    assert review["changes"] == [{"letter": letter_of(case, mine, FAR), "what": "submitted_anew"}]
+    assert (review["can_begin_anew"], review["round"], listed[0]["is_outdated"]) == (True, 0, True)
+    assert answer.json() == {"kept": 2, "dropped": 0}
+    fresh = case.review().json()
+    assert (fresh["changes"], fresh["can_begin_anew"], fresh["round"]) == ([], False, 1)
+    assert letter_of(case, mine, 20) == first
+    kept = [tool for tool, base in decisions(mine) if base == mine.head]
+    assert kept == [f"decide-take-{first.lower()}-missed", "decide-undecidable"]
+    assert mine.submit().status_code == 200
+    settled = hospital.labels_of(case.judge, mine.head).reshape(-1)
+    assert np.flatnonzero(settled).tolist() == [5, 6, 7, 20]
+
+
+def test_begun_anew_a_review_forgets_what_was_decided_where_a_reading_changed_and_keeps_it_in_its_history(
+    hospital: Hospital, case: Case
+) -> None:
+    mine = opened(case)
+    mine.draw({20: 1}, tool="decide-union")
+    mine.submit()
+    settled = mine.head
+    redraw(case.readings[1], {31: 2})  # beside the region, though nobody's opinion on the region itself is another
+    forgotten = anew(mine).json()
+    mine.draw({40: 2})
+    redraw(case.readings[1], {31: 0})
+
+    anew(mine)
+
+    assert forgotten == {"kept": 0, "dropped": 1}
+    revisions = case.judge.get(f"/segmentations/{mine.segmentation_id}/revisions").json()["items"]
+    assert [one["origin"] for one in revisions] == ["majority", "fold", "majority", "fold", "majority"]
+    assert (revisions[1]["id"], revisions[-1]["id"]) == (settled, mine.head)
+    held = [np.flatnonzero(hospital.labels_of(case.judge, one["id"])).tolist() for one in revisions[1:]]
+    assert held == [[5, 6, 7, 20], [5, 6, 7], [5, 6, 7, 40], [5, 6, 7]]
+    assert case.judge.get(f"/segmentations/{mine.segmentation_id}").json()["state"] == "draft"
+
+
+def test_a_review_begins_anew_without_a_reading_that_was_withdrawn_and_with_one_that_came_since(
+    hospital: Hospital, case: Case
+) -> None:
+    third = hospital.reader(case.project)
+    reading = hospital.open(third, case.project)
+    reading.draw({5: 1, 6: 1, 7: 1, 20: 1})
+    case.readings.append(reading)
+    mine = opened(case)
+    only = letter_of(case, mine, 30)
+    mine.draw({20: 1}, tool="decide-union")
+    mine.draw({30: 2}, tool=f"decide-take-{only.lower()}")
+    gone = case.readings[1]
+    gone.person.post(f"/segmentations/{gone.segmentation_id}/reopen")
+    body = {"project_id": case.project, "expert_ids": [gone.person.expert_id], "image_ids": [case.image], "reason": "x"}
+    hospital.admin.post("/assignments/withdrawals", body)
+    withdrawn = case.review().json()["changes"]
+    late = hospital.open(hospital.reader(case.project), case.project)
+    late.draw({50: 1})
+    late.submit()
+    changes = case.review().json()["changes"]
+
+    answer = anew(mine)
+
+    assert withdrawn == [{"letter": only, "what": "withdrawn"}]
+    assert changes == [*withdrawn, {"letter": None, "what": "added"}]
+    assert answer.json() == {"kept": 0, "dropped": 2}
+    letters = [one["letter"] for one in case.review().json()["readings"]]
+    assert letters == [*(letter for letter in "ABC" if letter != only), "D"]
+    path = f"/segmentations/{mine.segmentation_id}/readings/{only}/slabs/0"
+    assert case.judge.get(path).status_code == 404
+
+
+def test_begun_anew_in_two_windows_a_review_begins_anew_once_and_at_its_reviewers_word_alone(
+    hospital: Hospital, case: Case
+) -> None:
+    mine, reader = opened(case), case.readings[0]
+    redraw(reader, {21: 1})
+    stale = mine.etag
+    mine.draw({40: 2})
+    path = f"/segmentations/{mine.segmentation_id}/review-rounds"
+    second = hospital.person(expert=False)
+    hospital.admin.post(f"/projects/{case.project}/members", {"user_id": second.user_id, "role": "adjudicator"})
+
+    others = [one.post(path, If_Match=mine.etag).status_code for one in (second, reader.person)]
+    reading = reader.person.post(
+        f"/segmentations/{reader.segmentation_id}/review-rounds", If_Match=reader.etag
+    ).status_code
+    late = case.judge.post(path, If_Match=stale).status_code
+    bare = case.judge.post(path).status_code
+    with ThreadPoolExecutor(3) as windows:
+        answers = list(windows.map(lambda _: case.judge.post(path, If_Match=mine.etag), range(3)))
+
+    assert (others, reading, late, bare) == ([404, 404], 409, 412, 428)
+    assert [one.status_code for one in answers] == [200] * 3
+    assert case.review().json()["round"] == 1
+    assert [one["is_outdated"] for one in case.listed()] == [False]
 
 
 def test_the_majority_breaks_ties_as_the_screen_does() -> None:

@@ -17,6 +17,7 @@ from backend.database import Reads, Writes
 from backend.paging import Cursor, Limit, Page
 from backend.segmentations import rules
 from backend.segmentations.api.revisions import SLAB, slab_response
+from backend.segmentations.api.segmentations import IfMatch
 
 router = Router(tags=["reviews"])
 
@@ -28,25 +29,51 @@ class LetteredReadingOut(BaseModel):
     dtype: Literal["uint8", "uint16"]
 
 
+class ReadingChangeOut(BaseModel):
+    """What became of a reading since this round of the review began; letter: null for one that is new.
+
+    what: `taken_up` again and not submitted yet; `submitted_anew` with other labels; `withdrawn`, nobody asks for it; `added`, submitted since.
+    """
+
+    letter: str | None
+    what: Literal["taken_up", "submitted_anew", "withdrawn", "added"]
+
+
 class ReviewOut(BaseModel):
-    """A review of one image by you; `segmentation_id` is what it makes. is_outdated: a reading was taken up again since it began."""
+    """A review of one image by you; `segmentation_id` is what it makes.
+
+    round: how often it began anew. changes: what it does not follow unless it begins anew; can_begin_anew: no reading is outstanding.
+    """
 
     segmentation_id: UUID
     project_id: UUID
     image_id: UUID
     state: Literal["draft", "submitted"]
+    round: int
     readings: list[LetteredReadingOut]
-    is_outdated: bool
+    changes: list[ReadingChangeOut]
+    can_begin_anew: bool
+
+
+class BegunAnewOut(BaseModel):
+    """How many decisions were kept, as edits on the new beginning, and how many stand in the history alone."""
+
+    kept: int
+    dropped: int
 
 
 class ReviewItemOut(BaseModel):
-    """An image that you have begun to review or may review, and of how many readings; `state` is null before it is begun."""
+    """An image that you have begun to review or may review, and of how many readings.
+
+    state: null before it is begun. is_outdated: readings changed since it began (`changes` of the review says how).
+    """
 
     image_id: UUID
     image_name: str
     image_sha256: str
     readings: int
     state: Literal["draft", "submitted"] | None
+    is_outdated: bool
 
 
 class ReviewPageOut(BaseModel):
@@ -72,6 +99,22 @@ def open_review(
 ) -> rules.ReviewView:
     """Begin your review of an image, or go on with it. It starts as the majority of its readings."""
     return rules.open_review(db, actor, request.app.state.blobs, project_id, image_id)
+
+
+@router.post(
+    "/segmentations/{segmentation_id}/review-rounds",
+    response_model=BegunAnewOut,
+    openapi_extra=policy("segmentation:update"),
+)
+def begin_review_anew(
+    request: Request, db: Writes, actor: CurrentActor, segmentation_id: UUID, if_match: IfMatch = None
+) -> rules.BegunAnew:
+    """Begin your review anew, submitted or not, with the readings as they are submitted now.
+
+    It goes on as a draft from their majority. Decisions are kept, as new edits, on regions where the opinions are what they were; what
+    stood before is a revision of its own. Where no reading changed, nothing is done.
+    """
+    return rules.begin_anew(db, actor, request.app.state.blobs, segmentation_id, if_match)
 
 
 @router.get(

@@ -54,7 +54,7 @@ class RevisionPageOut(BaseModel):
 
 
 class LineageReadingOut(BaseModel):
-    """A reading behind a style; `gate` readings only judged it."""
+    """A reading behind a style; `gate` readings only judged it, `withdrawn_at` is null unless it was withdrawn since."""
 
     revision_id: UUID
     segmentation_id: UUID
@@ -64,6 +64,7 @@ class LineageReadingOut(BaseModel):
     number: int
     use: Literal["train", "gate"]
     submitted_at: datetime | None
+    withdrawn_at: datetime | None
 
 
 class LineageOut(BaseModel):

@@ -26,9 +26,12 @@ from backend.segmentations.rules.keeping import (
 from backend.segmentations.rules.lineage import Lineage, load_lineage
 from backend.segmentations.rules.provenance import Provenance, load_provenance
 from backend.segmentations.rules.reviews import (
+    BegunAnew,
     LetteredReading,
+    ReadingChange,
     ReviewItemView,
     ReviewView,
+    begin_anew,
     list_reviews,
     load_reading_slab,
     open_review,
@@ -54,7 +57,7 @@ from backend.segmentations.rules.sight import (
     load_segmentation,
     visible,
 )
-from backend.segmentations.rules.submitting import fork, reopen, restore, submit
+from backend.segmentations.rules.submitting import fork, reopen, restore, submit, withdraw_reads
 from backend.segmentations.rules.writing import STEP_TOO_LARGE
 
 __all__ = [
@@ -65,6 +68,7 @@ __all__ = [
     "count_assignments",
     "list_progress",
     "AssignmentView",
+    "BegunAnew",
     "Comparison",
     "EditAccepted",
     "EditPage",
@@ -77,11 +81,13 @@ __all__ = [
     "NewEdit",
     "PredictionView",
     "Provenance",
+    "ReadingChange",
     "ReviewItemView",
     "ReviewView",
     "RevisionView",
     "SegmentationView",
     "add_edit",
+    "begin_anew",
     "compare",
     "export_revision",
     "fork",
@@ -112,4 +118,5 @@ __all__ = [
     "restore",
     "submit",
     "visible",
+    "withdraw_reads",
 ]

@@ -15,8 +15,8 @@ from backend.errors import Conflict, Invalid
 from backend.imaging import labels as label_codec
 from backend.imaging.labels import Runs
 from backend.segmentations import store
+from backend.segmentations.rules.decisions import check_decision
 from backend.segmentations.rules.provenance import overwrites_drawn
-from backend.segmentations.rules.reviews import check_decision
 from backend.segmentations.rules.sight import load_seen, make_etag
 from backend.segmentations.rules.writing import (
     Writing,

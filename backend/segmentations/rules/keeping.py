@@ -4,7 +4,7 @@ Blob first, row after: `keep_labels` needs no transaction and is called before o
 on it. Whatever the door, the same checks hold: exactly the image's grid, only labels of the project's set.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -73,8 +73,15 @@ def keep_prediction(
 
 def read_labels(blobs: Blobs, sha256: str, dtype: str, shape_zyx: tuple[int, int, int]) -> LabelArray:
     """A stored label map `labels_zyx`, writable. Raises CorruptBlob rather than return wrong labels."""
+    return next(read_label_slices(blobs, sha256, dtype, shape_zyx, shape_zyx[0]))
+
+
+def read_label_slices(
+    blobs: Blobs, sha256: str, dtype: str, shape_zyx: tuple[int, int, int], depth: int
+) -> Iterator[LabelArray]:
+    """A stored label map, `depth` slices at a time. Raises CorruptBlob, at the latest in the place of the last piece."""
     try:
-        return label_codec.decompress(blobs.read(sha256), shape_zyx, dtype)
+        yield from label_codec.decompress_slices(blobs.read(sha256), shape_zyx, dtype, depth)
     except BadLabels as problem:
         raise CorruptBlob(f"{problem.reason}.") from problem
 

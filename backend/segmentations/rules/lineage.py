@@ -13,7 +13,7 @@ from backend.segmentations.rules.sight import nameless, visible
 
 @dataclass(frozen=True)
 class LineageReading:
-    """A reading behind a style. use: `train`, or `gate` when it only judged."""
+    """A reading behind a style. use: `train`, or `gate` when it only judged. withdrawn_at: since when nobody is asked for it any more."""
 
     revision_id: UUID
     segmentation_id: UUID
@@ -23,6 +23,7 @@ class LineageReading:
     number: int
     use: str
     submitted_at: datetime | None
+    withdrawn_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def load_lineage(db: AnySession, actor: Actor, style_id: UUID) -> Lineage:
             row.revision.number,
             row.use,
             row.revision.submitted_at,
+            row.withdrawn_at,
         )
         for row in rows
     ]

@@ -37,8 +37,8 @@ def load_provenance(
     db: AnySession, blobs: Blobs, segmentation: store.Segmentation, shape_zyx: tuple[int, int, int], axis: int
 ) -> Provenance:
     """Replay the whole journal. axis: of the array [z, y, x], 0 = z. Raises CorruptBlob."""
-    revisions = {row.id: row for row in store.list_revisions(db, segmentation.id, None, segmentation.edit_seq + 10_000)}
-    edits = store.edits_after(db, segmentation.id, 0, segmentation.edit_seq)
+    revisions = {row.id: row for row in store.list_revisions(db, segmentation.id, None, None)}
+    edits = store.edits_after(db, segmentation.id, 0, None)
     from_models = store.edits_from_models(db, segmentation.id)
     standing = standing_ids(edits)
     first = min(revisions.values(), key=lambda row: row.number)

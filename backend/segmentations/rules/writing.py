@@ -75,8 +75,8 @@ def same_etag(given: str, etag: str) -> bool:
     return given.strip().removeprefix("W/").strip('"') == etag.strip('"')
 
 
-def check_writable(writing: Writing, if_match: str | None) -> None:
-    """Raises PreconditionRequired without If-Match, Stale where it names an older state, Conflict unless a draft that is asked for."""
+def check_current(writing: Writing, if_match: str | None) -> None:
+    """Raises PreconditionRequired without If-Match, Stale where it names an older state."""
     if if_match is None or if_match.strip() == "*":
         raise PreconditionRequired("Send If-Match with the segmentation's ETag; last writer wins is not a mode.")
     if not same_etag(if_match, writing.etag):
@@ -86,6 +86,11 @@ def check_writable(writing: Writing, if_match: str | None) -> None:
             head_revision_id=str(writing.head.id),
             edit_seq=writing.segmentation.edit_seq,
         )
+
+
+def check_writable(writing: Writing, if_match: str | None) -> None:
+    """As `check_current`; raises Conflict unless this is a draft that is asked for."""
+    check_current(writing, if_match)
     if writing.segmentation.state != "draft":
         raise Conflict("This reading is submitted; reopen it to go on drawing.")
     if writing.withdrawn:

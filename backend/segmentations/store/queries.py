@@ -53,13 +53,14 @@ class RevisionRow:
 
 @dataclass(frozen=True)
 class BehindRow:
-    """A revision behind a style."""
+    """A revision behind a style; withdrawn_at: since when nobody is asked for its reading, None where somebody is."""
 
     revision: Revision
     segmentation: Segmentation
     image_name: str
     expert_name: str | None
     use: str
+    withdrawn_at: datetime | None
 
 
 def _segmentations(sight: Sight | None) -> Select[Segmentation, Revision, ExpertRow, Style]:
@@ -118,6 +119,24 @@ def lock_segmentation(db: WriteSession, segmentation_id: UUID) -> Segmentation |
     """
     query = select(Segmentation).where(Segmentation.id == segmentation_id).with_for_update(key_share=True)
     return db.scalar(query.execution_options(populate_existing=True))
+
+
+def lock_submitted(
+    db: WriteSession, project_id: UUID, image_ids: Sequence[UUID], expert_ids: Sequence[UUID]
+) -> list[Segmentation]:
+    """These experts' submitted readings of these images that somebody is still asked for, locked until this transaction ends."""
+    query = (
+        select(Segmentation)
+        .join(Assignment, Assignment.segmentation_id == Segmentation.id)
+        .where(
+            Segmentation.project_id == project_id,
+            Segmentation.image_id.in_(image_ids),
+            Segmentation.expert_id.in_(expert_ids),
+            Segmentation.state == "submitted",
+            Assignment.state != "withdrawn",
+        )
+    )
+    return list(db.scalars(query.order_by(Segmentation.id).with_for_update(key_share=True, of=Segmentation)))
 
 
 def find_reading(db: AnySession, project_id: UUID, image_id: UUID, expert_id: UUID) -> Segmentation | None:
@@ -258,8 +277,8 @@ def _one_revision(seen: ColumnElement[bool] | None) -> Select[Revision, Segmenta
     return query if seen is None else query.where(seen)
 
 
-def list_revisions(db: AnySession, segmentation_id: UUID, after: int | None, limit: int) -> list[Revision]:
-    """A segmentation's revisions, oldest first."""
+def list_revisions(db: AnySession, segmentation_id: UUID, after: int | None, limit: int | None) -> list[Revision]:
+    """A segmentation's revisions, oldest first. limit: None for all of them."""
     query = select(Revision).where(Revision.segmentation_id == segmentation_id).order_by(Revision.number).limit(limit)
     return list(db.scalars(query if after is None else query.where(Revision.number > after)))
 
@@ -282,11 +301,12 @@ def last_submitted(db: AnySession, segmentation_id: UUID) -> Revision | None:
 def readings_behind(db: AnySession, style_id: UUID, sight: Sight | None) -> list[BehindRow]:
     """The revisions a style learnt from or was judged by, as far as the caller may see them, by image name."""
     query = (
-        select(Revision, Segmentation, Image.name, ExpertRow.name, StyleLineage.use)
+        select(Revision, Segmentation, Image.name, ExpertRow.name, StyleLineage.use, Assignment.updated_at)
         .join(StyleLineage, StyleLineage.revision_id == Revision.id)
         .join(Segmentation, Segmentation.id == Revision.segmentation_id)
         .join(Image, Image.id == Segmentation.image_id)
         .outerjoin(ExpertRow, ExpertRow.id == Segmentation.expert_id)
+        .outerjoin(Assignment, and_(Assignment.segmentation_id == Segmentation.id, Assignment.state == "withdrawn"))
         .where(StyleLineage.style_id == style_id)
         .order_by(Image.name, Revision.id)
     )
@@ -306,8 +326,8 @@ def add_edit(db: WriteSession, segmentation: Segmentation, seq: int, **values: A
     set_committed_value(segmentation, "edit_seq", seq)
 
 
-def edits_after(db: AnySession, segmentation_id: UUID, after: int, limit: int) -> list[Edit]:
-    """Edits with a greater sequence number, in order."""
+def edits_after(db: AnySession, segmentation_id: UUID, after: int, limit: int | None) -> list[Edit]:
+    """Edits with a greater sequence number, in order. limit: None for all of them."""
     query = select(Edit).where(Edit.segmentation_id == segmentation_id, Edit.seq > after)
     return list(db.scalars(query.order_by(Edit.seq).limit(limit)))
 

@@ -130,11 +130,17 @@ export const createAssignments = (projectId: string, imageIds: string[] | null, 
     }),
   );
 
-/** No longer ask these experts to read these images, or all of them (null); what they drew stays. */
-export const withdrawReads = (projectId: string, imageIds: string[] | null, expertIds: string[], reason: string) =>
+/** No longer ask these experts to read these images, or all of them (null); what they drew stays. submitted: what is submitted as well. */
+export const withdrawReads = (
+  projectId: string,
+  imageIds: string[] | null,
+  expertIds: string[],
+  reason: string,
+  submitted = false,
+) =>
   body(
     api.POST("/api/v1/assignments/withdrawals", {
-      body: { project_id: projectId, image_ids: imageIds, expert_ids: expertIds, reason },
+      body: { project_id: projectId, image_ids: imageIds, expert_ids: expertIds, reason, submitted },
     }),
   );
 
@@ -225,6 +231,14 @@ export const openReview = (projectId: string, imageId: string) =>
   body(
     api.POST("/api/v1/projects/{project_id}/images/{image_id}/review", {
       params: { path: { project_id: projectId, image_id: imageId } },
+    }),
+  );
+
+/** Begin one's review anew from the readings as they are submitted now. */
+export const beginReviewAnew = (segmentationId: string, etag: string) =>
+  body(
+    api.POST("/api/v1/segmentations/{segmentation_id}/review-rounds", {
+      params: { ...segmentation(segmentationId), header: { "if-match": etag } },
     }),
   );
 

@@ -186,6 +186,13 @@ export const nextPersonalisationsQuery = (projectId: string) =>
     queryFn: () => body(api.GET("/api/v1/next-personalisations", { params: { query: { project_id: projectId } } })),
   });
 
+/** What learnt from readings withdrawn since. Begins with "assignments": a withdrawal changes it, and so does a new style. */
+export const withdrawnLineageQuery = (projectId: string) =>
+  queryOptions({
+    queryKey: ["assignments", projectId, "withdrawn-lineage"],
+    queryFn: () => body(api.GET("/api/v1/withdrawn-lineage", { params: { query: { project_id: projectId } } })),
+  });
+
 /** How each stream of finished cases went. Begins with "jobs": it grows when one of them ends. */
 export const streamsQuery = (projectId: string) =>
   queryOptions({

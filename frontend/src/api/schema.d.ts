@@ -123,7 +123,9 @@ export interface paths {
         put?: never;
         /**
          * Withdraw Assignments
-         * @description No longer ask experts to read images. What they drew stays; submitted readings are not touched; asking again brings it back.
+         * @description No longer ask experts to read images. What they drew stays, and asking again brings it back; nothing learns from it.
+         *
+         *     Submitted readings are not touched unless `submitted` says so.
          */
         post: operations["withdraw_assignments"];
         delete?: never;
@@ -1327,6 +1329,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/segmentations/{segmentation_id}/review-rounds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin Review Anew
+         * @description Begin your review anew, submitted or not, with the readings as they are submitted now.
+         *
+         *     It goes on as a draft from their majority. Decisions are kept, as new edits, on regions where the opinions are what they were; what
+         *     stood before is a revision of its own. Where no reading changed, nothing is done.
+         */
+        post: operations["begin_review_anew"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/segmentations/{segmentation_id}/revisions": {
         parameters: {
             query?: never;
@@ -1767,6 +1792,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/withdrawn-lineage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Withdrawn Lineage
+         * @description Which model versions and styles have withdrawn readings behind them. A read asked for again no longer counts.
+         */
+        get: operations["list_withdrawn_lineage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -1953,6 +1998,16 @@ export interface components {
             rows: number;
             /** Broken At */
             broken_at: number | null;
+        };
+        /**
+         * BegunAnewOut
+         * @description How many decisions were kept, as edits on the new beginning, and how many stand in the history alone.
+         */
+        BegunAnewOut: {
+            /** Kept */
+            kept: number;
+            /** Dropped */
+            dropped: number;
         };
         /** Body_upload_files */
         Body_upload_files: {
@@ -2780,7 +2835,7 @@ export interface components {
         };
         /**
          * LineageReadingOut
-         * @description A reading behind a style; `gate` readings only judged it.
+         * @description A reading behind a style; `gate` readings only judged it, `withdrawn_at` is null unless it was withdrawn since.
          */
         LineageReadingOut: {
             /**
@@ -2811,6 +2866,8 @@ export interface components {
             use: "train" | "gate";
             /** Submitted At */
             submitted_at: string | null;
+            /** Withdrawn At */
+            withdrawn_at: string | null;
         };
         /**
          * LinkOut
@@ -3016,7 +3073,8 @@ export interface components {
          *
          *     changed: readings corrected; accepted: those submitted exactly as predicted, which count half. waits_for: "correction" where
          *     all were accepted, for accepting alone teaches nothing and starts no personalisation; "more", `missing` further corrected
-         *     readings; "quiet", a pause in submitting; null, only its turn.
+         *     readings; "quiet", a pause in submitting; null, only its turn. anew: readings behind the live style were withdrawn, so that a style
+         *     is learnt without them, and all readings that are left count.
          */
         NextPersonalisationOut: {
             /**
@@ -3034,6 +3092,8 @@ export interface components {
             waits_for: ("correction" | "more" | "quiet") | null;
             /** Missing */
             missing: number;
+            /** Anew */
+            anew: boolean;
         };
         /**
          * NextPersonalisationsOut
@@ -3701,6 +3761,21 @@ export interface components {
             blobs: boolean;
         };
         /**
+         * ReadingChangeOut
+         * @description What became of a reading since this round of the review began; letter: null for one that is new.
+         *
+         *     what: `taken_up` again and not submitted yet; `submitted_anew` with other labels; `withdrawn`, nobody asks for it; `added`, submitted since.
+         */
+        ReadingChangeOut: {
+            /** Letter */
+            letter: string | null;
+            /**
+             * What
+             * @enum {string}
+             */
+            what: "taken_up" | "submitted_anew" | "withdrawn" | "added";
+        };
+        /**
          * ReadingOut
          * @description Where one expert's reading of an image stands.
          */
@@ -3766,7 +3841,9 @@ export interface components {
         };
         /**
          * ReviewItemOut
-         * @description An image that you have begun to review or may review, and of how many readings; `state` is null before it is begun.
+         * @description An image that you have begun to review or may review, and of how many readings.
+         *
+         *     state: null before it is begun. is_outdated: readings changed since it began (`changes` of the review says how).
          */
         ReviewItemOut: {
             /**
@@ -3782,10 +3859,14 @@ export interface components {
             readings: number;
             /** State */
             state: ("draft" | "submitted") | null;
+            /** Is Outdated */
+            is_outdated: boolean;
         };
         /**
          * ReviewOut
-         * @description A review of one image by you; `segmentation_id` is what it makes. is_outdated: a reading was taken up again since it began.
+         * @description A review of one image by you; `segmentation_id` is what it makes.
+         *
+         *     round: how often it began anew. changes: what it does not follow unless it begins anew; can_begin_anew: no reading is outstanding.
          */
         ReviewOut: {
             /**
@@ -3808,10 +3889,14 @@ export interface components {
              * @enum {string}
              */
             state: "draft" | "submitted";
+            /** Round */
+            round: number;
             /** Readings */
             readings: components["schemas"]["LetteredReadingOut"][];
-            /** Is Outdated */
-            is_outdated: boolean;
+            /** Changes */
+            changes: components["schemas"]["ReadingChangeOut"][];
+            /** Can Begin Anew */
+            can_begin_anew: boolean;
         };
         /**
          * ReviewPageOut
@@ -4418,6 +4503,8 @@ export interface components {
         /**
          * WithdrawalIn
          * @description Which experts are no longer asked to read which images, and why; null means every image of the project.
+         *
+         *     submitted: readings that were submitted as well, of images that are named.
          */
         WithdrawalIn: {
             /**
@@ -4434,10 +4521,50 @@ export interface components {
              * @default
              */
             reason?: string;
+            /**
+             * Submitted
+             * @default false
+             */
+            submitted?: boolean;
+        };
+        /**
+         * WithdrawnBehindListOut
+         * @description As far as you may see versions and styles; in a blinded project only your own readings count.
+         */
+        WithdrawnBehindListOut: {
+            /** Items */
+            items: components["schemas"]["WithdrawnBehindOut"][];
+        };
+        /**
+         * WithdrawnBehindOut
+         * @description A model version or style some of whose readings, those it learnt from or was judged by, were withdrawn since.
+         *
+         *     readings, patients: how many were withdrawn, and of how many patients. withdrawn_at: the last of them.
+         */
+        WithdrawnBehindOut: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "model" | "style";
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Readings */
+            readings: number;
+            /** Patients */
+            patients: number;
+            /**
+             * Withdrawn At
+             * Format: date-time
+             */
+            withdrawn_at: string;
         };
         /**
          * WithdrawnOut
-         * @description How many reads were taken back; submitted ones stay.
+         * @description How many reads were taken back.
          */
         WithdrawnOut: {
             /** Withdrawn */
@@ -8533,6 +8660,60 @@ export interface operations {
             };
         };
     };
+    begin_review_anew: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The segmentation's ETag that this write builds on. */
+                "if-match"?: string | null;
+                /** @description Send the same key to try again safely. */
+                "idempotency-key"?: string | null;
+            };
+            path: {
+                segmentation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BegunAnewOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_revisions: {
         parameters: {
             query?: {
@@ -9818,6 +9999,55 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TokenPageOut"];
+                };
+            };
+            /** @description The request is understood but cannot be right. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Refused; `code` says why. */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not possible at the moment, or our mistake. */
+            "5XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_withdrawn_lineage: {
+        parameters: {
+            query: {
+                project_id: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WithdrawnBehindListOut"];
                 };
             };
             /** @description The request is understood but cannot be right. */

@@ -1,6 +1,7 @@
 /** Disputed regions against a slow search voxel by voxel, and what a decision makes of one. */
 import { describe, expect, it } from "vitest";
 import { buildRowRuns, RowRuns } from "../labels/RowRuns";
+import type { DisputedRegion } from "../types";
 import { fillRegion, findDisputes, unite } from "./disputes";
 
 const [nx, ny, nz] = [9, 7, 5];
@@ -73,6 +74,17 @@ function floodDisputes(maps: readonly Uint8Array[]): { regions: number[][]; rimV
   return { regions: flood(kept), rimVoxels: disputed.size - kept.size };
 }
 
+function numbersOf(region: DisputedRegion): number[] {
+  const { starts, lengths } = fillRegion(region, "uint8", () => 0);
+  return [...starts].flatMap((start, n) => Array.from({ length: lengths[n] as number }, (_, x) => start + x));
+}
+
+type Place = ReturnType<typeof placeOf>;
+
+/** `MARGIN_ZYX` of backend/segmentations/rules/decisions.py. */
+const isWithinMargin = ([i, j, k]: Place, [otherI, otherJ, otherK]: Place) =>
+  Math.abs(i - otherI) <= 3 && Math.abs(j - otherJ) <= 3 && Math.abs(k - otherK) <= 1;
+
 /** Numbers from 0 to 1, the same each time. */
 function makeRandom(seed: number): () => number {
   let state = seed;
@@ -99,14 +111,36 @@ describe("disputed regions", () => {
       expect(regions.map(({ key }) => key).sort((a, b) => a - b)).toEqual(expected.regions.map(([first]) => first));
       expect(rimVoxels).toBe(expected.rimVoxels);
       for (const region of regions) {
-        const { starts, lengths } = fillRegion(region, "uint8", () => 0);
-        const numbers = [...starts].flatMap((start, n) =>
-          Array.from({ length: lengths[n] as number }, (_, x) => start + x),
-        );
+        const numbers = numbersOf(region);
         expect(numbers).toEqual(expected.regions.find(([first]) => first === region.key));
         expect(numbers).toContain(at(...region.middle));
       }
     }
+  });
+
+  it("stay what they are where readings change farther off, or grow by the rims they hung on: the server keeps decisions by that", () => {
+    const [random, seen] = [makeRandom(20261122), { same: 0, grown: 0 }];
+    const flip = (map: Uint8Array<ArrayBuffer>, share: number) =>
+      map.map((label) => (random() < share ? 1 - label : label));
+    for (let round = 0; round < 60; round++) {
+      const agreed = flip(draw(), 0.02);
+      const maps = [flip(agreed, 0.06), flip(agreed, 0.06)];
+      const [i, j, k] = [nx - 3, ny - 3, nz].map((size) => Math.floor(random() * size)) as [number, number, number];
+      for (const n of [0, 1, 2]) maps[0]?.fill(1, at(i, j + n, k), at(i, j + n, k) + 3);
+      for (const region of findDisputes(maps.map(reading)).regions) {
+        const voxels = numbersOf(region);
+        const isNear = (n: number) => voxels.some((here) => isWithinMargin(placeOf(here), placeOf(n)));
+        const changed = maps.map((map) => map.map((label, n) => (isNear(n) || random() < 0.8 ? label : 1 - label)));
+
+        const after = findDisputes(changed.map(reading)).regions.map(numbersOf);
+
+        const holding = after.find((numbers) => voxels.every((n) => numbers.includes(n)));
+        expect(holding).toBeDefined();
+        if (holding?.length === voxels.length) seen.same += 1;
+        else seen.grown += 1;
+      }
+    }
+    expect(seen.same).toBeGreaterThan(10 * seen.grown);
   });
 
   it("come with most voxels × entropy first", () => {

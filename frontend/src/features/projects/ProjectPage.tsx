@@ -128,7 +128,14 @@ function TabBody({ tab, project, manages }: { tab: TabName; project: ProjectOut;
     case "policy":
       return <PolicyTab project={project} manages={manages} />;
     case "models":
-      return <ModelsTab projectId={project.id} firstGoal={project.policy.goal_dice} manages={manages} />;
+      return (
+        <ModelsTab
+          projectId={project.id}
+          firstGoal={project.policy.goal_dice}
+          personalises={project.policy.personalise}
+          manages={manages}
+        />
+      );
     case "jobs":
       return <JobsList projectId={project.id} state={null} />;
   }

@@ -1,5 +1,5 @@
 /** What an adjudicator may review: images whose readings are all there, each begun or not. */
-import { Badge, Button, Stack, Table, Text } from "@mantine/core";
+import { Badge, Button, Stack, Table, Text, Tooltip } from "@mantine/core";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "react-router";
 import { asProblem, type ProjectOut, type ReviewItemOut, reviewsQuery, thumbnailAddress } from "../../api";
@@ -62,6 +62,13 @@ function Row({ projectId, row }: { projectId: string; row: ReviewItemOut }) {
         >
           {t.review.tab.states[state]}
         </Badge>
+        {row.is_outdated && (
+          <Tooltip label={t.review.tab.outdatedHint} multiline maw={260}>
+            <Badge variant="light" color="orange" tt="none" ml={6} data-testid="review-outdated">
+              {t.review.tab.outdated}
+            </Badge>
+          </Tooltip>
+        )}
       </Table.Td>
       <Table.Td ta="right">
         <Button

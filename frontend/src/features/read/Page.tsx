@@ -22,6 +22,7 @@ import { SessionContext } from "./SessionContext";
 import { ShortcutSheet } from "./ShortcutSheet";
 import { ReadSession } from "./session";
 import { emptyRead, type ReadFacts, useRead } from "./store";
+import { askBefore } from "./submitting";
 import { ToolOptions } from "./ToolOptions";
 import { ToolRail } from "./ToolRail";
 import { Tour } from "./Tour";
@@ -80,7 +81,7 @@ export function ReadPage({ isReview = false }: { isReview?: boolean }) {
       </div>
       <ShortcutSheet />
       <LargeFill />
-      <Questions onSubmit={send} />
+      <Questions onSubmit={send} onReopened={reopenCase} />
     </SessionContext.Provider>
   );
 }
@@ -139,10 +140,9 @@ function useSubmit(session: ReadSession | null): { submit: () => void; send: () 
       .catch((error: unknown) => say(t.read.notSubmitted(asProblem(error).detail), "error"));
   }, [session, navigate, queries]);
   const submit = useCallback(() => {
-    const open = session?.reviewing ? session.reviewing.open : 0;
-    if (open === null) say(t.review.notSubmitted, "error");
-    else if (open > 0) useRead.setState({ asked: { about: "open-regions", open } });
-    else if (session?.isUntouched) useRead.setState({ asked: { about: "empty-submit" } });
+    const before = session && askBefore(session);
+    if (before?.about === "unknown") say(t.review.notSubmitted, "error");
+    else if (before) useRead.setState({ asked: before });
     else send();
   }, [session, send]);
   return { submit, send };

@@ -12,13 +12,13 @@ export function ExpertsSection() {
   const session = useSession();
   const experts = useRead((state) => state.experts);
   const known = useRead((state) => state.expertsKnown);
-  const blinding = useRead((state) => state.facts?.project.policy.blinding);
+  const isBlinded = useRead(({ facts }) => facts?.project.policy.blinding !== "open" && !facts?.review);
   const opacity = experts[0]?.look.opacity ?? 1;
   return (
     <Section title={t.read.experts}>
       {experts.length === 0 && (
         <Text size="sm" c="dimmed">
-          {blinding !== "open" ? t.read.blinded : known ? t.read.noExperts : t.read.expertsLater}
+          {isBlinded ? t.read.blinded : known ? t.read.noExperts : t.read.expertsLater}
         </Text>
       )}
       {experts.map((layer) => (

@@ -9,7 +9,7 @@ import { LineSwatch } from "./PanelExperts";
 import { KeyHint, Section } from "./panelParts";
 import classes from "./read.module.css";
 import { useSession } from "./SessionContext";
-import { useRead } from "./store";
+import { type ReviewState, useRead } from "./store";
 
 export function ReviewSection() {
   const review = useRead((state) => state.review);
@@ -17,11 +17,7 @@ export function ReviewSection() {
   return (
     <Section title={t.review.title}>
       <Stack gap={8}>
-        {review.isOutdated && (
-          <Text size="xs" c="orange">
-            {t.review.outdated}
-          </Text>
-        )}
+        {review.changes.length > 0 && <Changes changes={review.changes} canBeginAnew={review.canBeginAnew} />}
         {!review.isLoaded && (
           <Text size="sm" c={review.problem ? "orange" : "dimmed"}>
             {review.problem ?? t.review.loading}
@@ -32,6 +28,37 @@ export function ReviewSection() {
         {review.rimVoxels > 0 && <Rims voxels={review.rimVoxels} />}
       </Stack>
     </Section>
+  );
+}
+
+/** What became of the readings since the review began, and the way to follow them. */
+function Changes({ changes, canBeginAnew }: Pick<ReviewState, "changes" | "canBeginAnew">) {
+  const { title, what, goesOn, waits, offer } = t.review.changed;
+  return (
+    <Stack gap={4} data-testid="review-changes">
+      <Text size="sm" fw={600} c="orange">
+        {title}
+      </Text>
+      {changes.map((change, n) => (
+        <Text key={change.letter ?? n} size="xs">
+          {what[change.what](change.letter ?? "")}
+        </Text>
+      ))}
+      <Text size="xs" c="dimmed">
+        {canBeginAnew ? goesOn : waits}
+      </Text>
+      {canBeginAnew && (
+        <Button
+          size="xs"
+          variant="light"
+          color="orange"
+          data-testid="begin-anew"
+          onClick={() => useRead.setState({ asked: { about: "begin-anew" } })}
+        >
+          {offer}
+        </Button>
+      )}
+    </Stack>
   );
 }
 

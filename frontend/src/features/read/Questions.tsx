@@ -1,18 +1,22 @@
-/** What is asked before a key does more than the doctor may mean: an empty submit, regions not decided, something taken over upon drawn voxels. */
+/** What is asked before more is done than the doctor may mean: an empty submit, regions not decided, a review begun anew, something taken over upon drawn voxels. */
 import { Button } from "@mantine/core";
+import { asProblem } from "../../api";
 import type { LabelInfo } from "../../engine";
-import { Question, t } from "../../ui";
+import { Question, say, t } from "../../ui";
 import { useSession } from "./SessionContext";
 import { wholeProposal } from "./session";
 import { useRead } from "./store";
 
 const close = () => useRead.setState({ asked: null });
 
-export function Questions({ onSubmit }: { onSubmit: () => void }) {
+type QuestionsProps = { onSubmit: () => void; onReopened: () => void };
+
+export function Questions({ onSubmit, onReopened }: QuestionsProps) {
   return (
     <>
       <EmptySubmit onSubmit={onSubmit} />
       <OpenRegions onSubmit={onSubmit} />
+      <BeginAnew onReopened={onReopened} />
       <Overdraw />
     </>
   );
@@ -50,6 +54,36 @@ function OpenRegions({ onSubmit }: { onSubmit: () => void }) {
   return (
     <Question opened={asked !== null} title={title} words={words(asked?.open ?? 0)} back={back} onBack={close}>
       <Button onClick={submit}>{all}</Button>
+    </Question>
+  );
+}
+
+/** What waits to be sent is sent first, so that it is in the history. */
+function BeginAnew({ onReopened }: { onReopened: () => void }) {
+  const session = useSession();
+  const opened = useRead(({ asked }) => asked?.about === "begin-anew");
+  const isSettled = session.facts.review?.state === "submitted";
+  const begin = async () => {
+    close();
+    try {
+      await session.saveNow();
+      const begun = await session.reviewing?.beginAnew();
+      if (begun) say(t.review.anew.begun(begun.kept, begun.dropped), "good");
+      onReopened();
+    } catch (error) {
+      say(t.review.anew.failed(asProblem(error).detail), "error");
+    }
+  };
+  const { title, words, settled, back, begin: yes } = t.review.anew;
+  return (
+    <Question
+      opened={opened}
+      title={title}
+      words={isSettled ? `${words} ${settled}` : words}
+      back={back}
+      onBack={close}
+    >
+      <Button onClick={() => void begin()}>{yes}</Button>
     </Question>
   );
 }

@@ -113,8 +113,9 @@ export type OpinionsState = {
 export type ReviewState = {
   isLoaded: boolean;
   problem: string | null;
-  /** A reading was taken up again since it began. */
-  isOutdated: boolean;
+  /** What became of its readings since it began, and whether it may begin anew with them. */
+  changes: ReviewOut["changes"];
+  canBeginAnew: boolean;
   canDecide: boolean;
   count: number;
   /** Disputed voxels in rims too thin to be decided on. */
@@ -135,9 +136,10 @@ export type Taken = { kind: "prediction" | "answer" | "propagation" } | { kind: 
 /** Takes something over: at once, or after a question where it would change `voxels` that were drawn by hand. */
 export type TakeOver = (taken: Taken, voxels: ReadonlyMap<number, number>, proceed: () => void) => void;
 
-/** A submit with nothing drawn beside a prediction, or an acceptance that would change voxels drawn by hand. */
+/** A submit with nothing drawn beside a prediction, one of a review with open regions, a review begun anew, or an acceptance that would change voxels drawn by hand. */
 export type Asked =
   | { about: "empty-submit" }
+  | { about: "begin-anew" }
   | { about: "open-regions"; open: number }
   | {
       about: "overdraw";

@@ -56,10 +56,13 @@ export const project = {
   withdrawTitle: (image: string) => `Withdraw reads of ${image}`,
   withdrawAllTitle: (expert: string) => `Withdraw all unfinished reads of ${expert}`,
   withdrawUnfinished: "Withdraw unfinished reads",
-  withdrawWhat:
-    "Reads that are not submitted leave the list. What was drawn stays, and comes back when the expert is asked again. Submitted readings are not touched.",
+  withdrawWhat: "Reads leave the list. What was drawn stays, and comes back when the expert is asked again.",
+  submittedStays: "Submitted readings are not touched.",
   withdrawBlinded:
     "This project is blinded: readings are shown once everybody who is still asked has submitted, so this can show them.",
+  withdrawSubmitted: "Submitted readings as well",
+  withdrawSubmittedWhat:
+    "For a patient who no longer consents, or a reading that is wrong. Nothing learns from it any more, styles that did are learnt anew, and asked for again it comes back as a draft.",
   withdraw: "Withdraw",
   withdrawn: (n: number) =>
     n === 0 ? "Nothing was withdrawn: what is submitted stays." : `${plural(n, "read was", "reads were")} withdrawn.`,

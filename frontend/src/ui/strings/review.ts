@@ -14,6 +14,8 @@ export const review = {
     look: "Look",
     named: (act: string, image: string) => `${act}: ${image}`,
     states: { none: "Not begun", draft: "Begun", submitted: "Settled" },
+    outdated: "Readings changed",
+    outdatedHint: "Readings have changed since this review began. Open it to see how, and to begin it anew.",
   },
   notHere: "Disputed regions are for a review: your project's page lists what you may review.",
   noAi: "In a review nothing is proposed by a model: it settles what people drew.",
@@ -54,12 +56,39 @@ export const review = {
   },
   undecided: "Not decided yet",
   decided: (what: string, why: string | null) => `Decided: ${what}${why === null ? "" : ` (${why.toLowerCase()})`}`,
-  outdated: "A reader has taken their reading up again. This review goes on with what was submitted when it began.",
+  changed: {
+    title: "The readings have changed",
+    what: {
+      taken_up: (letter: string) => `Reader ${letter} has taken their reading up again and not submitted it yet.`,
+      submitted_anew: (letter: string) => `Reader ${letter} has submitted another reading.`,
+      withdrawn: (letter: string) => `The reading of reader ${letter} was withdrawn.`,
+      added: () => "A further reading was submitted.",
+    },
+    goesOn: "This review goes on with the readings it began with, unless you begin it anew.",
+    waits:
+      "This review goes on with the readings it began with. When every reading is submitted, you can begin it anew.",
+    offer: "Begin anew…",
+  },
+  anew: {
+    title: "Begin this review anew?",
+    words:
+      "It begins again with the majority of the readings as they are submitted now. Decisions stay where the readings say what they said; on other regions you decide again, and what you drew without deciding is not taken along. Everything as it is now stays in the history.",
+    settled: "The image is not settled until you submit the review again.",
+    back: "Go on as it is",
+    begin: "Begin anew",
+    begun: (kept: number, dropped: number) => {
+      if (kept + dropped === 0) return "Begun anew.";
+      const left = dropped === 0 ? "" : `, ${dropped} no longer ${dropped === 1 ? "applies" : "apply"}`;
+      return `Begun anew: ${plural(kept, "decision stays", "decisions stay")}${left}.`;
+    },
+    failed: (why: string) => `Not begun anew: ${why}`,
+    elsewhere: "This review was begun anew in another window. Open it again.",
+  },
   submitted: "Submitted: the image is settled.",
   open: {
     title: "Regions are not decided",
     words: (open: number) =>
-      `${plural(open, "region has", "regions have")} no decision yet. Submitted now, the majority of the readings stands there.`,
+      `${plural(open, "region has", "regions have")} no decision yet. Submitted now, what is drawn there stands: the majority of the readings where you changed nothing.`,
     back: "Go on deciding",
     submit: "Submit all the same",
   },
