@@ -2,13 +2,16 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from uuid import UUID
 
 import httpx
 import numpy as np
 import pytest
 
 from backend.segmentations.rules.majority import majority
-from tests.hospital import Hospital, Person, Reading, checksums
+from backend.segmentations.rules.provenance import load_provenance
+from backend.segmentations.store import Segmentation
+from tests.hospital import SHAPE_ZYX, Hospital, Person, Reading, checksums
 
 
 @dataclass
@@ -355,6 +358,23 @@ def test_a_review_begins_anew_without_a_reading_that_was_withdrawn_and_with_one_
     assert letters == [*(letter for letter in "ABC" if letter != only), "D"]
     path = f"/segmentations/{mine.segmentation_id}/readings/{only}/slabs/0"
     assert case.judge.get(path).status_code == 404
+
+
+def test_what_a_machine_drew_after_a_review_began_anew_is_not_taken_for_a_hand_s(
+    hospital: Hospital, case: Case
+) -> None:
+    mine = opened(case)
+    for reading in case.readings[:2]:
+        redraw(reading, {5: 0})  # the majority no longer has it
+    anew(mine)
+    mine.draw({5: 1}, tool="interpolate")
+
+    with hospital.app.state.database.read() as db:
+        review = db.get_one(Segmentation, UUID(mine.segmentation_id))
+        known = load_provenance(db, hospital.app.state.blobs, review, SHAPE_ZYX, 0)
+
+    assert known.labels_zyx.reshape(-1)[[5, 6]].tolist() == [1, 1]
+    assert known.by_hand_zyx.reshape(-1)[[5, 6]].tolist() == [False, True]
 
 
 def test_begun_anew_in_two_windows_a_review_begins_anew_once_and_at_its_reviewers_word_alone(

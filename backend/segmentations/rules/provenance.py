@@ -14,7 +14,7 @@ from backend.imaging.drawn import History
 from backend.imaging.labels import LabelArray, Runs
 from backend.segmentations import store
 from backend.segmentations.rules.keeping import read_labels
-from backend.segmentations.store import OPINION_TOOL, Edit
+from backend.segmentations.store import OPINION_TOOL, SET_WHOLE, Edit
 
 MACHINE_TOOLS = frozenset({"interpolate", OPINION_TOOL})
 
@@ -66,7 +66,7 @@ def _follow(
     shape_zyx: tuple[int, int, int],
 ) -> UUID:
     """Move on to a later revision: one folded from edits is where the history is already, others are read."""
-    if wanted != base and revisions[wanted].origin in ("restore", "fork"):
+    if wanted != base and revisions[wanted].origin in SET_WHOLE:
         history.jump(read_labels(blobs, revisions[wanted].labels_sha256, revisions[wanted].dtype, shape_zyx))
     return wanted
 

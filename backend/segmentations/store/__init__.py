@@ -82,7 +82,7 @@ from backend.segmentations.store.reviews import (
     submitted_revisions,
 )
 from backend.segmentations.store.sight import Sight
-from backend.segmentations.store.tables import ChecksumAlarm, Edit, Revision, Segmentation
+from backend.segmentations.store.tables import SET_WHOLE, ChecksumAlarm, Edit, Revision, Segmentation
 
 __all__ = [
     "NOW",
@@ -100,6 +100,7 @@ __all__ = [
     "ReviewRow",
     "Revision",
     "RevisionRow",
+    "SET_WHOLE",
     "Segmentation",
     "SegmentationRow",
     "Sight",

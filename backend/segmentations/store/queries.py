@@ -18,7 +18,7 @@ from backend.projects.store import Assignment, Label
 from backend.segmentations.store.opinions import OPINION_TOOL, newest_opinions
 from backend.segmentations.store.prompts import Prompt, Proposal
 from backend.segmentations.store.sight import Sight, of_oneself
-from backend.segmentations.store.tables import ChecksumAlarm, Edit, Revision, Segmentation
+from backend.segmentations.store.tables import SET_WHOLE, ChecksumAlarm, Edit, Revision, Segmentation
 from backend.studies.store import Image
 
 NOW = func.now()  # for rules that say "now" and mean the database's clock
@@ -215,10 +215,8 @@ def add_revision(db: WriteSession, segmentation: Segmentation, state: str, **val
 
 
 def newest_set_back(db: AnySession, segmentation_id: UUID) -> Revision | None:
-    """The newest revision that no edits lead to, restored or saved by a browser; None where every one was drawn."""
-    query = select(Revision).where(
-        Revision.segmentation_id == segmentation_id, Revision.origin.in_(("restore", "fork"))
-    )
+    """The newest revision that no edits lead to; None where every one was drawn."""
+    query = select(Revision).where(Revision.segmentation_id == segmentation_id, Revision.origin.in_(SET_WHOLE))
     return db.scalar(query.order_by(Revision.number.desc()).limit(1))
 
 

@@ -86,6 +86,10 @@ class Segmentation(Base):
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 
 
+# Origins of a later revision that no edits lead to: restored, saved by a browser, a review begun anew.
+SET_WHOLE = frozenset({"restore", "fork", "majority"})
+
+
 class Revision(Base):
     """A whole label map at one moment, immutable.
 
