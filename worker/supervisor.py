@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import Final
 
 from worker.desk import Handler, Held, Interrupted
@@ -83,7 +84,8 @@ class Supervisor:
                 child.kill()
             child.wait()
             if child.stdin is not None:
-                child.stdin.close()
+                with suppress(BrokenPipeError):  # what it never read is still to be sent
+                    child.stdin.close()
         log.info("job %s attempt %s: the child ended with %s", held.job.id, held.job.attempt, child.returncode)
         if not stopping.is_set():
             self._prepare()

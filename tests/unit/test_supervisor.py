@@ -50,6 +50,22 @@ def test_the_next_child_is_made_while_a_job_still_runs(monkeypatch: pytest.Monke
         spare.kill()
 
 
+def test_a_child_that_dies_before_it_is_told_its_job_leaves_the_job_to_be_settled() -> None:
+    class Deadly(supervisor.Nursery):
+        def take(self) -> "subprocess.Popen[str]":
+            child = super().take()
+            child.kill()
+            child.wait()
+            return child
+
+    watcher, stopping = supervisor.Supervisor(), threading.Event()
+    watcher.nursery = Deadly()
+    stopping.set()  # no spare for a job after this one
+
+    with pytest.raises(Interrupted):
+        watcher.watch(Held(Claimed(uuid4(), 1, "pretrain", supervisor.QUEUE, None, None, None, {})), stopping)
+
+
 def test_a_job_goes_on_where_no_further_process_can_be_made(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "SPARE_SECONDS", 0.0)
     watcher, held = (
