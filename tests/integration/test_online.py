@@ -168,12 +168,48 @@ def test_two_updates_of_an_expert_at_once_both_stand(hospital: Hospital, gateway
     assert count(database, "jobs WHERE kind = 'update' AND state = 'done'") == 2
 
 
+@pytest.mark.parametrize("which", ["what it learns from", "what it replays"])
+def test_a_reading_withdrawn_while_an_update_learns_from_it_has_taught_the_branch_nothing(
+    which: str, hospital: Hospital, gateway: Gateway, database: Database
+) -> None:
+    project, [reading, replayed], [reader, *_] = scene(hospital, images=2)
+    replayed.draw(block(1))
+    replayed.submit()
+    meanwhile = Meanwhile(gateway)
+    meanwhile.start()
+    draw_and_propagate(reading, gateway, meanwhile, 1, 7)
+    job = claim(gateway)
+    while "revision_id" in job.params:  # what was submitted is learnt from first
+        online.run(gateway, meanwhile, Held(job))
+        job = claim(gateway)
+    branches, meanwhile.asked = count(database, "online_branches"), 0
+    gone = reading if which == "what it learns from" else replayed
+
+    def withdraw() -> None:
+        image = gone.person.get(f"/segmentations/{gone.segmentation_id}").json()["image_id"]
+        body = {"project_id": project, "image_ids": [image], "expert_ids": [reader.expert_id], "submitted": True}
+        assert hospital.admin.post("/assignments/withdrawals", body).json() == {"withdrawn": 1}
+
+    meanwhile.first = withdraw
+    if gone is reading:
+        with pytest.raises(rules.ReadingWithdrawn):
+            online.run(gateway, meanwhile, Held(job))
+    else:
+        online.run(gateway, meanwhile, Held(job))
+    meanwhile.stop()
+
+    kept = count(database, "online_branches") - branches
+    assert (meanwhile.asked, kept) == ((1, 0) if gone is reading else (2, 1)), "learnt again without what was withdrawn"
+
+
 class Meanwhile(Inference):
-    """Does something else first, once, when it is asked to learn."""
+    """Does something else first, once, when it is asked to learn; counts how often it was."""
 
     first: Callable[[], None] | None = None
+    asked = 0
 
     def learn(self, *arguments: Any) -> Any:
+        self.asked += 1
         first, self.first = self.first, None
         if first is not None:
             first()
