@@ -8,6 +8,7 @@ The training worker never imports torch: its children do, hence the imports insi
 """
 
 import contextlib
+import gc
 import logging
 import signal
 import sys
@@ -17,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_ready
 from celery.worker import state
 
 from worker.desk import Desk, worker_name
@@ -54,9 +55,12 @@ def main(arguments: list[str]) -> int:
 
 def serve_interactive(gateway: Gateway) -> None:
     """Predictions and imports, on a device that stays warm."""
+    gc.disable()  # as in supervisor.CHILD
     from worker import tasks  # noqa: PLC0415 brings torch, which the training worker must not load
     from worker.inference import Inference  # noqa: PLC0415 the same
 
+    gc.freeze()
+    gc.enable()
     inference = Inference(gateway)
     inference.start()
     handlers = tasks.handlers(gateway, inference)
@@ -70,7 +74,9 @@ def serve_training(gateway: Gateway) -> None:
     from worker import supervisor  # noqa: PLC0415 beside tasks, not above it
 
     watcher = supervisor.Supervisor()
-    watcher.nursery.prepare()
+    with contextlib.suppress(*queue.OUTAGES):
+        if queue.has_model(gateway):
+            watcher.nursery.prepare()
     desk = Desk(gateway, supervisor.QUEUE, {}, supervisor.HANDS, device_of_children(gateway.settings.device))
     desk.handlers.update(watcher.handlers(desk.stopping))
     serve(gateway, desk)
@@ -89,8 +95,14 @@ def device_of_children(wanted: str) -> str:
 
 
 def leave(*_: object) -> None:
-    """Stop before Celery listens. Python swallows an exit that is raised in a finaliser, so it is noted as well."""
+    """Stop at once: while this loads, or in Celery's wait for a message, which would go on for seconds.
+
+    Python swallows an exit that is raised in a finaliser, so it is noted as well.
+    """
+    if asked_to_stop.is_set():  # on the way already
+        return
     asked_to_stop.set()
+    state.should_stop = 0
     sys.exit(0)
 
 
@@ -99,7 +111,6 @@ def serve(gateway: Gateway, desk: Desk) -> None:
     if asked_to_stop.is_set():
         return
     worker_ready.connect(take_over)
-    worker_shutting_down.connect(note_stop)
     desk.start()
     log.info("%s is ready", desk.name)
     while not asked_to_stop.is_set():
@@ -123,18 +134,14 @@ def hear(gateway: Gateway, desk: Desk) -> None:
 
 
 def take_over(**_: object) -> None:
-    """Celery has put its handlers in place of `leave`: what came before is heeded, and a hang-up asks to stop.
+    """Celery has put its handlers in place of `leave`, which comes back; what a signal said before is heeded.
 
     Celery's own answer to SIGHUP starts another program of this name, in which `worker` cannot be imported.
     """
-    signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
+    for asks_to_stop in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(asks_to_stop, leave)
     if asked_to_stop.is_set():
         state.should_stop = 0
-
-
-def note_stop(**_: object) -> None:
-    """A signal reached Celery."""
-    asked_to_stop.set()
 
 
 if __name__ == "__main__":

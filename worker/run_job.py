@@ -244,7 +244,3 @@ def in_words(problem: Exception) -> JobFailure:
         f"The training ended unexpectedly ({type(problem).__name__}).",
         "Start the job again; if it happens again, send the job's id to your administrator.",
     )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,7 +1,8 @@
 """What the training worker does with a job: give it to a waiting child process and watch over it.
 
-A spare child, its imports done, waits on a pipe, because importing torch takes longer than a short personalisation. The next one
-is made while a longer job still runs, so that the job after it begins at once too.
+A spare child, its imports done, waits on a pipe, because importing torch takes longer than a short personalisation; before the first
+model is live there is none, because a pretraining takes minutes. The next one is made while a longer job still runs, so that the
+job after it begins at once too.
 The child writes its own progress and result; here its end is judged. Whatever it left undone, `queue.settle`
 decides: cancelled, handed back because we are stopping, or lost and to be tried again from the last checkpoint.
 """
@@ -24,6 +25,13 @@ QUEUE: Final = "training"
 HANDS: Final = 1
 STOP_SECONDS: Final = 9.0  # from SIGTERM to SIGKILL: time to save a checkpoint
 WATCH_SECONDS: Final = 0.1
+# Importing leaves no garbage, and looking for it among a million objects takes a fifth of the time.
+CHILD: Final = """import gc, sys
+gc.disable()
+import worker.run_job
+gc.freeze()
+gc.enable()
+sys.exit(worker.run_job.main())"""
 SPARE_SECONDS: Final = 5.0  # into a job the next child is made: its imports do not hold up a short job
 
 
@@ -37,7 +45,7 @@ class Nursery:
         """Start a spare unless one waits."""
         if self._spare is None or self._spare.poll() is not None:
             self._spare = subprocess.Popen(
-                [sys.executable, "-m", "worker.run_job"], stdin=subprocess.PIPE, text=True, start_new_session=True
+                [sys.executable, "-c", CHILD], stdin=subprocess.PIPE, text=True, start_new_session=True
             )
 
     def take(self) -> "subprocess.Popen[str]":

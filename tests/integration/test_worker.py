@@ -17,6 +17,7 @@ from backend.imaging.labels import decompress
 from backend.jobs import rules as jobs
 from backend.projects import rules as projects
 from backend.settings import Settings
+from tests.published import publish_version
 from tests.running import eventually
 from tests.workers import Starved, Workers
 from tests.worlds import EDGE, World, disc, draw, make_world
@@ -48,10 +49,14 @@ def ended(database: Database, job_id: UUID) -> Callable[[], dict[str, object] | 
     return look
 
 
+def children_of(worker: "subprocess.Popen[bytes]") -> list[psutil.Process]:
+    """A training worker's children, busy or waiting."""
+    return [one for one in psutil.Process(worker.pid).children() if "worker.run_job" in " ".join(one.cmdline())]
+
+
 def child_of(worker: "subprocess.Popen[bytes]") -> psutil.Process:
     """The busy child of a training worker: the one that has used the most processor time."""
-    children = [one for one in psutil.Process(worker.pid).children() if "worker.run_job" in " ".join(one.cmdline())]
-    return max(children, key=lambda one: one.cpu_times().user)
+    return max(children_of(worker), key=lambda one: one.cpu_times().user)
 
 
 @pytest.fixture
@@ -144,7 +149,7 @@ def test_killing_the_child_half_way_resumes_from_its_checkpoint_and_publishes_on
     eventually("progress past it", lambda: step_of(database, job_id) > 10, 60)
 
     child_of(worker).kill()
-    eventually("the second attempt", lambda: row(database, job_id)["attempt"] == 2, 30)
+    eventually("the second attempt", lambda: row(database, job_id)["attempt"] == 2)
     done = eventually("the end", ended(database, job_id), 180)
 
     assert done["state"] == "done", done["error"]
@@ -229,6 +234,23 @@ def test_a_worker_is_heard_of_before_it_has_loaded_its_networks_and_signs_off_ev
     assert worker.wait(timeout=60) == 0
 
     assert scalar(database, "SELECT count(*) FROM worker_heartbeats") == 0
+
+
+def test_a_child_waits_for_the_next_job_as_soon_as_there_is_a_model_to_personalise(
+    database: Database, world: World, workers: Workers
+) -> None:
+    worker = workers.start("training")
+    look = "SELECT last_seen FROM worker_heartbeats"
+    at_first = eventually("its first heartbeat", lambda: scalar(database, look))
+    eventually("its desk's", lambda: scalar(database, look) != at_first)
+    before = children_of(worker)
+    workers.stop()
+    publish_version(database, world, ("Small", "Large"))
+
+    worker = workers.start("training")
+
+    eventually("a child that waits", lambda: children_of(worker))
+    assert before == []
 
 
 def test_cancelling_a_training_ends_it_within_seconds(database: Database, world: World, workers: Workers) -> None:

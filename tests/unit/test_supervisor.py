@@ -39,9 +39,9 @@ def test_the_next_child_is_made_while_a_job_still_runs(monkeypatch: pytest.Monke
 
     hand = threading.Thread(target=work, daemon=True)
     hand.start()
-    eventually("a spare beside the busy child", lambda: len(children()) == 2, 30)
+    eventually("a spare beside the busy child", lambda: len(children()) == 2)
     held.lost.set()
-    eventually("the end of the job", lambda: ended, 30)
+    eventually("the end of the job", lambda: ended)
     assert len(children()) == 1, "the spare waits for the next job"
     watcher.nursery.close()
     stopping.set()

@@ -47,6 +47,12 @@ def claim(gateway: Gateway, queue: str, worker: str, *, asked_for_only: bool = F
         return rules.claim(db, queue, worker, gateway.settings.job_lease_seconds, asked_for_only=asked_for_only)
 
 
+def has_model(gateway: Gateway) -> bool:
+    """Whether a model version is live anywhere: short trainings follow, whose beginning somebody waits for."""
+    with gateway.database.read() as db:
+        return bool(rules.live_versions(db, 1))
+
+
 def load_claimed(gateway: Gateway, job_id: UUID, attempt: int) -> Claimed:
     """A job this process was handed by the one that claimed it. Raises LeaseLost when that attempt is over."""
     with gateway.database.write() as db:
