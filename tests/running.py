@@ -41,15 +41,19 @@ def free_port() -> int:
 
 
 def eventually(what: str, look: Callable[[], T | None], seconds: float = 60.0, pause: float = 0.05) -> T:
-    """Poll `look` until it returns something true; AssertionError naming `what` after `seconds`."""
-    deadline = time.monotonic() + seconds
+    """Poll `look` until it returns something true; AssertionError naming `what` after `seconds`.
+
+    Less often the longer it takes: what is waited for needs the same cores.
+    """
+    began = time.monotonic()
     while True:
         found = look()
         if found:
             return found
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - began
+        if waited > seconds:
             raise AssertionError(f"{what}: not seen within {seconds:.0f} s")
-        time.sleep(pause)
+        time.sleep(max(pause, min(waited / 10, 0.25)))
 
 
 def let_through(folder: Path) -> None:

@@ -28,7 +28,8 @@ addEventListener("DOMContentLoaded", () => new MutationObserver((changes) => {
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory):
-    with running(tmp_path_factory.mktemp("day") / "data", CONSILIUM_DEMO="true") as started:
+    day = {"CONSILIUM_DEMO": "true", "CONSILIUM_PERSONALISE_QUIET_SECONDS": "5"}
+    with running(tmp_path_factory.mktemp("day") / "data", **day) as started:
         yield started
 
 
@@ -48,7 +49,7 @@ def test_the_sixth_prediction_is_closer_to_the_doctors_own_hand(
     page.get_by_test_id("start-reading").click()
     strokes = sum(read_one(page, first) for _ in range(CASES_TO_READ))
     live = eventually("a style of the doctor's own", lambda: own_style(page, project["id"]), 180, 0.5)
-    eventually("its announcement", lambda: any(live["label"] in one for one in page.evaluate("window.notices")), 20)
+    eventually("its announcement", lambda: any(live["label"] in one for one in page.evaluate("window.notices")))
     ours = eventually("predictions in it", lambda: predicted(page, project["id"], 1, live["id"]), 120, 0.5)
 
     image_id = next(

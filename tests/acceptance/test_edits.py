@@ -107,7 +107,7 @@ def test_undo_reaches_back_past_a_reload_and_on_another_computer(
         elsewhere.keyboard.press("Control+z")
     wait_saved(elsewhere)
 
-    eventually("an empty map", lambda: not case.labels().any(), 20)
+    eventually("an empty map", lambda: not case.labels().any())
     elsewhere.reload()
     expect_depth(elsewhere, 0)
     expect(elsewhere.get_by_role("button", name="Redo")).to_be_enabled()  # the case is there, not only its page
@@ -239,24 +239,24 @@ def test_the_history_goes_back_and_undo_takes_that_back(server: Running, case: O
     assert downloading.value.suggested_filename.endswith(".nii.gz")
     page.get_by_role("button", name="Restore revision 1").click()
     wait_saved(page)
-    eventually("the restored map", lambda: bool((case.labels() == first).all()), 20)
+    eventually("the restored map", lambda: bool((case.labels() == first).all()))
     page.keyboard.press("Control+z")
     wait_saved(page)
 
-    eventually("the undone restoration", lambda: bool((case.labels() == second).all()), 20)
+    eventually("the undone restoration", lambda: bool((case.labels() == second).all()))
     expect(rows).to_have_count(2)
 
     open_case(page, server.url, case)  # both stacks come from the server's journal now
     page.keyboard.press("Control+Shift+Z")
     wait_saved(page)
-    eventually("the restoration again", lambda: bool((case.labels() == first).all()), 20)
+    eventually("the restoration again", lambda: bool((case.labels() == first).all()))
     page.keyboard.press("Control+z")
     wait_saved(page)
-    eventually("the restoration undone again", lambda: bool((case.labels() == second).all()), 20)
+    eventually("the restoration undone again", lambda: bool((case.labels() == second).all()))
     for _ in range(5):
         page.keyboard.press("Control+z")
     wait_saved(page)
-    eventually("the map before the last five strokes", lambda: bool((case.labels() == first).all()), 20)
+    eventually("the map before the last five strokes", lambda: bool((case.labels() == first).all()))
 
 
 def test_a_mismatch_folds_nothing_and_mine_can_be_kept_as_a_revision(
@@ -302,7 +302,7 @@ def test_storage_is_noise_and_signing_out_leaves_nothing(
     stored = page.evaluate(STORAGE)
     wire.mend()
     wait_saved(page)
-    eventually("an empty journal", lambda: page.evaluate(ENTRIES) == 0, 20)
+    eventually("an empty journal", lambda: page.evaluate(ENTRIES) == 0)
 
     assert case.segmentation_id in stored
     for word in (*SECRET_WORDS, case.name, *(str(edit["runs"]) for edit in case.edits())):

@@ -131,7 +131,7 @@ def test_three_slices_by_mouse_become_a_volume(
     wait_saved(page)
     page.screenshot(path=tmp_path / "accepted.png")
     page.get_by_test_id("submit").click()
-    eventually("the submission", lambda: api(page, f"/segmentations/{segmentation_id}")["state"] == "submitted", 30)
+    eventually("the submission", lambda: api(page, f"/segmentations/{segmentation_id}")["state"] == "submitted")
 
     now = api(page, f"/segmentations/{segmentation_id}")
     revision = api(page, f"/revisions/{now['head_revision_id']}")

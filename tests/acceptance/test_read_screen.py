@@ -18,7 +18,7 @@ from benchmarks.viewer import measure_script
 from tests.acceptance.conftest import SANDBOX, Complaints, chromium_path
 from tests.acceptance.engine_page import read_canvas
 from tests.acceptance.one_case import SHAPE_ZYX, OneCase, dot, expect_depth, make_case, open_case, predict, sign_in
-from tests.acceptance.one_review import make_review
+from tests.acceptance.one_review import add_readings, make_review
 from tests.acceptance.screens import wait_saved
 from tests.acceptance.test_accessibility import axe
 from tests.running import Client, Running, eventually, running
@@ -300,17 +300,20 @@ def read_voxel(page: Page) -> tuple[int, int, int]:
 # Reviews
 
 
-def expect_region(page: Page, place: str, decision: str, decided: str) -> None:
-    """Which region is looked at, what was decided on it, and how many are."""
+def expect_region(page: Page, place: str, decision: str, decided: int) -> None:
+    """Which region of how many is looked at, what was decided on it, and on how many something was."""
     expect(page.get_by_test_id("review-place")).to_contain_text(place)
     expect(page.get_by_test_id("review-decision")).to_have_attribute("data-act", decision)
-    expect(page.get_by_test_id("review-progress")).to_have_text(f"{decided} of 2 regions decided")
+    expect(page.get_by_test_id("review-progress")).to_have_text(f"{decided} of {place[-1]} regions decided")
 
 
-def test_disputed_regions_are_settled_undone_redone_and_submitted(
+def test_disputed_regions_are_settled_undone_redone_submitted_and_begun_anew_with_a_further_reading(
     server: Running, admin: Client, page: Page, complaints: Complaints
 ) -> None:
-    """Two readers differ in two regions; the reviewer's browser hears letters alone, and what is submitted is what was decided."""
+    """Two readers differ in two regions; the reviewer's browser hears letters alone, and what is submitted is what was decided.
+
+    A third one agrees with the first there and draws something else elsewhere: what was decided stays.
+    """
     review = make_review(server, admin)
     heard: list[str] = []
 
@@ -324,27 +327,27 @@ def test_disputed_regions_are_settled_undone_redone_and_submitted(
     page.route(re.compile(r"/api/v1/(?!events)"), overhear)
     page.get_by_role("link", name="Review: settled-case").click()
 
-    expect_region(page, "Region 1 of 2", "none", "0")
+    expect_region(page, "Region 1 of 2", "none", 0)
     expect(page.get_by_text("Thin rims, 0.02 ml in all")).to_be_visible()
     page.mouse.move(0, 0)  # off the button: its hint lies beside the page's landmarks until it is gone
     expect(page.get_by_role("tooltip")).to_have_count(0)
     assert axe(page) == []
     page.keyboard.press("1")  # what reader A drew in the larger one
-    expect_region(page, "Region 1 of 2", "take", "1")
+    expect_region(page, "Region 1 of 2", "take", 1)
     page.get_by_label("Reason").select_option(label="Others missed it")
     page.keyboard.press("j")
-    expect_region(page, "Region 2 of 2", "none", "1")
+    expect_region(page, "Region 2 of 2", "none", 1)
     page.get_by_test_id("decide-union").click()
-    expect_region(page, "Region 2 of 2", "union", "2")
+    expect_region(page, "Region 2 of 2", "union", 2)
     for _ in range(2):
         page.keyboard.press("Control+z")
-    expect_region(page, "Region 2 of 2", "none", "0")
+    expect_region(page, "Region 2 of 2", "none", 0)
     for _ in range(2):
         page.keyboard.press("Control+Shift+z")
-    expect_region(page, "Region 2 of 2", "union", "2")
+    expect_region(page, "Region 2 of 2", "union", 2)
     wait_saved(page)
     page.reload()
-    expect_region(page, "Region 1 of 2", "take", "2")
+    expect_region(page, "Region 1 of 2", "take", 2)
     expect_depth(page, 2)
     page.keyboard.press("Control+Enter")
     expect(page.get_by_test_id("review-row")).to_have_attribute("data-state", "submitted")
@@ -360,6 +363,24 @@ def test_disputed_regions_are_settled_undone_redone_and_submitted(
     assert np.array_equal(review.judge.labels(settled["head_revision_id"], review.image), expected)
     edits = review.judge.get(f"/segmentations/{settled['id']}/edits")["items"]
     assert [one["tool"] for one in edits if one["undoes"] is None] == ["decide-take-a", "decide-union-missed"]
-    assert len(heard) > 10
+
+    further = review.maps[0].copy()
+    further[1:3, 30:34, 4:9] = 2
+    add_readings(admin, review.project, {"Clara": further})
+    page.goto(f"{server.url}/projects/{review.project}?tab=reviews")
+    page.route(re.compile(r"/api/v1/(?!events)"), overhear)
+    page.get_by_role("link", name="Look: settled-case").click()
+    expect(page.get_by_text("A further reading was submitted.")).to_be_visible()
+    page.get_by_test_id("begin-anew").click()
+    page.get_by_role("dialog").get_by_role("button", name="Begin anew", exact=True).click()
+    expect(page.get_by_text("Begun anew: 2 decisions stay.")).to_be_visible()
+    expect_region(page, "Region 2 of 3", "none", 2)  # the one that is new
+    expect(page.get_by_text("The readings have changed")).to_have_count(0)
+    page.unroute_all(behavior="wait")
+    begun = review.judge.get(f"/segmentations/{settled['id']}")
+    assert (begun["state"], begun["head_revision_id"] == settled["head_revision_id"]) == ("draft", False)
+    carried = review.judge.get(f"/segmentations/{settled['id']}/edits")["items"][-2:]
+    assert [one["tool"] for one in carried] == ["decide-take-a", "decide-union-missed"]
+    assert len(heard) > 20
     assert not [name for name in review.secrets if any(name in words for words in heard)]
     assert complaints.none(), complaints

@@ -124,7 +124,7 @@ def one_round(doctor: Doctor, chance: random.Random, counts: Counter[str]) -> No
     doctor.wire.mend()
     wait_saved(doctor.page)
     least, most = doctor.drawn + safe, doctor.drawn + strokes
-    found = eventually("every stroke on the server", lambda: _enough(doctor.case, least), 30)
+    found = eventually("every stroke on the server", lambda: _enough(doctor.case, least))
     runs = [str(edit["runs"]) for edit in found]
     assert len(set(runs)) == len(runs), f"{len(runs) - len(set(runs))} strokes arrived twice"
     assert least <= len(runs) <= most, f"{len(runs)} strokes on the server, not {least} to {most}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from fastapi.testclient import TestClient
@@ -15,6 +16,10 @@ from backend.settings import Settings
 from tests.hospital import Hospital, Person
 from tests.workers import Workers
 
+if TYPE_CHECKING:
+    from worker.gateway import Gateway
+    from worker.inference import Inference
+
 
 @pytest.fixture
 def hospital(client: TestClient, settings: Settings, tmp_path: Path) -> Hospital:
@@ -25,6 +30,26 @@ def hospital(client: TestClient, settings: Settings, tmp_path: Path) -> Hospital
         store.add_session(db, user.id, credentials.keep(secret), settings.session_hours, None)
     client.cookies.set(cookie_name(settings), secret)
     return Hospital(client.app, Person(client, str(user.id)), tmp_path)
+
+
+@pytest.fixture
+def gateway(hospital: Hospital) -> "Gateway":
+    """What a worker holds open, on the hospital's own database and blobs."""
+    from worker.gateway import Gateway
+
+    state = hospital.app.state
+    return Gateway(state.database, state.blobs, state.settings)
+
+
+@pytest.fixture
+def inference(gateway: "Gateway") -> "Iterator[Inference]":
+    """The interactive worker's resident networks, in this process: torch is imported once for all tests that use it."""
+    from worker.inference import Inference
+
+    made = Inference(gateway)
+    made.start()
+    yield made
+    made.stop()
 
 
 @pytest.fixture

@@ -31,20 +31,6 @@ from worker.inference import Inference
 NEVER_DUE = Timing(10_000, 10_000, 3600.0, rering_seconds=3600.0)
 
 
-@pytest.fixture
-def gateway(hospital: Hospital) -> Gateway:
-    state = hospital.app.state
-    return Gateway(state.database, state.blobs, state.settings)
-
-
-@pytest.fixture
-def inference(gateway: Gateway) -> Any:
-    made = Inference(gateway)
-    made.start()
-    yield made
-    made.stop()
-
-
 def scene(hospital: Hospital, images: int = 1, **policy: Any) -> tuple[str, list[Reading], list[Person]]:
     """A project with a live model of an untrained network, its first reader's drafts, and all three readers."""
     project = hospital.project(**{"blinding": "open", **policy})

@@ -155,7 +155,7 @@ def test_an_image_too_large_for_the_worker_ends_in_words_before_anything_is_read
     assert reading.person.post(path(reading)).status_code == 202
 
     desk.start()
-    failure = eventually("the end", lambda: reading.person.get(path(reading)).json()["failure"], 30)
+    failure = eventually("the end", lambda: reading.person.get(path(reading)).json()["failure"])
     desk.stop(10)
 
     assert failure["code"] == "no-memory"

@@ -1,4 +1,7 @@
-"""Prompts over the wire and through the real worker: asked, refused, answered, withdrawn, accepted, and nobody else's."""
+"""Prompts over the wire and through the worker's own code: asked, refused, answered, withdrawn, accepted, and nobody else's.
+
+What a process of its own adds is tested with one: accepting, being killed, failing.
+"""
 
 import base64
 import uuid
@@ -13,6 +16,11 @@ from backend.imaging import labels as codec
 from tests.hospital import SHAPE_ZYX, Hospital, Person, Reading
 from tests.running import eventually
 from tests.workers import Workers
+from worker import interact
+from worker.desk import Held
+from worker.gateway import Gateway
+from worker.gateway import queue as jobs
+from worker.inference import Inference
 
 NX, NY = SHAPE_ZYX[2], SHAPE_ZYX[1]
 
@@ -44,6 +52,15 @@ def withdraw(reading: Reading, prompt_id: str = "") -> Any:
     return reading.person.call("DELETE", f"{path}/{prompt_id}" if prompt_id else path)
 
 
+def asked(reading: Reading, gateway: Gateway, inference: Inference, sent: dict[str, Any]) -> Any:
+    """Ask, answer in this process, and the open round's proposal."""
+    post(reading, sent)
+    job = jobs.claim(gateway, "interactive", "test")
+    assert job is not None and job.kind == "interact"
+    interact.answer(gateway, inference, Held(job))
+    return answered(reading)
+
+
 def answered(reading: Reading) -> Any:
     """The open round's proposal, once nothing is pending any more."""
 
@@ -52,7 +69,7 @@ def answered(reading: Reading) -> Any:
         assert found["failure"] is None, found["failure"]
         return None if found["pending"] else found["proposal"]
 
-    return eventually("the answer", look, 30)
+    return eventually("the answer", look)
 
 
 def voxels_of(proposal: dict[str, Any]) -> dict[int, int]:
@@ -158,7 +175,7 @@ def test_nobody_else_asks_or_sees_prompts_of_a_blinded_reading(hospital: Hospita
     assert reading.person.get("/jobs").json()["items"] == []
 
 
-# Through the real worker
+# Answered
 
 
 def test_a_prompt_is_answered_and_accepting_settles_its_round(reading: Reading, workers: Workers) -> None:
@@ -184,16 +201,13 @@ def test_a_prompt_is_answered_and_accepting_settles_its_round(reading: Reading, 
 
 
 def test_what_is_included_is_inside_and_what_is_excluded_outside_and_undo_restores_the_answer(
-    reading: Reading, workers: Workers
+    reading: Reading, gateway: Gateway, inference: Inference
 ) -> None:
     reading.draw({index(i, j, 1): 1 for i in range(2, 8) for j in range(2, 6)})
-    workers.start("interactive")
     first = body(points=[[8, 3, 1]])
-    post(reading, first)
-    before = answered(reading)
+    before = asked(reading, gateway, inference, first)
     second = body(round_id=first["round_id"], points=[[3, 3, 1]], sign="exclude")
-    post(reading, second)
-    after = answered(reading)
+    after = asked(reading, gateway, inference, second)
 
     withdraw(reading, second["prompt_id"])
 
@@ -202,25 +216,25 @@ def test_what_is_included_is_inside_and_what_is_excluded_outside_and_undo_restor
     assert page(reading)["proposal"] == before
 
 
-def test_a_second_slice_keeps_what_was_proposed_on_the_first(reading: Reading, workers: Workers) -> None:
-    workers.start("interactive")
+def test_a_second_slice_keeps_what_was_proposed_on_the_first(
+    reading: Reading, gateway: Gateway, inference: Inference
+) -> None:
     first = body()
-    post(reading, first)
-    one = voxels_of(answered(reading))
-    post(reading, body(round_id=first["round_id"], points=[[2, 6, 2]]))
+    one = voxels_of(asked(reading, gateway, inference, first))
 
-    both = voxels_of(answered(reading))
+    both = voxels_of(asked(reading, gateway, inference, body(round_id=first["round_id"], points=[[2, 6, 2]])))
 
     assert {voxel: value for voxel, value in both.items() if voxel < 2 * NX * NY} == one
     assert both[index(2, 6, 2)] == 1
 
 
-def test_a_box_in_three_dimensions_speaks_of_nothing_outside_itself(reading: Reading, workers: Workers) -> None:
+def test_a_box_in_three_dimensions_speaks_of_nothing_outside_itself(
+    reading: Reading, gateway: Gateway, inference: Inference
+) -> None:
     reading.draw({index(0, 0, 0): 1})
-    workers.start("interactive")
-    post(reading, body(type="box", points=[[2, 2, 0], [6, 6, 2]], slice_axis=None))
 
-    said = voxels_of(answered(reading))
+    sent = body(type="box", points=[[2, 2, 0], [6, 6, 2]], slice_axis=None)
+    said = voxels_of(asked(reading, gateway, inference, sent))
 
     assert all(2 <= v % NX <= 6 and 2 <= v // NX % NY <= 6 for v in said)
 
@@ -259,7 +273,7 @@ def test_a_failed_answer_is_said_in_words_and_can_be_withdrawn(
     sent = body()
     post(reading, sent)
 
-    failed = eventually("the failure", lambda: page(reading) if page(reading)["failure"] else None, 30)
+    failed = eventually("the failure", lambda: page(reading) if page(reading)["failure"] else None)
 
     assert failed["failure"]["remedy"]
     assert (failed["pending"], failed["proposal"]) == (False, None)

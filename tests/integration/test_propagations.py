@@ -35,12 +35,6 @@ def reading(hospital: Hospital) -> Reading:
     return made
 
 
-@pytest.fixture
-def gateway(hospital: Hospital) -> Gateway:
-    state = hospital.app.state
-    return Gateway(state.database, state.blobs, state.settings)
-
-
 def block(k: int, label: int = 1, left: int = 2) -> dict[int, int]:
     """A rectangle on slice k."""
     return {i + NX * (j + NY * k): label for j in range(2, 6) for i in range(left, left + 5)}
