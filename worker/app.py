@@ -18,7 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Final
 
-from celery.signals import worker_ready
+from celery.signals import worker_ready, worker_shutting_down
 from celery.worker import state
 
 from worker.desk import Desk, worker_name
@@ -111,6 +111,7 @@ def serve(gateway: Gateway, desk: Desk) -> None:
     if asked_to_stop.is_set():
         return
     worker_ready.connect(take_over)
+    worker_shutting_down.connect(note_stop)
     desk.start()
     log.info("%s is ready", desk.name)
     while not asked_to_stop.is_set():
@@ -142,6 +143,11 @@ def take_over(**_: object) -> None:
         signal.signal(asks_to_stop, leave)
     if asked_to_stop.is_set():
         state.should_stop = 0
+
+
+def note_stop(**_: object) -> None:
+    """A signal reached Celery's own handlers, before `leave` had taken their place."""
+    asked_to_stop.set()
 
 
 if __name__ == "__main__":
