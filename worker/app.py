@@ -114,13 +114,17 @@ def serve(gateway: Gateway, desk: Desk) -> None:
     worker_shutting_down.connect(note_stop)
     desk.start()
     log.info("%s is ready", desk.name)
-    while not asked_to_stop.is_set():
-        hear(gateway, desk)
-        if not asked_to_stop.is_set():
-            log.error("Celery ended without being asked to and is begun again; the database's bell goes on meanwhile.")
-            asked_to_stop.wait(MEND_SECONDS)
-    log.info("%s is stopping", desk.name)
-    desk.stop(STOP_SECONDS)
+    try:
+        while not asked_to_stop.is_set():
+            hear(gateway, desk)
+            if not asked_to_stop.is_set():
+                log.error(
+                    "Celery ended without being asked to and is begun again; the database's bell goes on meanwhile."
+                )
+                asked_to_stop.wait(MEND_SECONDS)
+    finally:  # `leave` raises wherever this thread is
+        log.info("%s is stopping", desk.name)
+        desk.stop(STOP_SECONDS)
 
 
 def hear(gateway: Gateway, desk: Desk) -> None:
